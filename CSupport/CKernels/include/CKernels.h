@@ -1,0 +1,138 @@
+/* CKernels: everything that Scion computes in C, as Swift sees it.
+ *
+ * Conventions
+ * - Arguments: outputs, then inputs, then sizes. Matrices are row-major and contiguous unless a leading
+ *   dimension (ld, in elements) is given. `[tokens, width]` in a comment is the shape.
+ * - Activations have one of two types, CK_F32 or CK_BF16 (`type`); arithmetic is fp32 (or the bf16
+ *   dot product of the processor with fp32 accumulation), whatever the storage.
+ * - Weights are rows of GGUF blocks in any ck_format: w [out, in], row stride ck_row_bytes(format, in).
+ * - Functions neither fail nor print: Swift has checked every shape. Pointers need no alignment beyond
+ *   their element's, but aligned buffers (64 bytes) are faster. Outputs alias no input unless it says so.
+ * - Results do not depend on the number of threads (fixed tiles, fixed order of summation).
+ */
+#ifndef SCION_CKERNELS_H
+#define SCION_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numeric types with the ids that GGUF files use (ggml_type). */
+typedef int32_t ck_format;
+enum {
+    CK_F32 = 0,
+    CK_F16 = 1,
+    CK_Q4_0 = 2,
+    CK_Q4_1 = 3,
+    CK_Q5_0 = 6,
+    CK_Q5_1 = 7,
+    CK_Q8_0 = 8,
+    CK_Q4_K = 12,
+    CK_Q6_K = 14,
+    CK_BF16 = 30,
+};
+
+/* ---- Processor and threads (dispatch.c) ---- */
+
+/* Instruction-set tiers, from the oracle up. */
+enum { CK_ISA_SCALAR = 0, CK_ISA_AVX2 = 1, CK_ISA_AVX512 = 2, CK_ISA_AVX512_BF16 = 3, CK_ISA_NEON = 4 };
+
+int32_t ck_isa_available(int32_t isa);   /* 1 when this processor and build can run the tier */
+int32_t ck_isa(void);                    /* the tier in use: best available, or SCION_ISA=scalar|avx2|avx512|avx512bf16 */
+void ck_set_isa(int32_t isa);            /* for tests and benchmarks; must be available */
+int32_t ck_threads(void);                /* threads in use: OMP_NUM_THREADS or the cores this process may use */
+void ck_set_threads(int32_t threads);
+
+/* ---- Block formats (codec_*.c) ---- */
+
+size_t ck_row_bytes(ck_format format, int64_t count);   /* bytes of `count` values (whole blocks) */
+/* y [rows, columns] f32 from rows of blocks (scalar, exact to the format's definition). */
+void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns);
+/* w rows of blocks from x [rows, columns] f32: F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0. */
+void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_t columns);
+/* y [count] of y_type from x [count] of x_type (f32 <-> bf16, round to nearest even; same type copies). */
+void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count);
+
+/* ---- Products with a frozen, quantized right-hand side (gemm.c) ---- */
+
+/* y [tokens, out] = (accumulate ? y : 0) + x [tokens, in] . w^T + u [tokens, rank] . bt [rank, out]
+ * x, u, bt have x_type; y has y_type; rank 0 means no adapter (u, bt may be NULL). Any tokens >= 1: one to a few
+ * tokens take a path without panels. accumulate needs y_type CK_F32. */
+void ck_multiply(void *y, ck_format y_type, int32_t accumulate,
+                 const void *x, ck_format x_type, const void *w, ck_format w_format,
+                 const void *u, const void *bt, int64_t rank,
+                 int64_t tokens, int64_t out, int64_t in);
+/* dx [tokens, in] = (accumulate ? dx : 0) + dy [tokens, out] . w + v [tokens, rank] . a [rank, in]
+ * dy, v, a have dy_type; dx has dx_type. */
+void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate,
+                            const void *dy, ck_format dy_type, const void *w, ck_format w_format,
+                            const void *v, const void *a, int64_t rank,
+                            int64_t tokens, int64_t out, int64_t in);
+
+/* ---- Thin and dense products between activations (project.c) ---- */
+
+/* u [tokens, rank] = scale * x [tokens, k] . a [rank, k]^T        all of `type` */
+void ck_project(void *u, const void *x, const void *a, ck_format type, float scale,
+                int64_t tokens, int64_t rank, int64_t k);
+/* da [rank, k] f32 += u [tokens, rank]^T . x [tokens, k] */
+void ck_project_gradient(float *da, const void *u, const void *x, ck_format type,
+                         int64_t tokens, int64_t rank, int64_t k);
+/* g [m, n] f32 += d [tokens, m]^T . x [tokens, n]: the dense gradient of a weight */
+void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type,
+                        int64_t tokens, int64_t m, int64_t n);
+
+/* ---- Attention (attention.c): causal, grouped-query, tiled, online softmax ---- */
+
+/* o, q, dq, dout [tokens, heads*size]; k, v, dk, dv [tokens, kv_heads*size]; lse [tokens, heads] f32 (log-sum-exp).
+ * starts [sequences+1]: sequence s owns tokens starts[s]..<starts[s+1]. Head h reads key-value head
+ * h / (heads/kv_heads). scale multiplies q.k (1/sqrt(size)). No [tokens, tokens] buffer exists. */
+void ck_attention(void *o, float *lse, const void *q, const void *k, const void *v, ck_format type,
+                  const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t size,
+                  float scale);
+void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const void *o, const float *lse,
+                           const void *q, const void *k, const void *v, ck_format type,
+                           const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t size,
+                           float scale);
+/* Generation: q, o [tokens, heads*size]; token t belongs to cache slot slots[t] at positions[t] and sees positions 0...positions[t].
+ * keys, values [slots, capacity, kv_heads*size] hold every position seen already (this call's tokens too). */
+void ck_attention_cached(void *o, const void *q, const void *keys, const void *values, ck_format type,
+                         const int32_t *slots, const int32_t *positions, int64_t tokens, int64_t capacity,
+                         int64_t heads, int64_t kv_heads, int64_t size, float scale);
+
+/* ---- Row-wise operations ---- */
+
+/* y [tokens, width] = x / sqrt(mean(x^2) + epsilon) * w [width] f32.   (norm.c) */
+void ck_rms_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w, float epsilon,
+                 int64_t tokens, int64_t width);
+/* dx [tokens, width] f32 += gradient of rms_norm at x, given dy [tokens, width] f32. */
+void ck_rms_norm_backward(float *dx, const float *dy, const void *x, ck_format x_type, const float *w, float epsilon,
+                          int64_t tokens, int64_t width);
+/* x [tokens, heads*size] rotated in place by angle positions[t] * frequencies[i] (frequencies [size/2] f32).   (rope.c)
+ * interleaved: pairs (2i, 2i+1); else pairs (i, i+size/2). inverse: rotates back (the backward). */
+void ck_rope(void *x, ck_format type, const int32_t *positions, const float *frequencies, int32_t interleaved,
+             int32_t inverse, int64_t tokens, int64_t heads, int64_t size);
+/* a [count] = silu(gate) * up.   (swiglu.c) */
+void ck_swiglu(void *a, const void *gate, const void *up, ck_format type, int64_t count);
+/* dgate, dup from da; dgate may alias gate, dup may alias up. */
+void ck_swiglu_backward(void *dgate, void *dup, const void *da, const void *gate, const void *up, ck_format type,
+                        int64_t count);
+/* Fused softmax, loss and gradient of a chunk of rows.   (cross_entropy.c)
+ * nll [rows] f32 = logsumexp(logits) - logits[target]; unless dlogits is NULL, dlogits [rows, vocabulary] of
+ * `type` = weights[row] * (softmax - onehot). dlogits may be the logits buffer itself when type is CK_F32. */
+void ck_cross_entropy(float *nll, void *dlogits, ck_format type,
+                      const float *logits, const int32_t *targets, const float *weights,
+                      int64_t rows, int64_t vocabulary);
+
+/* ---- Optimizer (adamw.c) ---- */
+
+/* Split-fp32 parameters: bits(p) = (high << 16) + (int16)low, so that high is p rounded to nearest bf16. */
+void ck_split(uint16_t *high, int16_t *low, const float *p, int64_t count);
+void ck_join(float *p, const uint16_t *high, const int16_t *low, int64_t count);
+/* One AdamW step on split-fp32 parameters; gradient is multiplied by gradient_scale (clipping) first;
+ * correction1 = 1 - beta1^t, correction2 = 1 - beta2^t; decoupled weight decay. */
+void ck_adamw(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient, float gradient_scale,
+              float learning_rate, float beta1, float beta2, float epsilon, float weight_decay,
+              float correction1, float correction2, int64_t count);
+/* Sum of squares in a fixed order (fp64). */
+double ck_sum_of_squares(const float *x, int64_t count);
+
+#endif

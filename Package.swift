@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Strict everywhere: Swift 6 concurrency, every use of an unsafe construct marked, no warnings.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "scion",
+  products: [
+    .executable(name: "scion", targets: ["scion"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // C: kernels (OpenMP) and the system libraries behind module maps.
+    .target(
+      name: "CKernels",
+      path: "CSupport/CKernels",
+      cSettings: [
+        // -fopenmp only when compiling: Debian's library is linked by name (libomp5).
+        .unsafeFlags([
+          "-O3", "-fopenmp", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-math-errno",
+        ])
+      ],
+      linkerSettings: [.linkedLibrary("omp5"), .linkedLibrary("m")]
+    ),
+    .systemLibrary(
+      name: "CLAPACK", path: "CSupport/CLAPACK",
+      providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
+    ),
+    .systemLibrary(name: "CPCRE2", path: "CSupport/CPCRE2", providers: [.apt(["libpcre2-dev"])]),
+
+    // Swift, from the bottom up. Arrows point down only.
+    .target(name: "Tensors", dependencies: ["CKernels", "CLAPACK"], swiftSettings: strict),
+    .target(name: "ModelFiles", dependencies: ["Tensors"], swiftSettings: strict),
+    .target(name: "Tokenization", dependencies: ["ModelFiles", "CPCRE2"], swiftSettings: strict),
+    .target(name: "Transformer", dependencies: ["ModelFiles", "Tensors"], swiftSettings: strict),
+    .target(
+      name: "Inference", dependencies: ["Tokenization", "Transformer"], swiftSettings: strict),
+    .target(
+      name: "FineTuning",
+      dependencies: ["Inference", .product(name: "Yams", package: "Yams")],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "scion",
+      dependencies: [
+        "FineTuning", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict
+    ),
+
+    // Tests: one target per library target.
+    .target(
+      name: "TestSupport", dependencies: ["Transformer"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
+    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
+    .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
+    .testTarget(name: "FineTuningTests", dependencies: ["FineTuning", "TestSupport"]),
+    .testTarget(name: "scionTests", dependencies: ["scion", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu11
+)

@@ -1,0 +1,80 @@
+internal import Glibc
+
+/// The bytes of a file, mapped read-only and shared, or bytes in memory with the same face.
+///
+/// The mapping lives as long as the object. The system may drop its pages under memory pressure and
+/// read them again: resident memory is what is in use, not the size of the file.
+@safe
+public final class MappedFile: Sendable {
+  /// The path it was opened with; for messages.
+  public let path: String
+  /// Size in bytes.
+  public let byteCount: Int
+
+  private nonisolated(unsafe) let base: UnsafeMutableRawPointer
+
+  /// Maps the file at `path`. Throws `TensorError.cannotMap` with the system's reason.
+  public init(path: String) throws(TensorError) {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotMap(path: path, reason: systemReason()) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      throw .cannotMap(path: path, reason: systemReason())
+    }
+    guard (status.st_mode & S_IFMT) == S_IFREG else {
+      throw .cannotMap(path: path, reason: "not a regular file")
+    }
+    let size = Int(status.st_size)
+    guard size > 0 else { throw .cannotMap(path: path, reason: "the file is empty") }
+    let pointer = unsafe mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0)
+    guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
+      throw .cannotMap(path: path, reason: systemReason())
+    }
+    self.path = path
+    self.byteCount = size
+    unsafe self.base = pointer
+  }
+
+  /// The same face over bytes in memory (a model made by a test).
+  public init(name: String, bytes: [UInt8]) throws(TensorError) {
+    let size = max(bytes.count, 1)
+    let pointer = unsafe mmap(
+      nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
+      throw .outOfMemory(name: name, byteCount: size)
+    }
+    unsafe bytes.withUnsafeBytes { buffer in
+      unsafe UnsafeMutableRawBufferPointer(start: pointer, count: size).copyMemory(from: buffer)
+    }
+    self.path = name
+    self.byteCount = bytes.count
+    unsafe self.base = pointer
+  }
+
+  deinit {
+    unsafe munmap(base, max(byteCount, 1))
+  }
+
+  func pointer(at offset: Int, byteCount: Int) -> UnsafeRawPointer {
+    precondition(offset >= 0 && byteCount >= 0 && offset <= self.byteCount - byteCount)
+    return unsafe UnsafeRawPointer(base + offset)
+  }
+
+  /// A copy of the bytes `range`, which must lie inside the file.
+  public func bytes(_ range: Range<Int>) -> [UInt8] {
+    let start = unsafe pointer(at: range.lowerBound, byteCount: range.count)
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: range.count))
+  }
+
+  /// A little-endian integer at any offset; the range must lie inside the file.
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type, at offset: Int) -> T {
+    let start = unsafe pointer(at: offset, byteCount: MemoryLayout<T>.size)
+    return T(littleEndian: unsafe start.loadUnaligned(as: T.self))
+  }
+}
+
+/// The system's sentence for the last error.
+func systemReason() -> String {
+  unsafe String(cString: strerror(errno))
+}

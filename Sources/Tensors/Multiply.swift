@@ -1,0 +1,75 @@
+internal import CKernels
+
+// The products. Each checks shapes, then calls one C driver (CSupport/CKernels/gemm.c, project.c).
+
+/// `y [tokens, out] = x [tokens, in] · wᵀ + u [tokens, rank] · bt [rank, out]`, or `y +=` that.
+///
+/// The adapter's part is one more block of the same sum. `x`, `u`, `bt` share a type; `accumulate` needs
+/// a float32 `y`.
+public func multiply(
+  into y: Matrix, _ x: Matrix, _ w: QuantizedMatrix,
+  adapter: (u: Matrix, bt: Matrix)? = nil, accumulate: Bool = false
+) {
+  precondition(x.columns == w.columns && y.columns == w.rows && x.rows == y.rows)
+  precondition(!accumulate || y.type == .float32)
+  if let (u, bt) = adapter {
+    precondition(u.rows == x.rows && u.columns == bt.rows && bt.columns == w.rows)
+    precondition(u.type == x.type && bt.type == x.type)
+  }
+  guard x.rows > 0 else { return }
+  unsafe ck_multiply(
+    y.pointer, y.type.code, accumulate ? 1 : 0,
+    x.pointer, x.type.code, w.pointer, w.format.code,
+    adapter?.u.pointer, adapter?.bt.pointer, Int64(adapter?.bt.rows ?? 0),
+    Int64(x.rows), Int64(w.rows), Int64(w.columns))
+}
+
+/// `dx [tokens, in] = dy [tokens, out] · w + v [tokens, rank] · a [rank, in]`, or `dx +=` that: the
+/// gradient of `multiply` with respect to its input.
+public func multiplyTransposed(
+  into dx: Matrix, _ dy: Matrix, _ w: QuantizedMatrix,
+  adapter: (v: Matrix, a: Matrix)? = nil, accumulate: Bool = false
+) {
+  precondition(dy.columns == w.rows && dx.columns == w.columns && dx.rows == dy.rows)
+  precondition(!accumulate || dx.type == .float32)
+  if let (v, a) = adapter {
+    precondition(v.rows == dy.rows && v.columns == a.rows && a.columns == w.columns)
+    precondition(v.type == dy.type && a.type == dy.type)
+  }
+  guard dy.rows > 0 else { return }
+  unsafe ck_multiply_transposed(
+    dx.pointer, dx.type.code, accumulate ? 1 : 0,
+    dy.pointer, dy.type.code, w.pointer, w.format.code,
+    adapter?.v.pointer, adapter?.a.pointer, Int64(adapter?.a.rows ?? 0),
+    Int64(dy.rows), Int64(w.rows), Int64(w.columns))
+}
+
+/// `u [tokens, rank] = scale · x [tokens, k] · a [rank, k]ᵀ`, all of one type.
+public func project(into u: Matrix, _ x: Matrix, _ a: Matrix, scale: Float = 1) {
+  precondition(u.rows == x.rows && u.columns == a.rows && x.columns == a.columns)
+  precondition(u.type == x.type && a.type == x.type)
+  guard x.rows > 0 else { return }
+  unsafe ck_project(
+    u.pointer, x.pointer, a.pointer, x.type.code, scale,
+    Int64(x.rows), Int64(a.rows), Int64(a.columns))
+}
+
+/// `da [rank, k] += u [tokens, rank]ᵀ · x [tokens, k]`: the gradient of `project` (float32 sums).
+public func projectGradient(into da: Matrix, _ u: Matrix, _ x: Matrix) {
+  precondition(da.rows == u.columns && da.columns == x.columns && u.rows == x.rows)
+  precondition(u.type == x.type)
+  guard x.rows > 0 else { return }
+  unsafe ck_project_gradient(
+    da.floats, u.pointer, x.pointer, x.type.code,
+    Int64(x.rows), Int64(u.columns), Int64(x.columns))
+}
+
+/// `g [m, n] += d [tokens, m]ᵀ · x [tokens, n]`: the dense gradient of a weight (float32 sums).
+public func weightGradient(into g: Matrix, _ d: Matrix, _ x: Matrix) {
+  precondition(g.rows == d.columns && g.columns == x.columns && d.rows == x.rows)
+  precondition(d.type == x.type)
+  guard x.rows > 0 else { return }
+  unsafe ck_weight_gradient(
+    g.floats, d.pointer, x.pointer, x.type.code,
+    Int64(x.rows), Int64(d.columns), Int64(x.columns))
+}

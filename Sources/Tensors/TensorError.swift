@@ -1,0 +1,20 @@
+/// What can fail in this layer on a user's data or machine. Wrong shapes are programmer errors and trap.
+public enum TensorError: Error, Equatable, CustomStringConvertible {
+  /// The system refused a mapping of `byteCount` bytes for the arena called `name`.
+  case outOfMemory(name: String, byteCount: Int)
+  /// A file could not be opened or mapped; `reason` is the system's word.
+  case cannotMap(path: String, reason: String)
+  /// A routine of LAPACK ended with a non-zero `info`.
+  case noConvergence(routine: String, info: Int)
+
+  public var description: String {
+    switch self {
+    case .outOfMemory(let name, let byteCount):
+      "no memory for \(byteCount) bytes of \(name): close other programs or lower --memory"
+    case .cannotMap(let path, let reason):
+      "cannot read \(path): \(reason)"
+    case .noConvergence(let routine, let info):
+      "\(routine) ended with info \(info): the matrix holds values that are not finite"
+    }
+  }
+}
