@@ -52,6 +52,14 @@ public struct Matrix {
     return Matrix(arena: arena, offset: offset, rows: rows, columns: columns, type: type)
   }
 
+  /// `rows · columns` elements from element `start` on, as a matrix of the same memory.
+  public func slice(_ start: Int, rows: Int, columns: Int) -> Matrix {
+    precondition(start >= 0 && start + rows * columns <= count)
+    return Matrix(
+      arena: arena, offset: offset + start * type.byteCount, rows: rows, columns: columns,
+      type: type)
+  }
+
   // MARK: - Element access (tests, small matrices)
 
   /// One element, converted to `Float`.
@@ -112,6 +120,22 @@ public struct Matrix {
   public func assign(_ other: Matrix) {
     precondition(other.count == count)
     unsafe ck_convert(pointer, type.code, other.pointer, other.type.code, Int64(count))
+  }
+
+  /// Overwrites row i with row `indices[i]` of `source`, converting the type.
+  public func gather(_ source: Matrix, rows indices: [Int]) {
+    precondition(indices.count == rows && source.columns == columns)
+    for (row, index) in indices.enumerated() {
+      self.rows(row..<row + 1).assign(source.rows(index..<index + 1))
+    }
+  }
+
+  /// Overwrites row `indices[i]` of `target` with row i, converting the type.
+  public func scatter(to target: Matrix, rows indices: [Int]) {
+    precondition(indices.count == rows && target.columns == columns)
+    for (row, index) in indices.enumerated() {
+      target.rows(index..<index + 1).assign(self.rows(row..<row + 1))
+    }
   }
 
   /// The bytes of the matrix (little-endian elements), copied.

@@ -4,6 +4,8 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
   case outOfMemory(name: String, byteCount: Int)
   /// A file could not be opened or mapped; `reason` is the system's word.
   case cannotMap(path: String, reason: String)
+  /// A temporary file for activations could not be written or read.
+  case cannotSpill(directory: String, reason: String)
   /// A routine of LAPACK ended with a non-zero `info`.
   case noConvergence(routine: String, info: Int)
 
@@ -13,6 +15,9 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
       "no memory for \(byteCount) bytes of \(name): close other programs or lower --memory"
     case .cannotMap(let path, let reason):
       "cannot read \(path): \(reason)"
+    case .cannotSpill(let directory, let reason):
+      "cannot keep temporary activations in \(directory): \(reason); free space there or choose "
+        + "another output folder"
     case .noConvergence(let routine, let info):
       "\(routine) ended with info \(info): the matrix holds values that are not finite"
     }

@@ -50,4 +50,10 @@ public struct TokenBatch: Sendable, Equatable {
   public var tokenCount: Int { ids.count }
   public var sequenceCount: Int { starts.count - 1 }
   public var targetCount: Int { targets.count { $0 != TokenSequence.ignored } }
+
+  /// Whether every sequence of the batch begins at position 0: then no earlier key or value exists, and
+  /// attention needs no cache.
+  func startsFresh(_ positions: [Int32]) -> Bool {
+    starts.dropLast().allSatisfy { Int($0) == positions.count || positions[Int($0)] == 0 }
+  }
 }

@@ -1,0 +1,84 @@
+public import Tensors
+
+/// One low-rank pair as the products use it: `ΔW = scale · B · A`.
+///
+/// B is kept transposed, so that A and Bᵀ have the same form and their gradients the same kernels.
+public struct Adapter {
+  /// A [rank, in].
+  public let a: Matrix
+  /// Bᵀ [rank, out].
+  public let bt: Matrix
+  /// α/√rank (rank-stabilised) or α/rank.
+  public let scale: Float
+
+  public var rank: Int { a.rows }
+}
+
+/// Sums of gradients of one pair, float32, in the shapes of the pair.
+public struct AdapterGradient {
+  public let a: Matrix
+  public let bt: Matrix
+}
+
+/// Where a pair lies among all trainable parameters.
+public struct AdapterSlot: Sendable, Hashable {
+  public let layer: Int
+  public let projection: Projection
+  public let rank: Int
+  public let out: Int
+  public let `in`: Int
+  /// First parameter of A; A takes `rank · in`.
+  public let offsetA: Int
+  /// First parameter of Bᵀ; it takes `rank · out`.
+  public let offsetBT: Int
+}
+
+/// Shape of all adapters: which projections have one, of which rank and scale.
+public struct AdapterLayout: Sendable, Hashable {
+  public let rank: Int
+  public let alpha: Float
+  /// Scale α/√r instead of α/r (rank-stabilised LoRA).
+  public let rankStabilized: Bool
+  public let slots: [AdapterSlot]
+  /// Parameters, the padding between pairs included.
+  public let count: Int
+
+  /// Pairs for `targets` in every layer of a model, the rank clamped to each matrix's smaller side.
+  public init(
+    _ configuration: ModelConfiguration, rank: Int, alpha: Float, rankStabilized: Bool,
+    targets: [Projection] = Projection.allCases
+  ) {
+    precondition(rank > 0)
+    self.rank = rank
+    self.alpha = alpha
+    self.rankStabilized = rankStabilized
+    var slots: [AdapterSlot] = []
+    var next = 0
+    func take(_ count: Int) -> Int {
+      defer { next += (count + 31) / 32 * 32 }
+      return next
+    }
+    for layer in 0..<configuration.layerCount {
+      for projection in Projection.allCases where targets.contains(projection) {
+        let (out, `in`) = configuration.shape(of: projection)
+        let rank = min(rank, out, `in`)
+        slots.append(
+          AdapterSlot(
+            layer: layer, projection: projection, rank: rank, out: out, in: `in`,
+            offsetA: take(rank * `in`), offsetBT: take(rank * out)))
+      }
+    }
+    self.slots = slots
+    self.count = next
+  }
+
+  /// The factor on B·A of a pair of this rank.
+  public func scale(rank: Int) -> Float {
+    rankStabilized ? alpha / Float(rank).squareRoot() : alpha / Float(rank)
+  }
+
+  /// Trainable parameters without padding.
+  public var parameterCount: Int {
+    slots.reduce(0) { $0 + $1.rank * ($1.out + $1.in) }
+  }
+}

@@ -1,0 +1,55 @@
+internal import Tensors
+
+/// Receives what one linear layer's weight gradient is made of: `G = dyᵀ · x`.
+///
+/// LoRA-One's start collects these pairs; training does not need them.
+public protocol LinearGradientSink {
+  /// x [tokens, in] and dy [tokens, out] are valid only during the call.
+  mutating func record(layer: Int, projection: Projection, x: Matrix, dy: Matrix) throws
+}
+
+/// Ignores everything: training of adapters alone.
+public struct NoGradientSink: LinearGradientSink {
+  public init() {}
+  public mutating func record(layer: Int, projection: Projection, x: Matrix, dy: Matrix) {}
+}
+
+// A linear layer with a frozen quantized weight and, where there is one, an adapter.
+
+// MARK: - Forward
+
+/// `y = x · Wᵀ + u · Bᵀ` with `u = scale · x · Aᵀ` kept for the backward.
+func linear(
+  into y: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: Adapter?, u: Matrix?,
+  accumulate: Bool = false
+) {
+  guard let adapter, let u else {
+    multiply(into: y, x, weight, accumulate: accumulate)
+    return
+  }
+  project(into: u, x, adapter.a, scale: adapter.scale)
+  multiply(into: y, x, weight, adapter: (u, adapter.bt), accumulate: accumulate)
+}
+
+// MARK: - Backward
+
+/// `dx = dy · W + v · A` with `v = scale · dy · B`; `dA += vᵀ · x`, `dBᵀ += uᵀ · dy`.
+///
+/// `dx` may be nil where nobody below learns. `v` is scratch [tokens, rank].
+func linearBackward(
+  into dx: Matrix?, dy: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: Adapter?,
+  _ gradient: AdapterGradient?, u: Matrix?, v: Matrix?, accumulate: Bool = false
+) {
+  guard let adapter, let u, let v else {
+    if let dx { multiplyTransposed(into: dx, dy, weight, accumulate: accumulate) }
+    return
+  }
+  project(into: v, dy, adapter.bt, scale: adapter.scale)
+  if let gradient {
+    projectGradient(into: gradient.a, v, x)
+    projectGradient(into: gradient.bt, u, dy)
+  }
+  if let dx {
+    multiplyTransposed(into: dx, dy, weight, adapter: (v, adapter.a), accumulate: accumulate)
+  }
+}

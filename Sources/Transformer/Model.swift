@@ -1,0 +1,191 @@
+public import ModelFiles
+public import Tensors
+
+/// A frozen quantized decoder: tokens in, losses and gradients out.
+///
+/// The model is immutable and shared; a `Workspace` and an `AdapterSet` are the mutable state of whoever runs it.
+public struct Model: Sendable {
+  public let configuration: ModelConfiguration
+  public let weights: ModelWeights
+
+  /// Reads and checks everything; maps, but does not read, the weights.
+  public init(_ file: GGUFFile) throws {
+    configuration = try ModelConfiguration(file)
+    weights = try ModelWeights(file, configuration)
+  }
+
+  private func block(_ layer: Int, _ adapters: AdapterSet?) -> Block {
+    Block(
+      layer: layer, configuration: configuration, weights: weights.blocks[layer],
+      adapters: adapters)
+  }
+
+  // MARK: - Forward
+
+  /// Runs all blocks over a micro-batch; the residual stream and what the backward needs stay in `workspace`.
+  /// `adapters: nil` runs the base.
+  public func forward(_ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace) {
+    embed(batch.ids, workspace)
+    for layer in 0..<configuration.layerCount {
+      forwardBlock(layer, batch, adapters: adapters, workspace)
+    }
+  }
+
+  /// Looks the embeddings up into the residual stream.
+  public func embed(_ ids: [Int32], _ workspace: Workspace) {
+    precondition(ids.count <= workspace.shape.tokens)
+    precondition(ids.allSatisfy { $0 >= 0 && Int($0) < configuration.vocabularySize })
+    Codec.gather(weights.embedding, ids: ids, into: workspace.residual.prefix(ids.count))
+  }
+
+  /// Runs one block over the residual stream, keeping its input.
+  public func forwardBlock(
+    _ layer: Int, _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace
+  ) {
+    let tokens = batch.tokenCount
+    let residual = workspace.residual.prefix(tokens)
+    if !workspace.boundaries.isEmpty {
+      workspace.boundaries[layer].prefix(tokens).assign(residual)
+    }
+    block(layer, adapters).forward(
+      residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
+      workspace: workspace)
+  }
+
+  // MARK: - Loss
+
+  /// Loss at every target of the batch, from the residual stream that `forward` left.
+  ///
+  /// - Parameter gradientWeight: when not nil, the gradient of `gradientWeight · Σ nll` starts to flow: it is left
+  ///   for `backward`.
+  /// - Returns: the negative log-likelihood of each target, in the order of the rows that have one.
+  public func loss(
+    _ batch: TokenBatch, _ workspace: Workspace, gradientWeight: Float? = nil
+  ) -> [Float] {
+    loss(
+      batch, workspace,
+      gradientWeights: gradientWeight.map { Array(repeating: $0, count: batch.tokenCount) })
+  }
+
+  /// The same with a weight a row (only rows with a target count).
+  public func loss(
+    _ batch: TokenBatch, _ workspace: Workspace, gradientWeights: [Float]?
+  ) -> [Float] {
+    let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
+    if gradientWeights != nil {
+      workspace.gradients?.residual.prefix(batch.tokenCount).clear()
+    }
+    var losses: [Float] = []
+    losses.reserveCapacity(rows.count)
+    for start in stride(from: 0, to: rows.count, by: workspace.shape.lossRows) {
+      let chunk = Array(rows[start..<min(start + workspace.shape.lossRows, rows.count)])
+      losses += lossChunk(chunk, batch.targets, workspace, weights: gradientWeights)
+    }
+    return losses
+  }
+
+  private func lossChunk(
+    _ rows: [Int], _ targets: [Int32], _ workspace: Workspace, weights rowWeights: [Float]?
+  ) -> [Float] {
+    let count = rows.count
+    let input = workspace.lossInput.prefix(count)
+    let normed = workspace.lossNormed.prefix(count)
+    let logits = workspace.logits.prefix(count)
+    input.gather(workspace.residual, rows: rows)
+    rmsNorm(
+      into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
+    multiply(into: logits, normed, weights.head)
+    let chunkTargets = rows.map { targets[$0] }
+    guard let rowWeights, let gradients = workspace.gradients else {
+      return crossEntropy(
+        logits: logits, targets: chunkTargets, weights: Array(repeating: 1, count: count),
+        gradient: nil)
+    }
+    let dLogits = gradients.logits.prefix(count)
+    let losses = crossEntropy(
+      logits: logits, targets: chunkTargets, weights: rows.map { rowWeights[$0] },
+      gradient: dLogits)
+    let dNormed = gradients.lossNormed.prefix(count)
+    multiplyTransposed(into: dNormed, dLogits, weights.head)
+    let dInput = gradients.lossInput.prefix(count)
+    dInput.clear()
+    rmsNormBackward(
+      into: dInput, dy: dNormed, input, weight: weights.outputNorm,
+      epsilon: configuration.normEpsilon)
+    dInput.scatter(to: gradients.residual, rows: rows)
+    return losses
+  }
+
+  /// Logits [rows, vocabulary] of chosen rows of the residual stream, at most `lossRows` of them; valid until the
+  /// next call.
+  public func logits(rows: [Int], _ workspace: Workspace) -> Matrix {
+    precondition(rows.count <= workspace.shape.lossRows)
+    let input = workspace.lossInput.prefix(rows.count)
+    let normed = workspace.lossNormed.prefix(rows.count)
+    let logits = workspace.logits.prefix(rows.count)
+    input.gather(workspace.residual, rows: rows)
+    rmsNorm(
+      into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
+    multiply(into: logits, normed, weights.head)
+    return logits
+  }
+
+  // MARK: - Backward
+
+  /// Takes the gradient that `loss` left down through all blocks, adding to the adapters' gradients.
+  public func backward(_ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace) {
+    var sink = NoGradientSink()
+    for layer in (0..<configuration.layerCount).reversed() {
+      do {
+        try backwardBlock(
+          layer, batch, adapters: adapters, workspace, sink: &sink, needsInput: layer > 0)
+      } catch {
+        preconditionFailure("a sink that ignores everything does not throw")
+      }
+    }
+  }
+
+  /// The backward of one block, from its kept input; `sink` sees every linear layer's input and output gradient.
+  ///
+  /// - Parameter needsInput: false where no gradient of the block's input is wanted.
+  public func backwardBlock(
+    _ layer: Int, _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace,
+    sink: inout some LinearGradientSink, needsInput: Bool
+  ) throws {
+    let tokens = batch.tokenCount
+    let x = workspace.boundaries[layer].prefix(tokens)
+    let saved = workspace.block(layer).prefix(tokens)
+    let block = block(layer, adapters)
+    if workspace.shape.checkpointing == .recompute {
+      let residual = workspace.residual.prefix(tokens)
+      residual.assign(x)
+      block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
+    }
+    try block.backward(
+      x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink, needsInput: needsInput)
+  }
+
+  // MARK: - Generation
+
+  /// Runs tokens that continue the sequences in `cache`: row t is at `positions[t]` of slot `slots[t]`. The rows of
+  /// one slot are neighbours and in order; `starts` delimits them. Leaves the residual stream for `logits`.
+  public func extend(
+    ids: [Int32], slots: [Int32], positions: [Int32], adapters: AdapterSet?,
+    cache: KeyValueCache, _ workspace: Workspace
+  ) {
+    precondition(ids.count == slots.count && ids.count == positions.count && !ids.isEmpty)
+    embed(ids, workspace)
+    var batch = TokenBatch()
+    var start = 0
+    for end in 1...ids.count where end == ids.count || slots[end] != slots[end - 1] {
+      batch.append(TokenSequence(allTargets: Array(ids[start..<end])))
+      start = end
+    }
+    let residual = workspace.residual.prefix(ids.count)
+    for layer in 0..<configuration.layerCount {
+      block(layer, adapters).forward(
+        residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
+        workspace: workspace, cache: (cache, slots, positions))
+    }
+  }
+}
