@@ -1,0 +1,270 @@
+public import ModelFiles
+public import Tensors
+
+/// A small llama model of random weights, written in code as the bytes of a GGUF v3 file.
+///
+/// Every weight is a function of the seed and the tensor's name, so two models that differ in one format share
+/// everything else. Blocks are random bits under sane scales (no codec is used to make them), which reaches every
+/// format that Scion reads. The vocabulary is `<unk> <s> </s> ▁` and single characters, for a SentencePiece
+/// tokenizer; ids beyond the characters are pieces `<extra N>`.
+public struct SyntheticModel: Sendable {
+  public var layers = 2
+  public var width = 32
+  public var heads = 4
+  public var keyValueHeads = 2
+  public var feedForwardWidth = 64
+  public var vocabulary = 64
+  public var contextLength = 256
+  /// Format of every matrix that `formats` does not name.
+  public var format: BlockFormat = .f32
+  /// Formats by part of the name: `token_embd`, `output`, `attn_q`, `ffn_down`, ….
+  public var formats: [String: BlockFormat] = [:]
+  /// No `output.weight`: the embedding is the head.
+  public var tiedHead = false
+  public var seed: UInt64 = 1
+  /// Factor on the head; larger makes the predictions surer.
+  public var headScale: Float = 1
+
+  public init() {}
+
+  /// The same, changed by `change`.
+  public init(_ change: (inout SyntheticModel) -> Void) {
+    change(&self)
+  }
+
+  /// The parsed file.
+  public func file() throws -> GGUFFile {
+    try GGUFFile(name: "synthetic.gguf", bytes: bytes())
+  }
+
+  // MARK: - Tensors
+
+  struct TensorSpecification {
+    let name: String
+    /// Row length first.
+    let dimensions: [Int]
+    let format: BlockFormat
+    /// Standard deviation of the values; nil for a norm (about one).
+    let deviation: Float?
+  }
+
+  var tensors: [TensorSpecification] {
+    let size = width / heads
+    var list: [TensorSpecification] = []
+    func add(_ part: String, layer: Int? = nil, _ dimensions: [Int], scale: Float = 1) {
+      let isNorm = dimensions.count == 1
+      let isEmbedding = part == "token_embd"
+      list.append(
+        TensorSpecification(
+          name: layer.map { "blk.\($0).\(part).weight" } ?? "\(part).weight",
+          dimensions: dimensions, format: isNorm ? .f32 : formats[part] ?? format,
+          deviation: isNorm
+            ? nil : isEmbedding ? 0.5 : scale / Float(dimensions[0]).squareRoot()))
+    }
+    add("token_embd", [width, vocabulary])
+    for layer in 0..<layers {
+      add("attn_norm", layer: layer, [width])
+      add("attn_q", layer: layer, [width, heads * size])
+      add("attn_k", layer: layer, [width, keyValueHeads * size])
+      add("attn_v", layer: layer, [width, keyValueHeads * size])
+      add("attn_output", layer: layer, [heads * size, width])
+      add("ffn_norm", layer: layer, [width])
+      add("ffn_gate", layer: layer, [width, feedForwardWidth])
+      add("ffn_up", layer: layer, [width, feedForwardWidth])
+      add("ffn_down", layer: layer, [feedForwardWidth, width])
+    }
+    add("output_norm", [width])
+    if !tiedHead { add("output", [width, vocabulary], scale: headScale) }
+    return list
+  }
+
+  // MARK: - File
+
+  /// The bytes of the file.
+  public func bytes() -> [UInt8] {
+    precondition(width % heads == 0 && heads % keyValueHeads == 0)
+    let tensors = tensors
+    let data = tensors.map { tensor in
+      var random = SplitMix64(seed: seed &+ hash(tensor.name))
+      return randomData(tensor, &random)
+    }
+    var file = GGUFBytes()
+    file.header(tensorCount: tensors.count, keyCount: keyCount)
+    writeMetadata(&file)
+    var offset = 0
+    for (tensor, bytes) in zip(tensors, data) {
+      file.string(tensor.name)
+      file.integer(UInt32(tensor.dimensions.count))
+      for dimension in tensor.dimensions { file.integer(UInt64(dimension)) }
+      file.integer(tensor.format.rawValue)
+      file.integer(UInt64(offset))
+      offset += (bytes.count + 31) / 32 * 32
+    }
+    for bytes in data {
+      file.align()
+      file.bytes += bytes
+    }
+    file.align()
+    return file.bytes
+  }
+
+  private var keyCount: Int { 17 }
+
+  private func writeMetadata(_ file: inout GGUFBytes) {
+    file.entry("general.architecture", "llama")
+    file.entry("general.name", "synthetic")
+    file.entry("llama.block_count", UInt32(layers))
+    file.entry("llama.context_length", UInt32(contextLength))
+    file.entry("llama.embedding_length", UInt32(width))
+    file.entry("llama.feed_forward_length", UInt32(feedForwardWidth))
+    file.entry("llama.attention.head_count", UInt32(heads))
+    file.entry("llama.attention.head_count_kv", UInt32(keyValueHeads))
+    file.entry("llama.attention.layer_norm_rms_epsilon", Float(1e-5))
+    file.entry("llama.rope.freq_base", Float(10_000))
+    file.entry("tokenizer.ggml.model", "llama")
+    file.entry("tokenizer.ggml.tokens", pieces)
+    file.entry("tokenizer.ggml.scores", pieces.indices.map { -Float($0) })
+    file.entry(
+      "tokenizer.ggml.token_type", pieces.indices.map { $0 == 0 ? 2 : $0 < 3 ? 3 : Int32(1) })
+    file.entry("tokenizer.ggml.bos_token_id", UInt32(1))
+    file.entry("tokenizer.ggml.eos_token_id", UInt32(2))
+    file.entry("tokenizer.ggml.add_bos_token", true)
+  }
+
+  /// The pieces of the vocabulary, by id.
+  public var pieces: [String] {
+    let characters = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'\"{}[]()-+*/=\nABCDEFGHIJKLMNOP"
+    var pieces = ["<unk>", "<s>", "</s>", "▁"] + characters.map { String($0) }
+    while pieces.count < vocabulary { pieces.append("<extra \(pieces.count)>") }
+    return Array(pieces.prefix(vocabulary))
+  }
+
+  // MARK: - Random blocks
+
+  private func randomData(_ tensor: TensorSpecification, _ random: inout SplitMix64) -> [UInt8] {
+    let count = tensor.dimensions.reduce(1, *)
+    guard let deviation = tensor.deviation else {
+      return (0..<count).flatMap { _ in littleEndian(1 + 0.1 * random.normal()) }
+    }
+    let blocks = count / tensor.format.blockLength
+    precondition(tensor.dimensions[0] % tensor.format.blockLength == 0)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(blocks * tensor.format.blockByteCount)
+    for _ in 0..<blocks {
+      bytes += randomBlock(tensor.format, deviation, &random)
+    }
+    return bytes
+  }
+
+  /// One block whose values have about the given standard deviation and a mean of about zero.
+  private func randomBlock(
+    _ format: BlockFormat, _ deviation: Float, _ random: inout SplitMix64
+  ) -> [UInt8] {
+    // A scale that varies from block to block.
+    let deviation = deviation * (0.75 + 0.5 * random.uniform())
+    func half(_ value: Float) -> [UInt8] { littleEndian(halfBits(value)) }
+    switch format {
+    case .f32: return littleEndian(deviation * random.normal())
+    case .f16: return half(deviation * random.normal())
+    case .bf16: return littleEndian(BFloat16(deviation * random.normal()).bitPattern)
+    case .q4_0: return half(deviation / 4.6) + random.bytes(16)
+    case .q4_1: return half(deviation / 4.6) + half(-7.5 * deviation / 4.6) + random.bytes(16)
+    case .q5_0: return half(deviation / 9.2) + random.bytes(20)
+    case .q5_1: return half(deviation / 9.2) + half(-15.5 * deviation / 9.2) + random.bytes(20)
+    case .q8_0: return half(deviation / 74) + random.bytes(32)
+    case .q4_K: return half(deviation / 330) + half(7.5 * deviation / 330) + random.bytes(140)
+    case .q6_K: return random.bytes(208) + half(deviation / 1369)
+    }
+  }
+}
+
+/// The bits of the nearest half-precision number, subnormal ones included; |value| < 65504.
+private func halfBits(_ value: Float) -> UInt16 {
+  let sign: UInt16 = value < 0 ? 0x8000 : 0
+  let magnitude = abs(value)
+  precondition(magnitude < 65504)
+  let exponent = max(Int(magnitude.bitPattern >> 23) - 127, -14)
+  // In units of the last place at this exponent; a carry into the exponent adds up by itself.
+  let units = (magnitude * Float(sign: .plus, exponent: 10 - exponent, significand: 1)).rounded()
+  return sign | (UInt16(exponent + 14) << 10) + UInt16(units)
+}
+
+private func littleEndian(_ value: Float) -> [UInt8] { littleEndian(value.bitPattern) }
+
+private func littleEndian<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+  (0..<T.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+}
+
+/// FNV-1a of a name.
+private func hash(_ name: String) -> UInt64 {
+  name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+}
+
+/// Writes the parts of a GGUF file in order (format: ggml's docs/gguf.md).
+private struct GGUFBytes {
+  var bytes: [UInt8] = []
+
+  mutating func header(tensorCount: Int, keyCount: Int) {
+    bytes += Array("GGUF".utf8)
+    integer(UInt32(3))
+    integer(UInt64(tensorCount))
+    integer(UInt64(keyCount))
+  }
+
+  mutating func integer<T: FixedWidthInteger>(_ value: T) { bytes += littleEndian(value) }
+
+  mutating func string(_ text: String) {
+    integer(UInt64(text.utf8.count))
+    bytes += Array(text.utf8)
+  }
+
+  mutating func align() {
+    while bytes.count % 32 != 0 { bytes.append(0) }
+  }
+
+  mutating func entry(_ key: String, _ value: UInt32) {
+    string(key)
+    integer(UInt32(4))
+    integer(value)
+  }
+
+  mutating func entry(_ key: String, _ value: Float) {
+    string(key)
+    integer(UInt32(6))
+    integer(value.bitPattern)
+  }
+
+  mutating func entry(_ key: String, _ value: Bool) {
+    string(key)
+    integer(UInt32(7))
+    bytes.append(value ? 1 : 0)
+  }
+
+  mutating func entry(_ key: String, _ value: String) {
+    string(key)
+    integer(UInt32(8))
+    string(value)
+  }
+
+  mutating func entry(_ key: String, _ values: [String]) {
+    array(key, type: 8, count: values.count)
+    for value in values { string(value) }
+  }
+
+  mutating func entry(_ key: String, _ values: [Float]) {
+    array(key, type: 6, count: values.count)
+    for value in values { integer(value.bitPattern) }
+  }
+
+  mutating func entry(_ key: String, _ values: [Int32]) {
+    array(key, type: 5, count: values.count)
+    for value in values { integer(value) }
+  }
+
+  private mutating func array(_ key: String, type: UInt32, count: Int) {
+    string(key)
+    integer(UInt32(9))
+    integer(type)
+    integer(UInt64(count))
+  }
+}
