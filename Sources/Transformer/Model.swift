@@ -147,16 +147,18 @@ public struct Model: Sendable {
 
   /// The backward of one block, from its kept input; `sink` sees every linear layer's input and output gradient.
   ///
-  /// - Parameter needsInput: false where no gradient of the block's input is wanted.
+  /// - Parameters:
+  ///   - needsInput: false where no gradient of the block's input is wanted.
+  ///   - rerun: whether the block must be run again from its input; by default where only inputs are kept.
   public func backwardBlock(
     _ layer: Int, _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace,
-    sink: inout some LinearGradientSink, needsInput: Bool
+    sink: inout some LinearGradientSink, needsInput: Bool, rerun: Bool? = nil
   ) throws {
     let tokens = batch.tokenCount
     let x = workspace.boundaries[layer].prefix(tokens)
     let saved = workspace.block(layer).prefix(tokens)
     let block = block(layer, adapters)
-    if workspace.shape.checkpointing == .recompute {
+    if rerun ?? (workspace.shape.checkpointing == .recompute) {
       let residual = workspace.residual.prefix(tokens)
       residual.assign(x)
       block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
