@@ -1,0 +1,58 @@
+/// How adapters start: the values of `--init`.
+///
+/// Only `loraOne` and `randomOrthogonal` change the model at step 0; an evaluation of the base must run with the
+/// adapters off then.
+public enum AdapterInitialization: String, Sendable, Hashable, Codable, CaseIterable {
+  /// Both factors from the leading singular triplets of the gradient (arXiv 2502.01235).
+  case loraOne = "lora-one"
+  /// A = V_rᵀ, the row space of the gradient; B = 0.
+  case loraOneA = "lora-one-a"
+  /// A normal with deviation 1/r, B = 0 (PEFT's "gaussian").
+  case gaussian
+  /// A uniform in ±1/√in, B = 0 (PEFT's default, Kaiming with a = √5).
+  case kaiming
+  /// A = leading right singular vectors of the layer's inputs X, B = 0 (arXiv 2410.07170). Forward only.
+  case eva
+  /// Random orthonormal directions with the same ‖ΔW₀‖₂ as `loraOne`: the control that tells direction from
+  /// magnitude.
+  case randomOrthogonal = "random-orthogonal"
+
+  /// What has to be measured on the initialisation data before the start can be made.
+  public enum Source: Sendable, Hashable {
+    case nothing
+    /// `G = ∂L/∂W [out, in]`.
+    case gradient
+    /// `XᵀX [in, in]`, whose singular vectors are the right ones of X.
+    case inputs
+  }
+
+  public var source: Source {
+    switch self {
+    case .loraOne, .loraOneA: .gradient
+    case .eva: .inputs
+    case .gaussian, .kaiming, .randomOrthogonal: .nothing
+    }
+  }
+
+  /// Whether B = 0, so that the model at step 0 is the base.
+  public var leavesModelUnchanged: Bool {
+    switch self {
+    case .loraOne, .randomOrthogonal: false
+    case .loraOneA, .gaussian, .kaiming, .eva: true
+    }
+  }
+}
+
+/// How large a LoRA-One start is: the values of `--init-scale`.
+public enum InitializationScale: String, Sendable, Hashable, Codable, CaseIterable {
+  /// ‖B₀A₀‖₂ = 1/γ in every matrix, whatever its gradient.
+  case normalized
+  /// As `normalized`, then one multiplier for all matrices, picked by the loss of the initialisation batch.
+  case linesearch
+  /// B₀A₀ = −[G]_r as it is: the step of the theory with rate 1, for the linear set-ups.
+  case theory
+
+  /// The multipliers that a line search tries on the normalized start: γ from 4 times as large to a
+  /// sixteenth.
+  public static let lineSearchMultipliers: [Float] = [0.25, 0.5, 1, 2, 4, 8, 16]
+}
