@@ -38,7 +38,7 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@$(SWIFT) build --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
 	@scripts/check-sources --log $(TEST_FOLDER)/build.log
 	@echo "test: running the tests"
-	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build $(TEST_FLAGS)
+	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS)
 
 lint: ## checks the formatting of all Swift sources
 	@echo "lint: swift format lint --strict"

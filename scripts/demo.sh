@@ -17,7 +17,7 @@ DEMO_FLAGS=${DEMO_FLAGS:---epochs 1 --batch 16 --lr 5e-4 --seq-len 256 --seed 42
 OUT=demo
 started=$SECONDS
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
+say() { printf '\n%s\n' "$*" >&2; }
 fail() { echo "demo: $*" >&2; exit 1; }
 trap 'echo "demo: interrupted; make demo goes on from here" >&2; exit 130' INT TERM
 
