@@ -1,8 +1,9 @@
 /* AdamW (Loshchilov and Hutter, arXiv 1711.05101) on split-fp32 parameters.
  *
- * A parameter p is kept as two halves with bits(p) = (high << 16) + (int16)low, so that high alone is p
- * rounded to the nearest bf16: what the model computes with. Ties go away from zero, since low is at most
- * 32767 but may be -32768: bits ...8000 become high + 1, low = -32768. Joining gives back every bit.
+ * A parameter p is kept as two halves with bits(p) = (high << 16) + (int16)low, so that high alone
+ * is p rounded to the nearest bf16: what the model computes with. Ties go away from zero, since
+ * low is at most 32767 but may be -32768: bits ...8000 become high + 1, low = -32768. Joining
+ * gives back every bit.
  *
  *   g = gradient_scale * gradient;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *   p = p - learning_rate (weight_decay p + (m / correction1) / (sqrt(v / correction2) + epsilon))

@@ -1,11 +1,13 @@
-/* Causal grouped-query attention (FlashAttention: Dao et al., arXiv 2205.14135 and 2307.08691): the plan of
- * the work and its distribution over threads. The arithmetic of a tile is in the leaves.
+/* Causal grouped-query attention (FlashAttention: Dao et al., arXiv 2205.14135 and 2307.08691):
+ * the plan of the work and its distribution over threads. The arithmetic of a tile is in the
+ * leaves.
  *
- * Forward: a unit is one block of CK_TILE queries of one head; it goes over its key blocks in order.
- * Backward: a unit is a range of key blocks of one key-value head. It accumulates dk and dv over the
- * group's heads and their query blocks in order, and leaves its part of dq as float tiles, which a last
- * sweep adds in the order of the ranges. The number of ranges follows from the shape alone, so results
- * do not depend on the number of threads. Units are taken from an atomic counter, longest first.
+ * Forward: a unit is one block of CK_TILE queries of one head; it goes over its key blocks in
+ * order. Backward: a unit is a range of key blocks of one key-value head. It accumulates dk and dv
+ * over the group's heads and their query blocks in order, and leaves its part of dq as float
+ * tiles, which a last sweep adds in the order of the ranges. The number of ranges follows from the
+ * shape alone, so results do not depend on the number of threads. Units are taken from an atomic
+ * counter, longest first.
  *
  * Scratch of the backward: about (1 ... 3) * tokens * heads * size floats for the tiles.
  */
@@ -130,7 +132,8 @@ static int longest_first(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Sums the tiles of dq of every head and query block. `begin` [sequences * kv_heads + 1]: first unit. */
+/* Sums the tiles of dq of every head and query block. `begin` [sequences * kv_heads + 1]: first
+ * unit. */
 static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job *job,
                          const ck_backward_unit *units, const int32_t *begin,
                          const ck_sequence *list, int64_t sequences, int64_t total) {
@@ -141,7 +144,7 @@ static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job
         while (list[s].block > index / job->heads) s--;
         const int64_t block = index / job->heads - list[s].block, head = index % job->heads;
         const int64_t pair = s * job->kv_heads + head / group;
-        const float *tiles[MOST_RANGES + 1];
+        float *tiles[MOST_RANGES];
         int64_t count = 0;
         for (int64_t u = begin[pair]; u < begin[pair + 1] && units[u].key_first <= block; u++) {
             const int64_t blocks = list[s].blocks - units[u].key_first;

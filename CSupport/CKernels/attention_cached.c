@@ -1,7 +1,7 @@
-/* Attention over a key-value cache, for generation: every token sees the positions of its slot up to its
- * own. The context is cut into chunks of CK_CACHED_CHUNK positions (so that one token keeps all
- * threads busy); a unit is one chunk of one token and key-value head, for the whole group of query
- * heads. Parts are merged in order: with tops t, sums s, rows o,
+/* Attention over a key-value cache, for generation: every token sees the positions of its slot up
+ * to its own. The context is cut into chunks of CK_CACHED_CHUNK positions (so that one token keeps
+ * all threads busy); a unit is one chunk of one token and key-value head, for the whole group of
+ * query heads. Parts are merged in order: with tops t, sums s, rows o,
  *   o = sum_c exp(t_c - t) o_c / sum_c exp(t_c - t) s_c,   t = max_c t_c.
  */
 #include <math.h>
@@ -20,7 +20,7 @@ void ck_attention_cached(void *o, const void *q, const void *keys, const void *v
         if (positions[t] > last) last = positions[t];
     const int64_t chunks = last / CK_CACHED_CHUNK + 1, pairs = tokens * kv_heads;
 
-    /* A part is [group] tops, [group] sums, [group, size] rows. Tokens go in batches of bounded scratch. */
+    /* A part is [group] tops, [group] sums, [group, size] rows. Batches bound the scratch. */
     const int64_t part = group * (size + 2);
     int64_t batch = ((int64_t)1 << 20) / (part * chunks);
     if (batch < 1) batch = 1;
@@ -41,11 +41,11 @@ void ck_attention_cached(void *o, const void *q, const void *keys, const void *v
                 const int64_t left = positions[token] + 1 - first;
                 if (left <= 0) continue;
                 float *tops = parts + unit * part;
-                const size_t start =
-                    element * (size_t)(((slots[token] * capacity + first) * kv_heads + kv_head) * size);
+                const int64_t row = (slots[token] * capacity + first) * kv_heads + kv_head;
+                const size_t start = element * (size_t)(row * size);
+                const size_t q_start = element * (size_t)(pair * group * size);
                 leaf->attend_cached(
-                    tops + 2 * group, tops, tops + group,
-                    (const char *)q + element * (size_t)((token * kv_heads + kv_head) * group * size),
+                    tops + 2 * group, tops, tops + group, (const char *)q + q_start,
                     (const char *)keys + start, (const char *)values + start, type, group,
                     left < CK_CACHED_CHUNK ? left : CK_CACHED_CHUNK, stride, size, scale);
             }

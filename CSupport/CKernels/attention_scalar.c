@@ -76,7 +76,8 @@ static void backward(const ck_attention_job *job, const ck_backward_unit *unit, 
             const float lse = job->lse[token * job->heads + head];
             const float mean = dot(job->dout, q_start, job->o_in, q_start, job->type, size);
             for (int64_t key = begin; key < end && key <= query; key++) {
-                const int64_t start = ((sequence.first + key) * job->kv_heads + unit->kv_head) * size;
+                const int64_t row = (sequence.first + key) * job->kv_heads + unit->kv_head;
+                const int64_t start = row * size;
                 const float s = dot(job->q, q_start, job->k, start, job->type, size) * job->scale;
                 const float p = expf(s - lse);
                 const float dp = dot(job->dout, q_start, job->v, start, job->type, size);
@@ -98,7 +99,7 @@ static void backward(const ck_attention_job *job, const ck_backward_unit *unit, 
 }
 
 static void gather(const ck_attention_job *job, ck_sequence sequence, int64_t head, int64_t block,
-                   const float *const *tiles, int64_t count) {
+                   float *const *tiles, int64_t count) {
     const int64_t begin = block * CK_TILE, left = sequence.length - begin;
     for (int64_t query = 0; query < (left < CK_TILE ? left : CK_TILE); query++)
         for (int64_t i = 0; i < job->size; i++) {

@@ -1,16 +1,36 @@
-/* Which leaf table serves: by ck_isa(), asked at every call (it is a load). And the drivers' scratch. */
+/* Which leaf table serves: by ck_isa(), asked at every call (it is a load). And the drivers'
+ * scratch. */
 #include "layers.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 const ck_layer_leaves *ck_layers(void) {
-    return &ck_layers_scalar;
+    switch (ck_isa()) {
+#if defined(__x86_64__)
+    case CK_ISA_AVX2: return &ck_layers_avx2;
+    case CK_ISA_AVX512:
+    case CK_ISA_AVX512_BF16: return &ck_layers_avx512;
+#elif defined(__aarch64__)
+    case CK_ISA_NEON: return &ck_layers_neon;
+#endif
+    default: return &ck_layers_scalar;
+    }
 }
 
 const ck_attention_leaves *ck_attention_table(ck_format type) {
     (void)type;
-    return &ck_attention_scalar;
+    switch (ck_isa()) {
+#if defined(__x86_64__)
+    case CK_ISA_AVX2: return &ck_attention_avx2;
+    case CK_ISA_AVX512: return &ck_attention_avx512;
+    case CK_ISA_AVX512_BF16:
+        return type == CK_BF16 ? &ck_attention_avx512_bf16 : &ck_attention_avx512;
+#elif defined(__aarch64__)
+    case CK_ISA_NEON: return &ck_attention_neon;
+#endif
+    default: return &ck_attention_scalar;
+    }
 }
 
 /* ---- Scratch ---- */

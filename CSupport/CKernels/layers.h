@@ -1,9 +1,9 @@
 /* The leaf tables behind attention.c, norm.c, rope.c, swiglu.c, cross_entropy.c and adamw.c.
  *
- * A leaf is single-threaded and works on one row, one range or one attention tile; the drivers share the
- * work out to OpenMP threads. Every instruction set fills the same tables: layers_scalar.c and
- * attention_scalar.c by plain loops and libm (the oracle), the others from the shared sources
- * layers_vector.h and attention_vector.h. Private to CKernels.
+ * A leaf is single-threaded and works on one row, one range or one attention tile; the drivers
+ * share the work out to OpenMP threads. Every instruction set fills the same tables:
+ * layers_scalar.c and attention_scalar.c by plain loops and libm (the oracle), the others from the
+ * shared sources layers_vector.h and attention_vector.h. Private to CKernels.
  */
 #ifndef SCION_LAYERS_H
 #define SCION_LAYERS_H
@@ -11,6 +11,9 @@
 #include <string.h>
 
 #include "CKernels.h"
+
+/* The largest head. */
+enum { CK_MOST_SIZE = 1024, CK_MOST_PAIRS = CK_MOST_SIZE / 2 };
 
 /* ---- Row-wise leaves ---- */
 
@@ -39,9 +42,10 @@ typedef struct {
                   float epsilon, float weight_decay, float correction1, float correction2,
                   int64_t count);
     double (*sum_of_squares)(const float *x, int64_t count);
-    /* Positions first..<first+count of one cache slot and key-value head, for its `group` query heads.
-     * q [group, size]; keys, values point at position `first`, rows `stride` elements apart. Writes for
-     * each head top (largest scaled score), sum (of exp(score - top)) and o [size] (not yet divided). */
+    /* `count` positions of one cache slot and key-value head, for its `group` query heads.
+     * q [group, size]; keys, values point at the first position, rows `stride` elements apart.
+     * Writes for each head top (largest scaled score), sum (of exp(score - top)) and o [size] (not
+     * yet divided by it). */
     void (*attend_cached)(float *o, float *top, float *sum, const void *q, const void *keys,
                           const void *values, ck_format type, int64_t group, int64_t count,
                           int64_t stride, int64_t size, float scale);
@@ -68,14 +72,15 @@ typedef struct {
     size_t prepared_bytes;
 } ck_attention_job;
 
-/* One sequence: rows first..<first+length, in blocks of CK_TILE; `block` is the number of blocks of the
- * sequences before it. */
+/* One sequence: rows first..<first+length, in blocks of CK_TILE; `block` is the number of blocks
+ * of the sequences before it. */
 typedef struct {
     int64_t first, length, blocks, block;
 } ck_sequence;
 
-/* The backward of key blocks key_first..<key_end of one key-value head, for all queries that see them. The
- * gradient of the group's queries goes to `tiles`: [group][blocks - key_first][size][CK_TILE] f32. */
+/* The backward of key blocks key_first..<key_end of one key-value head, for all queries that see
+ * them. The gradient of the group's queries goes to `tiles`: [group][blocks -
+ * key_first][size][CK_TILE] f32. */
 typedef struct {
     ck_sequence sequence;
     int64_t kv_head, key_first, key_end, work, tile;
@@ -100,16 +105,16 @@ typedef struct {
                     char *scratch);
     /* dk, dv of the unit's keys, its part of dq to its tiles. */
     void (*backward)(const ck_attention_job *job, const ck_backward_unit *unit, char *scratch);
-    /* dq of query block `block` of one head: the sum of `count` tiles in order. */
+    /* dq of query block `block` of one head: the sum of `count` tiles, in order, in the first. */
     void (*gather)(const ck_attention_job *job, ck_sequence sequence, int64_t head, int64_t block,
-                   const float *const *tiles, int64_t count);
+                   float *const *tiles, int64_t count);
 } ck_attention_leaves;
 
 /* The table of ck_isa() for storage of `type`. */
 const ck_attention_leaves *ck_attention_table(ck_format type);
 
-/* `bytes` of memory (64-byte aligned) that belongs to the calling thread, kept for its next call and freed
- * with the thread. Contents are undefined; a later call may move it. */
+/* `bytes` of memory (64-byte aligned) that belongs to the calling thread, kept for its next call
+ * and freed with the thread. Contents are undefined; a later call may move it. */
 char *ck_scratch(size_t bytes);
 
 /* ---- The tables of the instruction sets ---- */

@@ -1,11 +1,10 @@
-/* Rotary position embedding: pair i of every head turns by the angle positions[t] * frequencies[i],
+/* Rotary position embedding: pair i of every head turns by the angle positions[t] *
+ * frequencies[i],
  *   (a, b) -> (a cos - b sin, a sin + b cos),
- * in place. Sines and cosines are made once a token and serve all heads. The backward is the inverse
- * rotation. Scaled frequencies (linear, NTK, YaRN, llama 3) are the caller's affair.
+ * in place. Sines and cosines are made once a token and serve all heads. The backward is the
+ * inverse rotation. Scaled frequencies (linear, NTK, YaRN, llama 3) are the caller's affair.
  */
 #include "layers.h"
-
-enum { PAIRS = 512 };
 
 void ck_rope(void *x, ck_format type, const int32_t *positions, const float *frequencies,
              int32_t interleaved, int32_t inverse, int64_t tokens, int64_t heads, int64_t size) {
@@ -15,7 +14,7 @@ void ck_rope(void *x, ck_format type, const int32_t *positions, const float *fre
 #pragma omp parallel for schedule(static) num_threads(ck_threads()) \
     if (tokens * heads * size > 8192)
     for (int64_t t = 0; t < tokens; t++) {
-        float cosine[PAIRS], sine[PAIRS];
+        float cosine[CK_MOST_PAIRS], sine[CK_MOST_PAIRS];
         char *row = (char *)x + element * (size_t)(t * heads * size);
         leaf->angles(cosine, sine, frequencies, (float)positions[t], pairs);
         if (inverse)

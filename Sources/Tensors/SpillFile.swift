@@ -15,8 +15,11 @@ public final class SpillFile {
     self.directory = directory
     var template = Array("\(directory)/.scion-spill-XXXXXX".utf8CString)
     descriptor = unsafe template.withUnsafeMutableBufferPointer { buffer in
-      let descriptor = unsafe mkostemp(buffer.baseAddress, O_CLOEXEC)
-      if descriptor >= 0 { unsafe unlink(buffer.baseAddress) }
+      let descriptor = unsafe mkstemp(buffer.baseAddress)
+      if descriptor >= 0 {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        unsafe unlink(buffer.baseAddress)
+      }
       return descriptor
     }
     guard descriptor >= 0 else {

@@ -8,28 +8,41 @@ public import Tensors
 /// format that Scion reads. The vocabulary is `<unk> <s> </s> ▁` and single characters, for a SentencePiece
 /// tokenizer; ids beyond the characters are pieces `<extra N>`.
 public struct SyntheticModel: Sendable {
-  public var layers = 2
-  public var width = 32
-  public var heads = 4
-  public var keyValueHeads = 2
-  public var feedForwardWidth = 64
-  public var vocabulary = 64
-  public var contextLength = 256
+  public var layers: Int
+  public var width: Int
+  public var heads: Int
+  public var keyValueHeads: Int
+  public var feedForward: Int
+  public var vocabulary: Int
+  public var contextLength: Int
   /// Format of every matrix that `formats` does not name.
-  public var format: BlockFormat = .f32
+  public var format: BlockFormat
   /// Formats by part of the name: `token_embd`, `output`, `attn_q`, `ffn_down`, ….
-  public var formats: [String: BlockFormat] = [:]
+  public var formats: [String: BlockFormat]
   /// No `output.weight`: the embedding is the head.
-  public var tiedHead = false
-  public var seed: UInt64 = 1
+  public var tiedHead: Bool
   /// Factor on the head; larger makes the predictions surer.
-  public var headScale: Float = 1
+  public var headScale: Float
+  public var seed: UInt64
 
-  public init() {}
-
-  /// The same, changed by `change`.
-  public init(_ change: (inout SyntheticModel) -> Void) {
-    change(&self)
+  public init(
+    layers: Int = 2, width: Int = 32, heads: Int = 4, keyValueHeads: Int = 2,
+    feedForward: Int = 64, vocabulary: Int = 64, contextLength: Int = 256,
+    format: BlockFormat = .f32, formats: [String: BlockFormat] = [:], tiedHead: Bool = false,
+    headScale: Float = 1, seed: UInt64 = 1
+  ) {
+    self.layers = layers
+    self.width = width
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.feedForward = feedForward
+    self.vocabulary = vocabulary
+    self.contextLength = contextLength
+    self.format = format
+    self.formats = formats
+    self.tiedHead = tiedHead
+    self.headScale = headScale
+    self.seed = seed
   }
 
   /// The parsed file.
@@ -69,9 +82,9 @@ public struct SyntheticModel: Sendable {
       add("attn_v", layer: layer, [width, keyValueHeads * size])
       add("attn_output", layer: layer, [heads * size, width])
       add("ffn_norm", layer: layer, [width])
-      add("ffn_gate", layer: layer, [width, feedForwardWidth])
-      add("ffn_up", layer: layer, [width, feedForwardWidth])
-      add("ffn_down", layer: layer, [feedForwardWidth, width])
+      add("ffn_gate", layer: layer, [width, feedForward])
+      add("ffn_up", layer: layer, [width, feedForward])
+      add("ffn_down", layer: layer, [feedForward, width])
     }
     add("output_norm", [width])
     if !tiedHead { add("output", [width, vocabulary], scale: headScale) }
@@ -116,7 +129,7 @@ public struct SyntheticModel: Sendable {
     file.entry("llama.block_count", UInt32(layers))
     file.entry("llama.context_length", UInt32(contextLength))
     file.entry("llama.embedding_length", UInt32(width))
-    file.entry("llama.feed_forward_length", UInt32(feedForwardWidth))
+    file.entry("llama.feed_forward_length", UInt32(feedForward))
     file.entry("llama.attention.head_count", UInt32(heads))
     file.entry("llama.attention.head_count_kv", UInt32(keyValueHeads))
     file.entry("llama.attention.layer_norm_rms_epsilon", Float(1e-5))

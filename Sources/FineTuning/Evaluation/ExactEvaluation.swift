@@ -1,0 +1,96 @@
+public import Inference
+public import Tensors
+public import Tokenization
+public import Transformer
+
+/// The task `exact`: greedy answers, many at once, compared with the expected ones.
+public final class ExactEvaluation: Evaluation {
+  private let loaded: LoadedModel
+  private let examples: [ExactExample]
+  private let prompts: [[Int32]]
+  private let generator: BatchGenerator
+  private var finished: [Int: EvaluationRow] = [:]
+  private var tokens = 0
+  private var seconds = 0.0
+
+  /// - Parameters:
+  ///   - adapters: must have been made with the same `storage`.
+  ///   - template: nil for a model without one: the contents of the turns are joined plainly.
+  ///   - shots: put before each prompt as earlier turns.
+  ///   - maxTokens: most tokens of an answer.
+  ///   - slots: answers at a time.
+  ///
+  /// Throws `noExamples`, `promptTooLong`, what the template throws, or `TensorError.outOfMemory`.
+  public init(
+    _ loaded: LoadedModel, adapters: AdapterSet? = nil, storage: ElementType,
+    template: ChatTemplate?, examples: [ExactExample], shots: [ExactExample] = [],
+    maxTokens: Int = 256, slots: Int = 32
+  ) throws {
+    guard !examples.isEmpty else { throw EvaluationError.noExamples }
+    let context = loaded.model.configuration.contextLength
+    prompts = try examples.map { example in
+      let messages = example.preceded(by: shots).messages
+      let ids =
+        if let template {
+          try loaded.tokens(messages: messages, template: template)
+        } else {
+          loaded.tokens(text: messages.map(\.content).joined(separator: "\n"))
+        }
+      guard ids.count < context else {
+        throw EvaluationError.promptTooLong(
+          line: example.line, tokens: ids.count, context: context)
+      }
+      return ids
+    }
+    self.loaded = loaded
+    self.examples = examples
+    generator = try BatchGenerator(
+      loaded.model, adapters: adapters, storage: storage, prompts: prompts, maxTokens: maxTokens,
+      ends: loaded.tokenizer.endOfGeneration, slots: slots)
+  }
+
+  public func step() throws -> EvaluationProgress? {
+    let clock = ContinuousClock()
+    let begin = clock.now
+    guard let answers = try generator.step() else { return nil }
+    for answer in answers {
+      finished[answer.index] = row(answer)
+      tokens += answer.ids.count
+    }
+    seconds += (clock.now - begin).seconds
+    return EvaluationProgress(
+      done: finished.count, total: examples.count, seconds: seconds,
+      value: share(finished.values.map { $0.exact ?? false }))
+  }
+
+  private func row(_ answer: BatchAnswer) -> EvaluationRow {
+    let expected = examples[answer.index].expected
+    let output = loaded.tokenizer.decode(answer.ids, skipSpecial: true)
+    let comparison = AnswerComparison(output: output, expected: expected)
+    var row = EvaluationRow(index: answer.index, tokens: answer.ids.count)
+    row.prompt = loaded.tokenizer.decode(prompts[answer.index], skipSpecial: false)
+    row.expected = expected
+    row.output = output
+    row.exact = comparison.exact
+    row.jsonMatch = comparison.json
+    row.intentMatch = comparison.intent
+    return row
+  }
+
+  public var rows: [EvaluationRow] { finished.values.sorted { $0.index < $1.index } }
+
+  public var report: EvaluationReport {
+    let rows = finished.values
+    var report = EvaluationReport(
+      task: .exact, examples: rows.count, tokens: tokens, seconds: seconds)
+    report.exactMatch = share(rows.compactMap(\.exact))
+    report.jsonMatch = share(rows.compactMap(\.jsonMatch))
+    report.intentAccuracy = share(rows.compactMap(\.intentMatch))
+    return report
+  }
+}
+
+/// The share of true values; nil of none.
+private func share(_ values: [Bool]) -> Double? {
+  values.isEmpty ? nil : Double(values.count { $0 }) / Double(values.count)
+}

@@ -1,0 +1,79 @@
+public import Tokenization
+
+/// A prompt with the answer that is expected to it.
+public struct ExactExample: Sendable, Equatable {
+  /// The turns up to where the assistant answers.
+  public var messages: [ChatMessage]
+  public var expected: String
+  /// Line of the file where its record begins.
+  public var line: Int
+
+  public init(messages: [ChatMessage], expected: String, line: Int) {
+    self.messages = messages
+    self.expected = expected
+    self.line = line
+  }
+
+  /// A record with an answer: prompt and completion, or messages that end with the assistant's. Throws `noAnswer`.
+  public init(_ record: DataRecord) throws(EvaluationError) {
+    line = record.line
+    switch record.content {
+    case .completion(let prompt, let completion):
+      messages = [ChatMessage(role: "user", content: prompt)]
+      expected = completion
+    case .messages(let all):
+      guard let last = all.last, last.role == "assistant" else {
+        throw .noAnswer(line: record.line)
+      }
+      messages = Array(all.dropLast())
+      expected = last.content
+    case .text, .tokens, .raw:
+      throw .noAnswer(line: record.line)
+    }
+  }
+
+  /// The same with `shots` as earlier turns, between the system's message and the first question.
+  public func preceded(by shots: [ExactExample]) -> ExactExample {
+    let system = messages.prefix { $0.role == "system" }
+    var result = self
+    result.messages =
+      system
+      + shots.flatMap { shot in
+        shot.messages.filter { $0.role != "system" }
+          + [ChatMessage(role: "assistant", content: shot.expected)]
+      } + messages.dropFirst(system.count)
+    return result
+  }
+}
+
+/// How an answer compares with the expected one; white space at the ends is of no account.
+struct AnswerComparison: Sendable, Equatable {
+  let exact: Bool
+  /// Equal as JSON objects; nil when the expected answer is none.
+  let json: Bool?
+  /// Equal "intent"; nil when the expected object has none.
+  let intent: Bool?
+
+  init(output: String, expected: String) {
+    let output = output.trimmed
+    let expected = expected.trimmed
+    exact = output == expected
+    guard let wanted = JSONValue.object(expected) else {
+      json = nil
+      intent = nil
+      return
+    }
+    let found = JSONValue.object(output)
+    json = found == wanted
+    intent = wanted["intent"].map { found?["intent"] == $0 }
+  }
+}
+
+extension String {
+  /// Without white space at both ends.
+  var trimmed: String {
+    let start = firstIndex { !$0.isWhitespace } ?? endIndex
+    let end = lastIndex { !$0.isWhitespace }.map { index(after: $0) } ?? start
+    return String(self[start..<end])
+  }
+}

@@ -1,0 +1,144 @@
+internal import Foundation
+public import Tensors
+public import Transformer
+
+/// Scores targets of token sequences: the tasks `nll` and `perplexity`.
+///
+/// Sequences are packed into micro-batches without padding; only their targets' rows reach the head; what follows
+/// the last target is not computed. Forward only.
+public final class LikelihoodEvaluation: Evaluation {
+  private let task: EvaluationTask
+  private let model: Model
+  private let adapters: AdapterSet?
+  private let sequences: [TokenSequence]
+  private let workspace: Workspace
+  private let total: Int
+  private var next = 0
+  private var done = 0
+  private var seconds = 0.0
+  private var score = LikelihoodScore()
+
+  public private(set) var rows: [EvaluationRow] = []
+
+  /// Bytes that such an evaluation maps, for sequences of up to `longest` tokens.
+  public static func byteCount(
+    _ configuration: ModelConfiguration, storage: ElementType, rank: Int, longest: Int,
+    batchTokens: Int = 1024
+  ) -> Int {
+    Workspace.byteCount(configuration, shape(storage, rank, max(longest, batchTokens)))
+  }
+
+  private static func shape(_ storage: ElementType, _ rank: Int, _ tokens: Int) -> WorkspaceShape {
+    WorkspaceShape(tokens: tokens, storage: storage, rank: rank, checkpointing: nil)
+  }
+
+  /// - Parameters:
+  ///   - adapters: must have been made with the same `storage`.
+  ///   - batchTokens: most tokens in a micro-batch; a longer sequence goes alone.
+  ///
+  /// Throws `EvaluationError` when there is no target or a sequence is longer than the model's context, or
+  /// `TensorError.outOfMemory`.
+  public init(
+    task: EvaluationTask = .nll, _ model: Model, adapters: AdapterSet? = nil,
+    storage: ElementType, sequences: [TokenSequence], batchTokens: Int = 1024
+  ) throws {
+    precondition(adapters.map { $0.storage == storage } ?? true)
+    let context = model.configuration.contextLength
+    let trimmed = sequences.map(\.upToLastTarget)
+    guard trimmed.contains(where: { !$0.ids.isEmpty }) else { throw EvaluationError.noExamples }
+    if let index = trimmed.firstIndex(where: { $0.ids.count > context }) {
+      throw EvaluationError.sequenceTooLong(
+        index: index, tokens: trimmed[index].ids.count, context: context)
+    }
+    self.task = task
+    self.model = model
+    self.adapters = adapters
+    self.sequences = trimmed
+    total = trimmed.reduce(0) { $0 + $1.ids.count }
+    let longest = trimmed.map(\.ids.count).max() ?? 1
+    workspace = try Workspace(
+      model.configuration,
+      LikelihoodEvaluation.shape(
+        storage, adapters?.layout.rank ?? 0, max(longest, min(batchTokens, total))))
+  }
+
+  public func step() -> EvaluationProgress? {
+    guard next < sequences.count else { return nil }
+    let clock = ContinuousClock()
+    let begin = clock.now
+    var batch = TokenBatch()
+    let first = next
+    while next < sequences.count,
+      batch.tokenCount + sequences[next].ids.count <= workspace.shape.tokens
+    {
+      batch.append(sequences[next])
+      next += 1
+    }
+    if batch.tokenCount > 0 {
+      model.forward(batch, adapters: adapters, workspace)
+      record(model.loss(batch, workspace), first..<next)
+    } else {
+      record([], first..<next)
+    }
+    done += batch.tokenCount
+    seconds += (clock.now - begin).seconds
+    return EvaluationProgress(
+      done: done, total: total, seconds: seconds, value: score.perplexity)
+  }
+
+  /// Losses come in the order of the targets.
+  private func record(_ losses: [Float], _ range: Range<Int>) {
+    var place = 0
+    for index in range {
+      let count = sequences[index].targetCount
+      var row = EvaluationRow(index: index, tokens: count)
+      let own = losses[place..<place + count]
+      row.nll = own.reduce(0) { $0 + Double($1) }
+      for loss in own { score.add(Double(loss)) }
+      rows.append(row)
+      place += count
+    }
+  }
+
+  public var report: EvaluationReport {
+    var report = EvaluationReport(
+      task: task, examples: rows.count, tokens: score.count, seconds: seconds)
+    report.nllPerToken = score.mean
+    report.perplexity = score.perplexity
+    if task == .perplexity { report.perplexityError = score.perplexityError }
+    return report
+  }
+}
+
+extension TokenSequence {
+  /// Without the tokens behind the last target: nothing looks at them. Empty without a target.
+  var upToLastTarget: TokenSequence {
+    let count = (targets.lastIndex { $0 != TokenSequence.ignored } ?? -1) + 1
+    return TokenSequence(ids: Array(ids.prefix(count)), targets: Array(targets.prefix(count)))
+  }
+}
+
+/// Sums over scored tokens.
+struct LikelihoodScore: Sendable {
+  private(set) var count = 0
+  private var sum = 0.0
+  private var sumOfSquares = 0.0
+
+  mutating func add(_ nll: Double) {
+    count += 1
+    sum += nll
+    sumOfSquares += nll * nll
+  }
+
+  /// Nats per token.
+  var mean: Double? { count > 0 ? sum / Double(count) : nil }
+
+  var perplexity: Double? { mean.map { exp($0) } }
+
+  /// `perplexity · sqrt((mean of squares − mean²) / (count − 1))`, as llama.cpp has it.
+  var perplexityError: Double? {
+    guard let mean, let perplexity, count > 1 else { return nil }
+    let variance = sumOfSquares / Double(count) - mean * mean
+    return perplexity * (max(variance, 0) / Double(count - 1)).squareRoot()
+  }
+}

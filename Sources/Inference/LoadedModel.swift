@@ -1,0 +1,50 @@
+public import ModelFiles
+public import Tokenization
+public import Transformer
+
+/// A model file opened for use: weights (mapped, shared), tokenizer and the way to its chat template.
+///
+/// Immutable and `Sendable`; the mutable state of whoever runs it is a `GenerationSession`, `BatchGenerator` or an
+/// evaluation.
+public struct LoadedModel: Sendable {
+  public let file: GGUFFile
+  public let model: Model
+  public let tokenizer: Tokenizer
+
+  /// Opens the file at `path`. Throws `GGUFError`, `TransformerError`, `TokenizationError` or
+  /// `InferenceError.vocabularyMismatch`.
+  public init(path: String) throws {
+    try self.init(try GGUFFile(path: path))
+  }
+
+  /// The same over a parsed file.
+  public init(_ file: GGUFFile) throws {
+    self.file = file
+    model = try Model(file)
+    tokenizer = try Tokenizer(file.metadata)
+    guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
+      throw InferenceError.vocabularyMismatch(
+        tokenizer: tokenizer.vocabularySize, model: model.configuration.vocabularySize)
+    }
+  }
+
+  /// The chat template `name` ("auto": the file's own). Throws `TokenizationError`.
+  public func template(_ name: String = "auto") throws -> ChatTemplate {
+    try ChatTemplate.resolve(name: name, metadata: file.metadata)
+  }
+
+  /// The tokens of plain text, with begin-of-text where the model wants it. Special tokens written out in `text` are
+  /// text.
+  public func tokens(text: String) -> [Int32] {
+    tokenizer.encode(text, addBeginning: tokenizer.addsBeginning, parseSpecial: false)
+  }
+
+  /// The tokens of a conversation up to where the assistant begins to speak; begin-of-text is never doubled.
+  public func tokens(messages: [ChatMessage], template: ChatTemplate) -> [Int32] {
+    let text = template.render(messages, addGenerationPrompt: true)
+    let ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
+    guard tokenizer.addsBeginning, let beginning = tokenizer.beginning, ids.first != beginning
+    else { return ids }
+    return [beginning] + ids
+  }
+}
