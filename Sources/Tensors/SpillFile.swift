@@ -15,10 +15,11 @@ public final class SpillFile {
     self.directory = directory
     var template = Array("\(directory)/.scion-spill-XXXXXX".utf8CString)
     descriptor = unsafe template.withUnsafeMutableBufferPointer { buffer in
-      let descriptor = unsafe mkstemp(buffer.baseAddress)
+      guard let path = buffer.baseAddress else { return -1 }
+      let descriptor = unsafe mkstemp(path)
       if descriptor >= 0 {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        unsafe unlink(buffer.baseAddress)
+        unsafe unlink(path)
       }
       return descriptor
     }
