@@ -1,0 +1,55 @@
+# Scion: setup, build, test. `make` alone lists the targets.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+# SCION_MODEL=path.gguf takes another model than the one of models/manifest.json.
+MODEL = $(or $(SCION_MODEL),models/SmolLM2-135M-Instruct.Q4_1.gguf)
+SWIFT_FOLDERS = $(wildcard Sources Tests Benchmarks Package.swift)
+# Tests are built optimised (Swift's debug codecs are a hundred times slower) and testable. That is another set of
+# flags than the program's: a folder of its own keeps the two builds from undoing each other.
+TEST_FOLDER = .build-tests
+TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
+
+.DEFAULT_GOAL := help
+.PHONY: help setup model build demo test lint format install clean
+
+help: ## lists the targets
+	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo "SCION_MODEL=path.gguf uses another model; PREFIX=path says where to install"
+
+setup: ## installs the Debian packages that are missing
+	@scripts/setup
+
+model: setup ## fetches the default model into models/ (98 MB, verified)
+	@SCION_MODEL="$(SCION_MODEL)" scripts/fetch-model
+
+build: setup ## builds .build/release/scion
+	@echo "build: swift build -c release"
+	@$(SWIFT) build -c release --product scion
+
+demo: setup model build ## fine-tunes, evaluates, merges and generates on a sample (under 10 minutes)
+	@MODEL="$(MODEL)" scripts/demo.sh
+
+test: setup model lint ## checks sources and samples, builds and runs all tests
+	@scripts/check-sources
+	@python3 -B samples/generate.py --check --stats
+	@echo "test: building the tests"
+	@mkdir -p $(TEST_FOLDER)
+	@$(SWIFT) build --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
+	@scripts/check-sources --log $(TEST_FOLDER)/build.log
+	@echo "test: running the tests"
+	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS)
+
+lint: ## checks the formatting of all Swift sources
+	@echo "lint: swift format lint --strict"
+	@$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FOLDERS)
+
+format: ## formats all Swift sources
+	@$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FOLDERS)
+
+install: build ## copies scion to PREFIX/bin
+	@install -D -m 755 .build/release/scion "$(DESTDIR)$(PREFIX)/bin/scion"
+	@echo "install: $(DESTDIR)$(PREFIX)/bin/scion"
+
+clean: ## removes everything that was built or trained, not the model
+	@rm -rf .build $(TEST_FOLDER) demo models/*.part

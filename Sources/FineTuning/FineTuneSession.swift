@@ -1,0 +1,136 @@
+public import Inference
+public import Tensors
+public import Transformer
+
+/// One training run: everything between a recipe and trained adapters.
+///
+///     let session = try FineTuneSession(recipe)        // reads model and data, plans memory
+///     let start = try session.makeStart()              // adapters to where training begins
+///     while let progress = try start.advance() { … }
+///     while let step = try session.step() { … }        // one optimizer step each
+///     session.validate()
+///
+/// Values go in, values come out; it prints nothing and writes no result (`RunDirectory` does).
+public final class FineTuneSession {
+  /// The recipe, spelled out, with the hashes of what it was made from.
+  public let recipe: FineTuneRecipe
+  public let loaded: LoadedModel
+  public let data: TrainingData
+  public let memoryPlan: MemoryPlan
+  public let batchPlan: BatchPlan
+  public let schedule: LearningRateSchedule
+  public let trainer: Trainer
+
+  /// Optimizer steps done.
+  public var stepsDone: Int { trainer.optimizer.stepCount }
+  /// Optimizer steps in all.
+  public var stepCount: Int { batchPlan.stepCount }
+  /// Tokens read by the steps done.
+  public private(set) var tokensDone = 0
+
+  private let validationBatches: [TokenBatch]
+
+  /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
+  ///
+  /// Throws `RecipeError`, `DataError`, `GGUFError`, `TokenizationError`, `TransformerError`, `TensorError`.
+  public init(_ recipe: FineTuneRecipe, version: String) throws {
+    try recipe.validate()
+    guard let modelPath = recipe.model else { throw RecipeError.missing(key: "model") }
+    guard let dataPath = recipe.data else { throw RecipeError.missing(key: "data") }
+    let source = try DataSource(path: dataPath)
+    let loaded = try LoadedModel(path: modelPath)
+    self.loaded = loaded
+    let builder = SequenceBuilder(
+      tokenizer: loaded.tokenizer,
+      template: recipe.template == "none" ? nil : try loaded.template(recipe.template),
+      sequenceLength: recipe.seqLen, trainOnPrompt: recipe.trainOnPrompt)
+    let data = try TrainingData(
+      source: source, builder: builder, skipBad: recipe.skipBad,
+      validationFraction: Double(recipe.valSplit), seed: recipe.seed)
+    self.data = data
+
+    let configuration = loaded.model.configuration
+    let layout = AdapterLayout(
+      configuration, rank: recipe.rank, alpha: recipe.alpha, rankStabilized: recipe.rslora,
+      targets: recipe.projections)
+    let lengths = data.train.lengths
+    let longest = max(lengths.max() ?? 1, data.validation?.lengths.max() ?? 1)
+    let stepTokens =
+      switch recipe.stepSize {
+      case .tokens(let tokens): max(tokens, longest)
+      case .sequences(let count): lengths.sorted(by: >).prefix(count).reduce(0, +)
+      }
+    let plan = try MemoryPlan(
+      configuration, layout, storage: recipe.computeType.storage,
+      fileBytes: loaded.file.file.byteCount, longest: longest, stepTokens: stepTokens,
+      optimizerBytes: AdamW.bytesPerParameter, budget: recipe.memory?.byteCount)
+    memoryPlan = plan
+    batchPlan = BatchPlan(
+      lengths: lengths, size: recipe.stepSize, duration: recipe.duration,
+      microTokens: plan.workspace.tokens, seed: recipe.seed)
+    schedule = LearningRateSchedule(
+      recipe.scheduleShape, peak: Double(recipe.lr), steps: batchPlan.stepCount,
+      warmup: .fraction(Double(recipe.warmup)))
+    validationBatches =
+      data.validation.map {
+        BatchPlan.evaluation($0.sequences, microTokens: plan.workspace.tokens)
+      } ?? []
+    trainer = try Trainer(
+      loaded.model, layout, plan: plan, weightDecay: recipe.weightDecay, clip: recipe.clip)
+
+    var complete = recipe.spelledOut
+    complete.provenance = FineTuneRecipe.Provenance(
+      scion: version,
+      base: Dataset.Source(path: modelPath, sha256: loaded.file.file.sha256),
+      data: data.train.sources + (data.validation?.sources ?? []))
+    self.recipe = complete
+  }
+
+  /// The start that the recipe names, over a seeded sample of the training sequences.
+  ///
+  /// - Parameter spillDirectory: where temporary activations may lie.
+  public func makeStart(spillDirectory: String) throws -> StartSession {
+    var generator = RandomGenerator(seed: recipe.seed).stream("init samples")
+    let sequences = data.train.sequences
+    let chosen = generator.permutation(sequences.count).prefix(recipe.initSamples).sorted()
+    return try StartSession(
+      trainer,
+      initializer: AdapterInitializer(
+        recipe.start, gamma: recipe.gamma,
+        generator: RandomGenerator(seed: recipe.seed).stream("init")),
+      batches: BatchPlan.evaluation(
+        chosen.map { sequences[$0] }, microTokens: memoryPlan.workspace.tokens),
+      spillDirectory: spillDirectory)
+  }
+
+  /// The next optimizer step, or nil when all are done. Throws `TrainingError.lossNotFinite`.
+  public func step() throws -> StepReport? {
+    guard stepsDone < stepCount else { return nil }
+    let index = stepsDone
+    let report = try trainer.step(
+      batchPlan.batches(index, of: data.train.sequences),
+      learningRate: schedule.rate(at: index))
+    tokensDone += report.tokens
+    return report
+  }
+
+  /// Passes over the data after the steps done (1.5: half of the second epoch).
+  public var epochsDone: Double {
+    stepsDone == 0 ? 0 : batchPlan.step(stepsDone - 1).epochsDone
+  }
+
+  /// Whether a validation is due after the step just done: every `eval_every` steps, else at the end of an epoch;
+  /// always after the last step.
+  public var isValidationDue: Bool {
+    guard !validationBatches.isEmpty, stepsDone > 0 else { return false }
+    if stepsDone == stepCount { return true }
+    if let every = recipe.evalEvery { return stepsDone % every == 0 }
+    return batchPlan.step(stepsDone - 1).epoch != batchPlan.step(stepsDone).epoch
+  }
+
+  /// Mean loss of the validation part, or nil when there is none.
+  public func validate(withAdapters: Bool = true) -> Double? {
+    validationBatches.isEmpty
+      ? nil : trainer.validate(validationBatches, withAdapters: withAdapters)
+  }
+}

@@ -1,0 +1,104 @@
+import ArgumentParser
+import FineTuning
+import Foundation
+import Inference
+import Tokenization
+
+/// `scion generate`: text from the base, from base + adapter, or from a merged model.
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Continue a text, or answer as the assistant of a chat.",
+    discussion: """
+      Without --chat the prompt is continued as plain text. With --chat it is put through the model's chat template \
+      as the user's turn, which is what instruction-tuned models and adapters trained on prompt/completion records \
+      expect. Greedy unless --temperature is above 0. The text goes to stdout, figures to stderr.
+      """)
+
+  @OptionGroup var model: ModelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
+      valueName: "path"))
+  var adapter: String?
+
+  @Option(name: [.customShort("p"), .long], help: "The prompt; - reads it from stdin.")
+  var prompt: String
+
+  @Flag(help: "Treat the prompt as a user's turn in a chat.")
+  var chat = false
+
+  @Option(help: "System message of the chat.")
+  var system: String?
+
+  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  var template = "auto"
+
+  @Option(help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
+  var maxTokens = 256
+
+  @Option(help: "0 takes the likeliest token; higher values vary more.")
+  var temperature: Float = 0
+
+  @Option(help: "Sample among the likeliest tokens that hold this share.")
+  var topP: Float = 1
+
+  @Option(help: "Sample among so many of the likeliest tokens.")
+  var topK: Int?
+
+  @Option(help: "Same seed, same text.")
+  var seed: UInt64 = 42
+
+  @Option(help: "Text that ends the answer; may be given more than once.")
+  var stop: [String] = []
+
+  @Option(help: ArgumentHelp("Positions of context (default: the model's).", valueName: "n"))
+  var context: Int?
+
+  @Flag(help: "No figures on stderr.")
+  var quiet = false
+
+  func run() throws {
+    let loaded = try model.load()
+    let adapters = try adapter.map {
+      try AdapterFile.load($0, for: loaded, storage: model.storage)
+    }
+    var text = prompt
+    if prompt == "-" {
+      text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    }
+    let ids: [Int32]
+    if chat {
+      let messages =
+        (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+        + [ChatMessage(role: "user", content: text)]
+      ids = loaded.tokens(messages: messages, template: try loaded.template(template))
+    } else {
+      guard system == nil else { throw UsageError("--system needs --chat") }
+      ids = loaded.tokens(text: text)
+    }
+    let session = try GenerationSession(
+      loaded, adapters: adapters, storage: model.storage, contextLength: context)
+    try session.start(
+      prompt: ids,
+      GenerationOptions(
+        maxTokens: maxTokens, temperature: temperature, topP: topP, topK: topK, seed: seed,
+        stop: stop))
+    let interrupt = InterruptFlag()
+    while let piece = try session.next() {
+      FileHandle.standardOutput.write(Data(piece.text.utf8))
+      if interrupt.isSet { break }
+    }
+    FileHandle.standardOutput.write(Data("\n".utf8))
+    if interrupt.isSet { throw Interrupted(description: "interrupted") }
+    var reporter = TerminalReporter(quiet: quiet)
+    let report = session.report
+    reporter.say(
+      String(
+        format: "prompt %d tokens, %.1f tokens/s; generated %d tokens, %.1f tokens/s",
+        report.promptTokens, Double(report.promptTokens) / max(report.promptSeconds, 1e-9),
+        report.generatedTokens,
+        Double(report.generatedTokens) / max(report.generationSeconds, 1e-9)))
+  }
+}

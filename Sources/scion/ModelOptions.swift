@@ -1,0 +1,52 @@
+import ArgumentParser
+import FineTuning
+import Foundation
+import Inference
+import ModelFiles
+import Tensors
+import Transformer
+
+/// The flags of every command that runs a model.
+struct ModelOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("m"), .long],
+    help: ArgumentHelp("Base model, a GGUF file (default: $SCION_MODEL).", valueName: "file"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Number type of activations: bf16 (half the memory, fast), f32 (exact), or auto (bf16).",
+      valueName: "auto|bf16|f32"))
+  var compute: ComputeType?
+
+  @Option(
+    help: ArgumentHelp("Threads (default: all cores this process may use).", valueName: "n"))
+  var threads: Int?
+
+  /// The path given, or that of the environment.
+  func path() throws -> String {
+    if let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"], !path.isEmpty {
+      return path
+    }
+    throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
+  }
+
+  /// Applies --threads.
+  func applyThreads() throws {
+    guard let threads else { return }
+    guard threads > 0 && threads <= 1024 else {
+      throw UsageError("--threads \(threads) is not a number of threads: give 1 or more")
+    }
+    Processor.threads = threads
+  }
+
+  /// Opens the model, threads applied.
+  func load() throws -> LoadedModel {
+    try applyThreads()
+    return try LoadedModel(path: path())
+  }
+
+  var storage: ElementType { (compute ?? .auto).storage }
+}
+
+extension ComputeType: ExpressibleByArgument {}

@@ -1,0 +1,174 @@
+import ArgumentParser
+import FineTuning
+
+/// The training flags: long names are the contract, recipe keys are the same words with `_`. A flag that is given wins
+/// over the recipe file; what neither sets has its default.
+struct TrainOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Training data: a JSONL or text file, or a folder with train.jsonl (valid.jsonl, test.jsonl).",
+      valueName: "path"))
+  var data: String?
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("Folder for the run's results.", valueName: "folder"))
+  var output: String?
+
+  @Option(
+    help: ArgumentHelp("Recipe to start from; flags override its keys.", valueName: "file"))
+  var recipe: String?
+
+  @Flag(help: "Replace the results of an earlier run in the output folder.")
+  var overwrite = false
+
+  // MARK: Adapters
+
+  @Option(help: "Rank of the adapters, 1 to 256 (default: 8).")
+  var rank: Int?
+
+  @Option(help: "Adapters are scaled by alpha/√rank (default: 16).")
+  var alpha: Float?
+
+  @Flag(inversion: .prefixedNo, help: "Scale by alpha/√rank rather than alpha/rank.")
+  var rslora: Bool?
+
+  @Option(
+    help: ArgumentHelp(
+      "Layers that get adapters (default: all seven).", valueName: "all|q,k,v,o,gate,up,down"))
+  var targets: String?
+
+  @Option(
+    name: .customLong("init"),
+    help: ArgumentHelp(
+      "Where adapters start: lora-one (the gradient's leading directions), lora-one-a (its row space, "
+        + "no change at step 0), gaussian or kaiming (classic LoRA) (default: lora-one).",
+      valueName: "start"))
+  var initialization: String?
+
+  @Option(help: "Sequences whose gradient the start takes (default: 64).")
+  var initSamples: Int?
+
+  @Option(help: "LoRA-One's start has spectral norm alpha/(gamma·√rank) (default: 128).")
+  var gamma: Float?
+
+  // MARK: Optimization
+
+  @Option(help: "Optimizer: adamw (default).")
+  var optimizer: String?
+
+  @Option(help: "Passes over the data (default: 1).")
+  var epochs: Int?
+
+  @Option(help: "Optimizer steps, instead of --epochs; 0 writes the adapter as initialised.")
+  var steps: Int?
+
+  @Option(help: "Tokens per step (default: 2048).")
+  var batchTokens: Int?
+
+  @Option(help: "Sequences per step, instead of --batch-tokens.")
+  var batch: Int?
+
+  @Option(help: "Batches added up for one step (default: 1).")
+  var accum: Int?
+
+  @Option(help: "Most tokens in a sequence; longer records are cut (default: 1024).")
+  var seqLen: Int?
+
+  @Option(help: "Highest learning rate (default: 2e-4).")
+  var lr: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "Learning rate after warm-up (default: linear).", valueName: "linear|cosine|constant"))
+  var schedule: String?
+
+  @Option(help: "Share of the steps with a rising learning rate (default: 0.03).")
+  var warmup: Float?
+
+  @Option(help: "Decoupled weight decay (default: 0).")
+  var weightDecay: Float?
+
+  @Option(help: "Largest norm of the gradient; 0 for no clipping (default: 1).")
+  var clip: Float?
+
+  @Option(help: "Same seed, same data, same machine type: same adapter (default: 42).")
+  var seed: UInt64?
+
+  // MARK: Memory, data, messages
+
+  @Option(
+    help: ArgumentHelp(
+      "Budget for resident memory, e.g. 600M or 2G; refused when it cannot be met.",
+      valueName: "size"))
+  var memory: String?
+
+  @Option(
+    help: "Share of the data set aside for validation when there is no valid.jsonl (default: 0.05).")
+  var valSplit: Float?
+
+  @Option(help: "Steps between validations (default: at the end of each epoch).")
+  var evalEvery: Int?
+
+  @Option(help: "Stop after so many validations without improvement.")
+  var patience: Int?
+
+  @Flag(help: "Learn prompts too, not only completions.")
+  var trainOnPrompt = false
+
+  @Flag(help: "Leave bad records out instead of stopping.")
+  var skipBad = false
+
+  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  var template: String?
+
+  @Option(help: "Steps between progress lines off a terminal (default: 1).")
+  var logEvery: Int?
+
+  @Flag(help: "No progress on stderr.")
+  var quiet = false
+
+  /// The recipe file, or the defaults, with every given flag put over it.
+  func makeRecipe(_ model: ModelOptions) throws -> FineTuneRecipe {
+    var result = try recipe.map { try FineTuneRecipe(contentsOf: $0) } ?? FineTuneRecipe()
+    func set<T>(_ value: T?, _ key: WritableKeyPath<FineTuneRecipe, T>) {
+      if let value { result[keyPath: key] = value }
+    }
+    if model.model != nil || result.model == nil { result.model = try model.path() }
+    if let data { result.data = data }
+    if let output { result.output = output }
+    set(rank, \.rank)
+    set(alpha, \.alpha)
+    set(rslora, \.rslora)
+    set(targets, \.targets)
+    set(initialization, \.initialization)
+    set(initSamples, \.initSamples)
+    set(gamma, \.gamma)
+    set(optimizer, \.optimizer)
+    // Of two settings that exclude each other, the flag replaces the recipe's.
+    if let epochs { (result.epochs, result.steps) = (epochs, steps) }
+    if let steps { (result.epochs, result.steps) = (epochs, steps) }
+    if let batchTokens { (result.batchTokens, result.batch) = (batchTokens, batch) }
+    if let batch { (result.batchTokens, result.batch) = (batchTokens, batch) }
+    set(accum, \.accum)
+    set(seqLen, \.seqLen)
+    set(lr, \.lr)
+    set(schedule, \.schedule)
+    set(warmup, \.warmup)
+    set(weightDecay, \.weightDecay)
+    set(clip, \.clip)
+    set(seed, \.seed)
+    if let memory { result.memory = try ByteSize(parsing: memory) }
+    set(valSplit, \.valSplit)
+    if let evalEvery { result.evalEvery = evalEvery }
+    if let patience { result.patience = patience }
+    if trainOnPrompt { result.trainOnPrompt = true }
+    if skipBad { result.skipBad = true }
+    set(template, \.template)
+    set(logEvery, \.logEvery)
+    if quiet { result.quiet = true }
+    if let compute = model.compute { result.compute = compute.rawValue }
+    if let threads = model.threads { result.threads = threads }
+    return result
+  }
+}

@@ -1,0 +1,169 @@
+import FineTuning
+import Foundation
+import Tensors
+import Transformer
+
+/// Drives a session from its start to its results: progress to the terminal, metrics and adapters to the run's folder.
+struct TrainingRun {
+  let session: FineTuneSession
+  let directory: RunDirectory
+  let interrupt: InterruptFlag
+
+  private let began = ContinuousClock.now
+  private var bestValidation = Double.infinity
+  private var validationsWithoutGain = 0
+  private var smoothedLoss: Double?
+
+  init(session: FineTuneSession, directory: RunDirectory, interrupt: InterruptFlag) {
+    self.session = session
+    self.directory = directory
+    self.interrupt = interrupt
+  }
+
+  private var elapsed: Double { (ContinuousClock.now - began) / .seconds(1) }
+
+  // MARK: - Before
+
+  /// Says what will be trained on what, in how much memory.
+  func describe(_ reporter: inout TerminalReporter) throws {
+    let data = session.data
+    for notice in data.train.notices + (data.validation?.notices ?? []) {
+      reporter.warn(notice)
+    }
+    let layout = session.trainer.adapters.layout
+    reporter.say(
+      "model     \(session.loaded.model.configuration.name), "
+        + bytesText(session.loaded.file.file.byteCount))
+    reporter.say(
+      "data      \(data.train.sequences.count) sequences, \(data.train.tokenCount) tokens, "
+        + "\(data.train.targetCount) targets"
+        + (data.validation.map { "; \($0.sequences.count) for validation" } ?? ""))
+    reporter.say(
+      "adapters  rank \(layout.rank), \(layout.slots.count) matrices, "
+        + "\(layout.parameterCount) parameters")
+    reporter.say(
+      "memory    \(bytesText(session.memoryPlan.total)) planned, micro-batches of "
+        + "\(session.memoryPlan.workspace.tokens) tokens")
+    reporter.say(
+      "compute   \(Processor.instructionSet.name), \(Processor.threads) threads, "
+        + (session.trainer.workspace.shape.storage == .bfloat16 ? "bf16" : "f32"))
+    try directory.write(recipe: session.recipe)
+  }
+
+  // MARK: - Start
+
+  /// Puts the adapters where training begins and writes `init.json`.
+  mutating func begin(_ reporter: inout TerminalReporter) throws {
+    let start = try session.makeStart(spillDirectory: directory.path)
+    while let progress = try start.advance() {
+      try stopIfInterrupted(saving: false, &reporter)
+      let left = elapsed * (1 - progress.fraction) / max(progress.fraction, 1e-6)
+      reporter.progress(
+        String(
+          format: "start %3.0f %%  %@  %@ left", progress.fraction * 100, progress.activity,
+          clockText(seconds: left)))
+    }
+    reporter.closeLine()
+    let report = start.report()
+    for notice in report.notices { reporter.warn(notice) }
+    if let before = report.lossBefore, let after = report.lossAfter {
+      reporter.say(
+        String(
+          format:
+            "start     loss of the init batch %.4f -> %.4f; rank %d holds %.0f %% of the gradient; %.1f s",
+          before, after, report.rank, report.meanCapturedShare * 100, report.seconds))
+    }
+    try directory.write(start: report)
+  }
+
+  // MARK: - Training
+
+  /// All steps, validations and the final results.
+  mutating func train(_ reporter: inout TerminalReporter) throws {
+    let metrics = try directory.metrics()
+    let trainingBegan = ContinuousClock.now
+    while let step = try session.step() {
+      smoothedLoss = smoothedLoss.map { 0.9 * $0 + 0.1 * step.loss } ?? step.loss
+      try metrics.append(
+        MetricsRow(
+          step, epoch: session.epochsDone, tokens: session.tokensDone,
+          residentBytes: ProcessMemory.resident, elapsedSeconds: elapsed))
+      let perStep = (ContinuousClock.now - trainingBegan) / .seconds(1) / Double(step.step)
+      reporter.progress(
+        String(
+          format: "step %d/%d  loss %.4f (%.4f)  %.0f tokens/s  %@  %@ left",
+          step.step, session.stepCount, step.loss, smoothedLoss ?? step.loss,
+          step.tokensPerSecond, memoryText,
+          clockText(seconds: perStep * Double(session.stepCount - step.step))),
+        every: 0, always: step.step % session.recipe.logEvery == 0)
+      let interrupted = interrupt.isSet
+      if session.isValidationDue && !interrupted {
+        let isBest = try validate(step.step, metrics, &reporter)
+        if isBest { try save() }
+        if let patience = session.recipe.patience, validationsWithoutGain >= patience {
+          reporter.say("stopped at step \(step.step): no improvement in \(patience) validations")
+          break
+        }
+      }
+      if interrupted { try stopIfInterrupted(saving: true, &reporter) }
+    }
+    reporter.closeLine()
+    // With a validation part the best adapters have been saved; else the last are the result.
+    if bestValidation == .infinity { try save() }
+    try directory.write(card: card)
+    reporter.say(
+      "done in \(clockText(seconds: elapsed)), peak memory \(bytesText(ProcessMemory.peak)); "
+        + "results in \(directory.path)")
+  }
+
+  private var memoryText: String {
+    let resident = bytesText(ProcessMemory.resident)
+    return session.recipe.memory.map { "\(resident)/\(bytesText($0.byteCount))" } ?? resident
+  }
+
+  private mutating func validate(
+    _ step: Int, _ metrics: MetricsWriter, _ reporter: inout TerminalReporter
+  ) throws -> Bool {
+    guard let loss = session.validate() else { return false }
+    try metrics.append(
+      ValidationRow(
+        step: step, epoch: session.epochsDone, validationLoss: loss, elapsedSeconds: elapsed))
+    let isBest = loss < bestValidation
+    reporter.say(
+      String(format: "validation at step %d: loss %.4f%@", step, loss, isBest ? " (best)" : ""))
+    if isBest {
+      bestValidation = loss
+      validationsWithoutGain = 0
+    } else {
+      validationsWithoutGain += 1
+    }
+    return isBest
+  }
+
+  private func save() throws {
+    try directory.write(
+      adapters: session.trainer.adapters, of: session.loaded, recipe: session.recipe)
+  }
+
+  private var card: ModelCard {
+    ModelCard(
+      recipe: session.recipe, modelName: session.loaded.model.configuration.name,
+      steps: session.stepsDone, tokens: session.tokensDone, finalLoss: smoothedLoss,
+      validationLoss: bestValidation.isFinite ? bestValidation : nil)
+  }
+
+  /// Ends the run at a safe place after ctrl-C. The best adapters so far stay; without a validation the present ones
+  /// are written.
+  private func stopIfInterrupted(saving: Bool, _ reporter: inout TerminalReporter) throws {
+    guard interrupt.isSet else { return }
+    reporter.closeLine()
+    guard saving else {
+      throw Interrupted(description: "interrupted before the first step: nothing was trained")
+    }
+    if bestValidation == .infinity { try save() }
+    try directory.write(card: card)
+    throw Interrupted(
+      description: "interrupted after step \(session.stepsDone): the adapter trained so far is in "
+        + directory.path)
+  }
+}
