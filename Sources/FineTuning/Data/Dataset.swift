@@ -1,0 +1,154 @@
+internal import Tensors
+public import Transformer
+
+/// Token sequences ready for training or evaluation, with where they came from.
+public struct Dataset: Sendable {
+  /// A file that went in, as a recipe records it.
+  public struct Source: Sendable, Equatable, Codable {
+    public let path: String
+    /// As `sha256sum` prints it.
+    public let sha256: String
+
+    public init(path: String, sha256: String) {
+      self.path = path
+      self.sha256 = sha256
+    }
+  }
+
+  public let sequences: [TokenSequence]
+  /// Line of its file where the record of each sequence begins.
+  public let lines: [Int]
+  public let format: DataFormat
+  public let sources: [Source]
+  /// Records read, the skipped ones not counted.
+  public let recordCount: Int
+  /// Bad records left out, with their reasons.
+  public let skipped: [DataError]
+  /// Records whose end was cut off at the sequence length.
+  public let truncatedCount: Int
+  /// Records that had no target (within the sequence length).
+  public let droppedCount: Int
+
+  /// Reads and tokenizes `paths`, which must hold one format. Throws the first thing wrong; under `skipBad`, bad records are
+  /// listed in `skipped` instead.
+  public init(
+    paths: [String], builder: SequenceBuilder, skipBad: Bool = false
+  ) throws(DataError) {
+    precondition(!paths.isEmpty)
+    var sequences: [TokenSequence] = []
+    var lines: [Int] = []
+    var sources: [Source] = []
+    var skipped: [DataError] = []
+    var (records, truncated, dropped) = (0, 0, 0)
+    var format: DataFormat?
+    for path in paths {
+      let file = try DataFile(path: path, skipBad: skipBad)
+      if let format, format != file.format {
+        throw .mixedFiles(
+          path: path, format: file.format.rawValue, expectedPath: paths[0],
+          expected: format.rawValue)
+      }
+      format = file.format
+      sources.append(Source(path: path, sha256: file.sha256))
+      skipped += file.skipped
+      for record in file.records {
+        do throws(DataError) {
+          let result = try builder.sequences(of: record, path: path)
+          records += 1
+          if result.isTruncated { truncated += 1 }
+          if result.sequences.isEmpty { dropped += 1 }
+          sequences += result.sequences
+          lines += result.sequences.map { _ in record.line }
+        } catch {
+          guard skipBad, case .badRecord = error else { throw error }
+          skipped.append(error)
+        }
+      }
+    }
+    guard records > 0 else { throw .noRecords(path: paths[0], skipped: skipped.count) }
+    guard !sequences.isEmpty else {
+      throw .noTargets(path: paths[0], sequenceLength: builder.sequenceLength)
+    }
+    self.sequences = sequences
+    self.lines = lines
+    self.format = format ?? .raw
+    self.sources = sources
+    self.skipped = skipped
+    recordCount = records
+    truncatedCount = truncated
+    droppedCount = dropped
+  }
+
+  private init(_ whole: Dataset, indices: [Int]) {
+    sequences = indices.map { whole.sequences[$0] }
+    lines = indices.map { whole.lines[$0] }
+    format = whole.format
+    sources = whole.sources
+    recordCount = whole.recordCount
+    skipped = whole.skipped
+    truncatedCount = whole.truncatedCount
+    droppedCount = whole.droppedCount
+  }
+
+  /// Tokens in all sequences.
+  public var tokenCount: Int { sequences.reduce(0) { $0 + $1.ids.count } }
+  /// Tokens to predict in all sequences.
+  public var targetCount: Int { sequences.reduce(0) { $0 + $1.targetCount } }
+  /// Tokens of each sequence: what a `BatchPlan` is made from.
+  public var lengths: [Int] { sequences.map(\.ids.count) }
+
+  /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at least one to train on.
+  /// Both parts keep the order of the file. With `fraction` 0, or a single sequence, there is no validation part.
+  public func split(fraction: Double, seed: UInt64) -> (train: Dataset, validation: Dataset?) {
+    guard fraction > 0, sequences.count > 1 else { return (self, nil) }
+    let wanted = Int((Double(sequences.count) * fraction).rounded())
+    let count = min(max(wanted, 1), sequences.count - 1)
+    var generator = RandomGenerator(seed: seed).stream("validation")
+    let order = generator.permutation(sequences.count)
+    return (
+      Dataset(self, indices: order[count...].sorted()),
+      Dataset(self, indices: order[..<count].sorted())
+    )
+  }
+
+  /// One sentence for each thing that happened to the data on the way; empty when nothing did.
+  public var notices: [String] {
+    var notices: [String] = []
+    if let first = skipped.first {
+      notices.append("skipped \(skipped.count) bad records; the first: \(first)")
+    }
+    if truncatedCount > 0 {
+      notices.append(
+        "cut \(truncatedCount) of \(recordCount) records at the sequence length (--seq-len)")
+    }
+    if droppedCount > 0 {
+      notices.append("dropped \(droppedCount) of \(recordCount) records that have no target left")
+    }
+    return notices
+  }
+}
+
+/// Training data with its validation and test parts.
+public struct TrainingData: Sendable {
+  public let train: Dataset
+  /// From a file of its own, or split off `train`.
+  public let validation: Dataset?
+  public let test: Dataset?
+
+  /// Loads everything that `source` names. `validationFraction` applies only without a validation file.
+  public init(
+    source: DataSource, builder: SequenceBuilder, skipBad: Bool = false,
+    validationFraction: Double, seed: UInt64
+  ) throws(DataError) {
+    func load(_ paths: [String]) throws(DataError) -> Dataset? {
+      paths.isEmpty ? nil : try Dataset(paths: paths, builder: builder, skipBad: skipBad)
+    }
+    let all = try Dataset(paths: source.train, builder: builder, skipBad: skipBad)
+    test = try load(source.test)
+    if let own = try load(source.validation) {
+      (train, validation) = (all, own)
+    } else {
+      (train, validation) = all.split(fraction: validationFraction, seed: seed)
+    }
+  }
+}

@@ -1,0 +1,192 @@
+internal import Foundation
+internal import Yams
+
+/// A recipe as YAML: one mapping, keys in the order of the flags, defaults written out; missing keys are defaults.
+extension FineTuneRecipe: Codable {
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case model, data, output
+    case rank, alpha, rslora, targets
+    case initialization = "init"
+    case initSamples = "init_samples"
+    case gamma, optimizer, epochs, steps
+    case batchTokens = "batch_tokens"
+    case batch, accum
+    case seqLen = "seq_len"
+    case lr, schedule, warmup
+    case weightDecay = "weight_decay"
+    case clip, seed, threads, memory, compute
+    case valSplit = "val_split"
+    case evalEvery = "eval_every"
+    case patience
+    case trainOnPrompt = "train_on_prompt"
+    case skipBad = "skip_bad"
+    case template
+    case logEvery = "log_every"
+    case quiet, provenance
+  }
+
+  public init(from decoder: any Decoder) throws {
+    self.init()
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    func read<T: Decodable>(_ key: CodingKeys, _ value: inout T) throws {
+      if let found = try container.decodeIfPresent(T.self, forKey: key) { value = found }
+    }
+    func read<T: Decodable>(_ key: CodingKeys, optional value: inout T?) throws {
+      value = try container.decodeIfPresent(T.self, forKey: key)
+    }
+    try read(.model, optional: &model)
+    try read(.data, optional: &data)
+    try read(.output, optional: &output)
+    try read(.rank, &rank)
+    try read(.alpha, &alpha)
+    try read(.rslora, &rslora)
+    // Both `targets: q,v` and `targets: [q, v]`.
+    if let list = try? container.decodeIfPresent([String].self, forKey: .targets) {
+      targets = list.joined(separator: ",")
+    } else {
+      try read(.targets, &targets)
+    }
+    try read(.initialization, &initialization)
+    try read(.initSamples, &initSamples)
+    try read(.gamma, &gamma)
+    try read(.optimizer, &optimizer)
+    try read(.epochs, optional: &epochs)
+    try read(.steps, optional: &steps)
+    try read(.batchTokens, optional: &batchTokens)
+    try read(.batch, optional: &batch)
+    try read(.accum, &accum)
+    try read(.seqLen, &seqLen)
+    try read(.lr, &lr)
+    try read(.schedule, &schedule)
+    try read(.warmup, &warmup)
+    try read(.weightDecay, &weightDecay)
+    try read(.clip, &clip)
+    try read(.seed, &seed)
+    try read(.threads, optional: &threads)
+    try read(.memory, optional: &memory)
+    try read(.compute, &compute)
+    try read(.valSplit, &valSplit)
+    try read(.evalEvery, optional: &evalEvery)
+    try read(.patience, optional: &patience)
+    try read(.trainOnPrompt, &trainOnPrompt)
+    try read(.skipBad, &skipBad)
+    try read(.template, &template)
+    try read(.logEvery, &logEvery)
+    try read(.quiet, &quiet)
+    try read(.provenance, optional: &provenance)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    // Optionals are written as null, so that the file shows every key there is.
+    try container.encode(model, forKey: .model)
+    try container.encode(data, forKey: .data)
+    try container.encode(output, forKey: .output)
+    try container.encode(rank, forKey: .rank)
+    try container.encode(alpha, forKey: .alpha)
+    try container.encode(rslora, forKey: .rslora)
+    try container.encode(targets, forKey: .targets)
+    try container.encode(initialization, forKey: .initialization)
+    try container.encode(initSamples, forKey: .initSamples)
+    try container.encode(gamma, forKey: .gamma)
+    try container.encode(optimizer, forKey: .optimizer)
+    try container.encode(epochs, forKey: .epochs)
+    try container.encode(steps, forKey: .steps)
+    try container.encode(batchTokens, forKey: .batchTokens)
+    try container.encode(batch, forKey: .batch)
+    try container.encode(accum, forKey: .accum)
+    try container.encode(seqLen, forKey: .seqLen)
+    try container.encode(lr, forKey: .lr)
+    try container.encode(schedule, forKey: .schedule)
+    try container.encode(warmup, forKey: .warmup)
+    try container.encode(weightDecay, forKey: .weightDecay)
+    try container.encode(clip, forKey: .clip)
+    try container.encode(seed, forKey: .seed)
+    try container.encode(threads, forKey: .threads)
+    try container.encode(memory, forKey: .memory)
+    try container.encode(compute, forKey: .compute)
+    try container.encode(valSplit, forKey: .valSplit)
+    try container.encode(evalEvery, forKey: .evalEvery)
+    try container.encode(patience, forKey: .patience)
+    try container.encode(trainOnPrompt, forKey: .trainOnPrompt)
+    try container.encode(skipBad, forKey: .skipBad)
+    try container.encode(template, forKey: .template)
+    try container.encode(logEvery, forKey: .logEvery)
+    try container.encode(quiet, forKey: .quiet)
+    try container.encodeIfPresent(provenance, forKey: .provenance)
+  }
+
+  // MARK: - Text
+
+  /// Reads YAML (an empty text is the defaults). Does not validate values: call `validate()`.
+  public init(yaml: String) throws(RecipeError) {
+    let node: Node?
+    do {
+      node = try Yams.compose(yaml: yaml)
+    } catch {
+      throw .malformed(reason: Self.sentence(error))
+    }
+    guard let node, node != Node("", Tag(.null)) else {
+      self.init()
+      return
+    }
+    guard let mapping = node.mapping else {
+      throw .malformed(reason: "it is no mapping of keys to values")
+    }
+    let names = CodingKeys.allCases.map(\.rawValue)
+    for key in mapping.keys {
+      let name = key.string ?? "?"
+      guard names.contains(name) else {
+        throw .unknownKey(name, nearest: EditDistance.nearest(to: name, among: names))
+      }
+    }
+    do {
+      self = try YAMLDecoder().decode(FineTuneRecipe.self, from: node)
+    } catch DecodingError.typeMismatch(let type, let context) {
+      throw .wrongType(key: Self.key(context), expected: Self.typeName(type))
+    } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
+      throw .badValue(
+        key: Self.key(context), value: "not usable", expected: context.debugDescription)
+    } catch {
+      throw .malformed(reason: Self.sentence(error))
+    }
+  }
+
+  /// The recipe with every default spelled out.
+  public func yaml() throws(RecipeError) -> String {
+    do {
+      return try YAMLEncoder().encode(spelledOut)
+    } catch {
+      throw .malformed(reason: Self.sentence(error))
+    }
+  }
+
+  /// Reads the file at `path`.
+  public init(contentsOf path: String) throws(RecipeError) {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw .file(path: path, reason: "it cannot be read")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw .file(path: path, reason: "it is not UTF-8 text")
+    }
+    try self.init(yaml: text)
+  }
+
+  private static func sentence(_ error: any Error) -> String {
+    "\(error)".split(separator: "\n").map { String($0) }.joined(separator: " ")
+  }
+
+  private static func key(_ context: DecodingError.Context) -> String {
+    context.codingPath.map(\.stringValue).joined(separator: ".")
+  }
+
+  private static func typeName(_ type: any Any.Type) -> String {
+    switch type {
+    case is any BinaryInteger.Type: "a whole number"
+    case is any BinaryFloatingPoint.Type: "a number"
+    case is Bool.Type: "true or false"
+    case is String.Type: "a text"
+    default: "of another kind"
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/// What can be wrong with a recipe: a value, a key, or the file.
+public enum RecipeError: Error, Equatable, CustomStringConvertible {
+  /// A value out of its range; `expected` says what would do.
+  case badValue(key: String, value: String, expected: String)
+  /// Two settings that exclude each other.
+  case conflict(String, String)
+  /// A key that no recipe has; `nearest` is the likeliest valid one.
+  case unknownKey(String, nearest: String?)
+  /// A key whose value has the wrong type.
+  case wrongType(key: String, expected: String)
+  /// Not YAML, or not a mapping.
+  case malformed(reason: String)
+  /// A setting without which nothing can run.
+  case missing(key: String)
+  /// The file could not be read or written.
+  case file(path: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .badValue(let key, let value, let expected):
+      "\(key) is \(value): it must be \(expected)"
+    case .conflict(let first, let second):
+      "\(first) and \(second) exclude each other: give one of them"
+    case .unknownKey(let key, let nearest):
+      "unknown recipe key \"\(key)\"" + (nearest.map { ": did you mean \"\($0)\"?" } ?? "")
+    case .wrongType(let key, let expected):
+      "\(key) has the wrong type: it must be \(expected)"
+    case .malformed(let reason):
+      "the recipe is not valid YAML: \(reason)"
+    case .missing(let key):
+      "\(key) is not set: give it on the command line or in the recipe"
+    case .file(let path, let reason):
+      "recipe \(path): \(reason)"
+    }
+  }
+}
