@@ -63,7 +63,7 @@ public final class FineTuneSession {
     let plan = try MemoryPlan(
       configuration, layout, storage: recipe.computeType.storage,
       fileBytes: loaded.file.file.byteCount, longest: longest, stepTokens: stepTokens,
-      optimizerBytes: AdamW.bytesPerParameter, budget: recipe.memory?.byteCount)
+      optimizerBytes: AdamWOptimizer.bytesPerParameter, budget: recipe.memory?.byteCount)
     memoryPlan = plan
     batchPlan = BatchPlan(
       lengths: lengths, size: recipe.stepSize, duration: recipe.duration,

@@ -10,7 +10,7 @@ public final class Trainer {
   public let workspace: Workspace
   /// Norm above which the gradient is scaled down; 0 for never.
   public let clip: Float
-  public private(set) var optimizer: AdamW
+  public private(set) var optimizer: AdamWOptimizer
 
   /// Maps all memory of `plan`. Throws `TensorError.outOfMemory`.
   public init(
@@ -22,7 +22,7 @@ public final class Trainer {
     adapters = try AdapterSet(
       layout, layerCount: model.configuration.layerCount, storage: plan.workspace.storage,
       trainable: true)
-    optimizer = try AdamW(count: layout.count, weightDecay: weightDecay)
+    optimizer = try AdamWOptimizer(count: layout.count, weightDecay: weightDecay)
   }
 
   /// One optimizer step on the mean loss over all targets of `microBatches`.

@@ -19,7 +19,7 @@ public final class SpillFile {
       let descriptor = unsafe mkstemp(path)
       if descriptor >= 0 {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        unsafe unlink(path)
+        _ = unsafe unlink(path)
       }
       return descriptor
     }

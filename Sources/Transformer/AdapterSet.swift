@@ -24,8 +24,11 @@ public final class AdapterSet {
   ) throws(TensorError) {
     self.layout = layout
     self.storage = storage
-    parameters = try SplitParameters("adapters", count: layout.count)
     var arenas: [Arena] = []
+    let half = Arena.size(rows: 1, columns: layout.count, type: .bfloat16)
+    let masters = try Arena("adapters", byteCount: 2 * half)
+    arenas.append(masters)
+    parameters = SplitParameters(rows: 1, columns: layout.count, high: masters, low: masters)
     func make(_ name: String) throws(TensorError) -> Matrix {
       let arena = try Arena(
         name, byteCount: Arena.size(rows: 1, columns: layout.count, type: .float32))
@@ -81,17 +84,23 @@ public final class AdapterSet {
   /// Sets one pair from float32 values: `a` [rank, in], `bt` [rank, out].
   public func assign(_ slot: AdapterSlot, a: [Float], bt: [Float]) {
     precondition(a.count == slot.rank * slot.in && bt.count == slot.rank * slot.out)
-    parameters.assign(a, at: slot.offsetA)
-    parameters.assign(bt, at: slot.offsetBT)
+    part(slot.offsetA, slot.rank, slot.in).assign(a)
+    part(slot.offsetBT, slot.rank, slot.out).assign(bt)
     refresh()
   }
 
   /// The exact float32 values of one pair.
   public func values(_ slot: AdapterSlot) -> (a: [Float], bt: [Float]) {
     (
-      parameters.values(at: slot.offsetA, count: slot.rank * slot.in),
-      parameters.values(at: slot.offsetBT, count: slot.rank * slot.out)
+      part(slot.offsetA, slot.rank, slot.in).array(),
+      part(slot.offsetBT, slot.rank, slot.out).array()
     )
+  }
+
+  private func part(_ offset: Int, _ rows: Int, _ columns: Int) -> SplitParameters {
+    SplitParameters(
+      high: parameters.high.slice(offset, rows: rows, columns: columns),
+      low: parameters.low.slice(offset, rows: rows, columns: columns))
   }
 
   /// The bf16 values of one pair, as they are used in bf16 and exported.
@@ -104,6 +113,6 @@ public final class AdapterSet {
 
   /// To be called after `parameters` changed.
   public func refresh() {
-    if let working { parameters.join(into: working) }
+    if let working { parameters.copy(into: working) }
   }
 }

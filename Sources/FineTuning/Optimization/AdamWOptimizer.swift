@@ -1,29 +1,25 @@
 public import Tensors
 
-/// AdamW on split-float32 adapters (Loshchilov & Hutter, arXiv 1711.05101): bias-corrected moments in float32, weight
+/// AdamW with its state, on split-float32 adapters (Loshchilov & Hutter, arXiv 1711.05101): bias-corrected moments in float32, weight
 /// decay decoupled from the gradient.
 ///
 ///     m ← β₁m + (1−β₁)g      v ← β₂v + (1−β₂)g²
 ///     p ← p − η·(m̂/(√v̂ + ε) + λp)
-public struct AdamW {
-  public var beta1: Float = 0.9
-  public var beta2: Float = 0.999
-  public var epsilon: Float = 1e-8
-  public var weightDecay: Float
-
+public struct AdamWOptimizer {
   /// Updates made so far.
   public private(set) var stepCount = 0
 
   /// Optimizer state per parameter: two float32 moments.
   public static let bytesPerParameter = 8
 
+  private let rule: AdamW
   private let moments: Arena
   private let first: Matrix
   private let second: Matrix
 
   /// Moments of zero for `count` parameters. Throws `TensorError.outOfMemory`.
   public init(count: Int, weightDecay: Float) throws(TensorError) {
-    self.weightDecay = weightDecay
+    rule = AdamW(weightDecay: weightDecay)
     moments = try Arena(
       "optimizer state", byteCount: 2 * Arena.size(rows: 1, columns: count, type: .float32))
     first = moments.allocate(rows: 1, columns: count, type: .float32)
@@ -35,10 +31,8 @@ public struct AdamW {
     _ parameters: SplitParameters, gradients: Matrix, gradientScale: Float, learningRate: Float
   ) {
     stepCount += 1
-    adamW(
+    rule.update(
       parameters, first: first, second: second, gradient: gradients,
-      AdamWStep(
-        gradientScale: gradientScale, learningRate: learningRate, beta1: beta1, beta2: beta2,
-        epsilon: epsilon, weightDecay: weightDecay, step: stepCount))
+      gradientScale: gradientScale, learningRate: learningRate, step: stepCount)
   }
 }

@@ -1,0 +1,186 @@
+import ArgumentParser
+import FineTuning
+import Foundation
+import Inference
+import ModelFiles
+import Tokenization
+import Transformer
+
+/// `scion eval`: measures the base (without --adapter), base + adapter, or a merged model.
+struct EvalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Measure likelihood, perplexity or exact answers on held-out data.",
+    discussion: """
+      nll         scores completions given their prompts (target tokens only)
+      perplexity  scores plain text by llama.cpp's protocol: windows of --context tokens, second halves only
+      exact       generates greedily and compares the trimmed text with the completion; answers that are JSON objects \
+      are also compared as objects, and by their "intent"
+
+      Without --adapter the base is measured.
+
+        scion eval -m base.gguf --adapter tuned --task exact --data test.jsonl --json result.json
+      """)
+
+  @OptionGroup var model: ModelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
+      valueName: "path"))
+  var adapter: String?
+
+  @Option(help: ArgumentHelp("What to measure.", valueName: "nll|perplexity|exact"))
+  var task: EvaluationTask
+
+  @Option(
+    help: ArgumentHelp("JSONL records, or a text file for perplexity.", valueName: "file"))
+  var data: String
+
+  @Option(help: ArgumentHelp("Use only the first N records.", valueName: "n"))
+  var limit: Int?
+
+  @Option(help: ArgumentHelp("Window of perplexity, in tokens.", valueName: "n"))
+  var context = 512
+
+  @Option(help: ArgumentHelp("Longest sequence of nll; longer ones are cut.", valueName: "n"))
+  var seqLen = 2048
+
+  @Option(help: ArgumentHelp("Most tokens of an answer (exact).", valueName: "n"))
+  var maxTokens = 256
+
+  @Option(help: ArgumentHelp("Examples put before each prompt (exact).", valueName: "n"))
+  var shots = 0
+
+  @Option(help: ArgumentHelp("Where the examples come from (their first ones).", valueName: "file"))
+  var shotsData: String?
+
+  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  var template = "auto"
+
+  @Option(help: ArgumentHelp("Write the result as one JSON document.", valueName: "file"))
+  var json: String?
+
+  @Option(help: ArgumentHelp("Write one JSON line per example.", valueName: "file"))
+  var rows: String?
+
+  @Flag(help: "No progress on stderr.")
+  var quiet = false
+
+  func validate() throws {
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
+    if shots < 0 { throw ValidationError("--shots must be 0 or more") }
+    if (shots > 0) != (shotsData != nil) {
+      throw ValidationError("--shots and --shots-data belong together")
+    }
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1") }
+    if seqLen < 2 { throw ValidationError("--seq-len must be at least 2") }
+  }
+
+  func run() throws {
+    let loaded = try model.load()
+    let adapters = try adapter.map {
+      try AdapterFile.load($0, for: loaded, storage: model.storage)
+    }
+    let evaluation = try makeEvaluation(loaded, adapters)
+    var reporter = TerminalReporter(quiet: quiet)
+    let interrupt = InterruptFlag()
+    while let progress = try evaluation.step() {
+      let left = progress.secondsLeft.map { "  \(clockText(seconds: $0)) left" } ?? ""
+      let value = progress.value.map { String(format: "  %.4f", $0) } ?? ""
+      reporter.progress("\(task.rawValue) \(progress.done)/\(progress.total)\(value)\(left)")
+      if interrupt.isSet {
+        reporter.closeLine()
+        throw Interrupted(description: "interrupted: nothing was written")
+      }
+    }
+    reporter.closeLine()
+    try write(evaluation)
+  }
+
+  private func makeEvaluation(
+    _ loaded: LoadedModel, _ adapters: AdapterSet?
+  ) throws -> any Evaluation {
+    let storage = model.storage
+    switch task {
+    case .perplexity:
+      let text = try TextFile.read(data)
+      let windows = try PerplexityWindows.sequences(of: text, context: context, loaded)
+      return try LikelihoodEvaluation(
+        task: .perplexity, loaded.model, adapters: adapters, storage: storage,
+        sequences: Array(windows.prefix(limit ?? windows.count)))
+    case .nll:
+      let builder = SequenceBuilder(
+        tokenizer: loaded.tokenizer, template: try chatTemplate(loaded),
+        sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
+      let dataset = try Dataset(paths: [data], builder: builder)
+      return try LikelihoodEvaluation(
+        task: .nll, loaded.model, adapters: adapters, storage: storage,
+        sequences: Array(dataset.sequences.prefix(limit ?? dataset.sequences.count)))
+    case .exact:
+      let examples = try examples(data, limit)
+      return try ExactEvaluation(
+        loaded, adapters: adapters, storage: storage, template: try chatTemplate(loaded),
+        examples: examples, shots: try shotsData.map { try self.examples($0, shots) } ?? [],
+        maxTokens: maxTokens)
+    }
+  }
+
+  private func chatTemplate(_ loaded: LoadedModel) throws -> ChatTemplate? {
+    template == "none" ? nil : try loaded.template(template)
+  }
+
+  private func examples(_ path: String, _ count: Int?) throws -> [ExactExample] {
+    let records = try DataFile(path: path).records
+    return try records.prefix(count ?? records.count).map { try ExactExample($0) }
+  }
+
+  // MARK: - Results
+
+  private func write(_ evaluation: any Evaluation) throws {
+    let report = evaluation.report
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    if let rows {
+      let lines = try evaluation.rows.map { row in
+        String(decoding: try encoder.encode(row), as: UTF8.self) + "\n"
+      }
+      try AtomicFile.write(path: rows, text: lines.joined())
+    }
+    encoder.outputFormatting.insert(.prettyPrinted)
+    let document = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+    if let json { try AtomicFile.write(path: json, text: document) }
+    print(EvalCommand.summary(report))
+  }
+
+  /// The result as lines of `name value`.
+  static func summary(_ report: EvaluationReport) -> String {
+    var lines = [
+      "task            \(report.task.rawValue)", "examples        \(report.examples)",
+      "tokens          \(report.tokens)",
+    ]
+    func add(_ name: String, _ value: Double?, _ format: String, factor: Double = 1) {
+      guard let value else { return }
+      let padded = name.padding(toLength: 16, withPad: " ", startingAt: 0)
+      lines.append(padded + String(format: format, value * factor))
+    }
+    add("nll per token", report.nllPerToken, "%.5f")
+    add("perplexity", report.perplexity, "%.4f")
+    add("± error", report.perplexityError, "%.4f")
+    add("exact match", report.exactMatch, "%.1f %%", factor: 100)
+    add("JSON match", report.jsonMatch, "%.1f %%", factor: 100)
+    add("intent", report.intentAccuracy, "%.1f %%", factor: 100)
+    add("seconds", report.seconds, "%.1f")
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension EvaluationTask: ExpressibleByArgument {}
+
+/// Whole text files, for perplexity.
+enum TextFile {
+  /// The UTF-8 text of the file at `path`. Throws `DataError` when it cannot be read or is no text.
+  static func read(_ path: String) throws -> String {
+    try DataFile.text(at: path)
+  }
+}
