@@ -1,5 +1,5 @@
 public import Tensors
-public import Tokenization
+internal import Tokenization
 public import Transformer
 
 /// A piece of generated text: what one token made certain. `text` may be empty while a character or a possible stop

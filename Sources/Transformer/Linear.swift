@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 
 /// Receives what one linear layer's weight gradient is made of: `G = dyᵀ · x`.
 ///

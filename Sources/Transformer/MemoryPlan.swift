@@ -45,7 +45,7 @@ public struct MemoryPlan: Sendable, Equatable {
             name: "adapters and gradients",
             bytes: AdapterSet.byteCount(layout, storage: storage, trainable: true)),
           Part(name: "optimizer state", bytes: layout.count * optimizerBytes),
-          Part(name: "process", bytes: processBytes),
+          Part(name: "process", bytes: MemoryPlan.processBytes),
         ])
       if plan.total <= budget ?? MemoryPlan.defaultBudget { self = plan; return }
       if plan.total < smallest?.total ?? .max { smallest = plan }

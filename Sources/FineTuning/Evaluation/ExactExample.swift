@@ -32,6 +32,18 @@ public struct ExactExample: Sendable, Equatable {
     }
   }
 
+  /// The first `count` records of a file as shots. Throws `noAnswer` or `tooFewShots`.
+  public static func shots(
+    _ count: Int, of records: [DataRecord]
+  ) throws(EvaluationError) -> [ExactExample] {
+    guard records.count >= count else {
+      throw .tooFewShots(asked: count, found: records.count)
+    }
+    var shots: [ExactExample] = []
+    for record in records.prefix(count) { shots.append(try ExactExample(record)) }
+    return shots
+  }
+
   /// The same with `shots` as earlier turns, between the system's message and the first question.
   public func preceded(by shots: [ExactExample]) -> ExactExample {
     let system = messages.prefix { $0.role == "system" }
