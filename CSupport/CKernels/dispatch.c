@@ -60,6 +60,7 @@ const ck_leaf *ck_leaf_for(ck_format x_type) {
     switch (ck_isa()) {
     case CK_ISA_AVX512_BF16: return x_type == CK_BF16 ? &ck_leaf_avx512_bf16 : &ck_leaf_avx512;
     case CK_ISA_AVX512: return &ck_leaf_avx512;
+    case CK_ISA_AVX2: return &ck_leaf_avx2;
     }
 #endif
     (void)x_type;
