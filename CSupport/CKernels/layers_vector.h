@@ -156,12 +156,12 @@ static void rotate(void *x, ck_format type, const float *cosine, const float *si
         rotate_neighbours(x, CK_BF16, c2, s2, heads, size);
 }
 
-/* ---- SwiGLU ---- */
+/* ---- SwiGLU: gates below -100 count as -100, where the result is 0 all the same ---- */
 
 CK_INLINE void swiglu_range(void *a, const void *gate, const void *up, ck_format type,
                             int64_t count) {
     for (EACH(i, count)) {
-        const vf g = fetch(gate, type, i, left);
+        const vf g = larger(splat(-100), fetch(gate, type, i, left));
         put(a, type, i, g / (exponential(-g) + 1.0f) * fetch(up, type, i, left), left);
     }
 }
@@ -176,8 +176,9 @@ static void swiglu(void *a, const void *gate, const void *up, ck_format type, in
 CK_INLINE void swiglu_range_backward(void *dgate, void *dup, const void *da, const void *gate,
                                      const void *up, ck_format type, int64_t count) {
     for (EACH(i, count)) {
-        const vf g = fetch(gate, type, i, left), u = fetch(up, type, i, left);
-        const vf d = fetch(da, type, i, left), s = 1.0f / (exponential(-g) + 1.0f);
+        const vf g = larger(splat(-100), fetch(gate, type, i, left));
+        const vf u = fetch(up, type, i, left), d = fetch(da, type, i, left);
+        const vf s = 1.0f / (exponential(-g) + 1.0f);
         put(dgate, type, i, d * u * s * (g * (1.0f - s) + 1.0f), left);
         put(dup, type, i, d * g * s, left);
     }
