@@ -71,8 +71,16 @@ CK_INLINE void put(void *x, ck_format type, int64_t index, vf v, int64_t count) 
             for (int64_t i = 0; i < count; i++) to[i] = v[i];
         return;
     }
+#if defined(CK_DOT_BF16)
+    const vh h = (vh)_mm512_cvtneps_pbh((__m512)v);
+#else
     const vh h = __builtin_convertvector(round_bf16(v), vh);
-    memcpy((uint16_t *)x + index, &h, count >= CK_WIDTH ? sizeof h : 2 * (size_t)count);
+#endif
+    uint16_t *to = (uint16_t *)x + index;
+    if (count >= CK_WIDTH)
+        memcpy(to, &h, sizeof h);
+    else
+        for (int64_t i = 0; i < count; i++) to[i] = h[i];
 }
 
 /* ---- Sums over lanes, by halves ---- */
