@@ -93,9 +93,51 @@ static void product(float *c, int64_t ldc, const operand *a, int64_t lda, const 
     for (; n + VECTORS * CK_WIDTH <= columns; n += VECTORS * CK_WIDTH)
         column_tile(c + n, ldc, a, lda, b + n * PAIR, ldb, rows, depth, mode,
                     factor ? factor + n : NULL, VECTORS);
+    for (; VECTORS > 2 && n + 2 * CK_WIDTH <= columns; n += 2 * CK_WIDTH)
+        column_tile(c + n, ldc, a, lda, b + n * PAIR, ldb, rows, depth, mode,
+                    factor ? factor + n : NULL, 2);
     for (; n < columns; n += CK_WIDTH)
         column_tile(c + n, ldc, a, lda, b + n * PAIR, ldb, rows, depth, mode,
                     factor ? factor + n : NULL, 1);
+}
+
+/* Tiles on the diagonal (query block = key block) with more than HALF keys leave out the quarter in which
+ * the second half of the keys meets the first half of the queries: it is masked anyway. */
+enum { HALF = CK_TILE / 2 };
+
+/* scores [keys, queries] = a [keys, size] . b, of which the diagonal's quarter is left as it was. */
+static void multiply_scores(float *scores, const operand *a, int64_t lda, const operand *b,
+                            int64_t keys, int64_t size, int diagonal) {
+    const int split = diagonal && keys > HALF;
+    product(scores, CK_TILE, a, lda, b, CK_TILE * PAIR, split ? HALF : keys, CK_TILE, size, SET,
+            NULL);
+    if (split)
+        product(scores + HALF * CK_TILE + HALF, CK_TILE, a + HALF * lda, lda, b + HALF * PAIR,
+                CK_TILE * PAIR, keys - HALF, HALF, size, SET, NULL);
+}
+
+/* c [size, queries] (+)= a [size, keys] . b. */
+static void multiply_queries(float *c, const operand *a, const operand *b, int64_t size,
+                             int64_t keys, int mode, const float *factor, int diagonal) {
+    const int64_t ld = CK_TILE * PAIR, depth = (keys + PAIR - 1) / PAIR * PAIR;
+    if (!diagonal || keys <= HALF) {
+        product(c, CK_TILE, a, CK_TILE, b, ld, size, CK_TILE, depth, mode, factor);
+        return;
+    }
+    product(c, CK_TILE, a, CK_TILE, b, ld, size, HALF, HALF, mode, factor);
+    product(c + HALF, CK_TILE, a, CK_TILE, b + HALF * PAIR, ld, size, HALF, depth, mode,
+            factor ? factor + HALF : NULL);
+}
+
+/* c [keys, columns] += a [keys, queries] . b, `depth` queries. */
+static void multiply_keys(float *c, const operand *a, const operand *b, int64_t keys,
+                          int64_t columns, int64_t depth, int diagonal) {
+    const int64_t ld = columns * PAIR;
+    const int split = diagonal && keys > HALF;
+    product(c, columns, a, CK_TILE, b, ld, split ? HALF : keys, columns, depth, ADD, NULL);
+    if (split)
+        product(c + HALF * columns, columns, a + HALF * CK_TILE + HALF, CK_TILE, b + HALF * columns,
+                ld, keys - HALF, columns, depth - HALF, ADD, NULL);
 }
 
 /* ---- Packing ---- */
@@ -319,7 +361,9 @@ CK_INLINE void soften(operand *panel, float *top, float *sum, float *factor, con
         vf most[4];
         for (int part = 0; part < 4; part++) most[part] = load(top + column * CK_WIDTH);
         const vf before = most[0];
-        for (int64_t key = 0; key < keys; key++) {
+        /* Keys from `some` on are after all queries of this column. */
+        const int64_t some = diagonal ? least(keys, (column + 1) * CK_WIDTH) : keys;
+        for (int64_t key = 0; key < some; key++) {
             vf s = load(from + key * CK_TILE);
             if (diagonal) s = pick(seen(column, key), s, hidden);
             most[key & 3] = larger(s, most[key & 3]);
@@ -327,9 +371,11 @@ CK_INLINE void soften(operand *panel, float *top, float *sum, float *factor, con
         const vf now = larger(larger(most[0], most[1]), larger(most[2], most[3]));
         const vf limit = now * exponent, kept = power2(before * exponent - limit);
         vf sums[2] = {{0}};
-        for (int64_t key = 0; key < keys; key += PAIR) {
+        for (int64_t key = some; key < keys; key += PAIR)
+            put_probabilities(panel, NULL, key, column, (vf){0}, (vf){0});
+        for (int64_t key = 0; key < some; key += PAIR) {
             vf p[2] = {{0}};
-            for (int part = 0; part < PAIR && key + part < keys; part++) {
+            for (int part = 0; part < PAIR && key + part < some; part++) {
                 p[part] = power2(load(from + (key + part) * CK_TILE) * exponent - limit);
                 if (diagonal) p[part] = pick(seen(column, key + part), p[part], (vf){0});
                 sums[part] += p[part];
@@ -374,14 +420,13 @@ static void forward(const ck_attention_job *job, ck_sequence sequence, int64_t h
     for (int64_t j = 0; j <= block; j++) {
         const key_block keys = find_block(job, 0, sequence, kv_head, j);
         const int64_t count = least(CK_TILE, sequence.length - j * CK_TILE);
-        product(scores, CK_TILE, keys.k, keys.stride, query, CK_TILE * PAIR, count, CK_TILE, size,
-                SET, NULL);
+        multiply_scores(scores, keys.k, keys.stride, query, count, size, j == block);
         if (j < block)
             soften(panel, top, sum, factor, scores, CK_TILE, exponent, 0);
         else
             soften(panel, top, sum, factor, scores, count, exponent, 1);
-        product(output, CK_TILE, keys.turned, CK_TILE, panel, CK_TILE * PAIR, size, CK_TILE,
-                whole(count, PAIR), j ? ADD : SET, j ? factor : NULL);
+        multiply_queries(output, keys.turned, panel, size, count, j ? ADD : SET,
+                         j ? factor : NULL, j == block);
     }
     for (int64_t i = 0; i < queries; i++) {
         const int64_t index = (token + i) * job->heads + head;
@@ -467,22 +512,18 @@ static void backward(const ck_attention_job *job, const ck_backward_unit *unit, 
                 const key_block keys = find_block(job, 1, sequence, unit->kv_head, j);
                 const int64_t count = least(CK_TILE, sequence.length - j * CK_TILE);
                 const int64_t at = (j - first) * CK_TILE * columns, depth = whole(queries, PAIR);
-                product(scores, CK_TILE, keys.k, keys.stride, q_across, CK_TILE * PAIR, count,
-                        CK_TILE, size, SET, NULL);
-                product(dp, CK_TILE, keys.v, keys.stride, d_across, CK_TILE * PAIR, count, CK_TILE,
-                        size, SET, NULL);
+                multiply_scores(scores, keys.k, keys.stride, q_across, count, size, j == i);
+                multiply_scores(dp, keys.v, keys.stride, d_across, count, size, j == i);
                 if (j < i)
                     differentiate(p_rows, ds_rows, ds_panel, scores, dp, lse, mean, CK_TILE,
                                   job->scale, 0);
                 else
                     differentiate(p_rows, ds_rows, ds_panel, scores, dp, lse, mean, count,
                                   job->scale, 1);
-                product(dv + at, columns, p_rows, CK_TILE, d_along, columns * PAIR, count, columns,
-                        depth, ADD, NULL);
-                product(dk + at, columns, ds_rows, CK_TILE, q_along, columns * PAIR, count, columns,
-                        depth, ADD, NULL);
-                product(dq, CK_TILE, keys.turned, CK_TILE, ds_panel, CK_TILE * PAIR, size, CK_TILE,
-                        whole(count, PAIR), j > first ? ADD : SET, NULL);
+                multiply_keys(dv + at, p_rows, d_along, count, columns, depth, j == i);
+                multiply_keys(dk + at, ds_rows, q_along, count, columns, depth, j == i);
+                multiply_queries(dq, keys.turned, ds_panel, size, count, j > first ? ADD : SET,
+                                 NULL, j == i);
             }
         }
 

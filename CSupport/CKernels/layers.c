@@ -9,8 +9,8 @@ const ck_layer_leaves *ck_layers(void) {
     switch (ck_isa()) {
 #if defined(__x86_64__)
     case CK_ISA_AVX2: return &ck_layers_avx2;
-    case CK_ISA_AVX512:
-    case CK_ISA_AVX512_BF16: return &ck_layers_avx512;
+    case CK_ISA_AVX512: return &ck_layers_avx512;
+    case CK_ISA_AVX512_BF16: return &ck_layers_avx512_bf16;
 #elif defined(__aarch64__)
     case CK_ISA_NEON: return &ck_layers_neon;
 #endif

@@ -122,7 +122,7 @@ char *ck_scratch(size_t bytes);
 extern const ck_layer_leaves ck_layers_scalar;
 extern const ck_attention_leaves ck_attention_scalar;
 #if defined(__x86_64__)
-extern const ck_layer_leaves ck_layers_avx2, ck_layers_avx512;
+extern const ck_layer_leaves ck_layers_avx2, ck_layers_avx512, ck_layers_avx512_bf16;
 extern const ck_attention_leaves ck_attention_avx2, ck_attention_avx512, ck_attention_avx512_bf16;
 #elif defined(__aarch64__)
 extern const ck_layer_leaves ck_layers_neon;

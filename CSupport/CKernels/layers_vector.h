@@ -156,14 +156,19 @@ static void rotate(void *x, ck_format type, const float *cosine, const float *si
         rotate_neighbours(x, CK_BF16, c2, s2, heads, size);
 }
 
-/* ---- SwiGLU ---- */
+/* ---- SwiGLU: gates below -100 count as -100, where the result is 0 all the same ---- */
+
+CK_INLINE void swiglu_at(void *a, const void *gate, const void *up, ck_format type, int64_t i,
+                         int64_t left) {
+    const vf g = larger(splat(-100), fetch(gate, type, i, left));
+    put(a, type, i, g / (exponential(-g) + 1.0f) * fetch(up, type, i, left), left);
+}
 
 CK_INLINE void swiglu_range(void *a, const void *gate, const void *up, ck_format type,
                             int64_t count) {
-    for (EACH(i, count)) {
-        const vf g = fetch(gate, type, i, left);
-        put(a, type, i, g / (exponential(-g) + 1.0f) * fetch(up, type, i, left), left);
-    }
+    int64_t i = 0;
+    for (; i + CK_WIDTH <= count; i += CK_WIDTH) swiglu_at(a, gate, up, type, i, CK_WIDTH);
+    if (i < count) swiglu_at(a, gate, up, type, i, count - i);
 }
 
 static void swiglu(void *a, const void *gate, const void *up, ck_format type, int64_t count) {
@@ -173,14 +178,21 @@ static void swiglu(void *a, const void *gate, const void *up, ck_format type, in
         swiglu_range(a, gate, up, CK_BF16, count);
 }
 
+CK_INLINE void swiglu_at_backward(void *dgate, void *dup, const void *da, const void *gate,
+                                  const void *up, ck_format type, int64_t i, int64_t left) {
+    const vf g = larger(splat(-100), fetch(gate, type, i, left));
+    const vf u = fetch(up, type, i, left), d = fetch(da, type, i, left);
+    const vf s = 1.0f / (exponential(-g) + 1.0f);
+    put(dgate, type, i, d * u * s * (g * (1.0f - s) + 1.0f), left);
+    put(dup, type, i, d * g * s, left);
+}
+
 CK_INLINE void swiglu_range_backward(void *dgate, void *dup, const void *da, const void *gate,
                                      const void *up, ck_format type, int64_t count) {
-    for (EACH(i, count)) {
-        const vf g = fetch(gate, type, i, left), u = fetch(up, type, i, left);
-        const vf d = fetch(da, type, i, left), s = 1.0f / (exponential(-g) + 1.0f);
-        put(dgate, type, i, d * u * s * (g * (1.0f - s) + 1.0f), left);
-        put(dup, type, i, d * g * s, left);
-    }
+    int64_t i = 0;
+    for (; i + CK_WIDTH <= count; i += CK_WIDTH)
+        swiglu_at_backward(dgate, dup, da, gate, up, type, i, CK_WIDTH);
+    if (i < count) swiglu_at_backward(dgate, dup, da, gate, up, type, i, count - i);
 }
 
 static void swiglu_backward(void *dgate, void *dup, const void *da, const void *gate,
@@ -195,8 +207,17 @@ static void swiglu_backward(void *dgate, void *dup, const void *da, const void *
 
 CK_INLINE void softmax_gradient(void *dlogits, ck_format type, const float *logits, float top,
                                 float factor, int64_t count) {
-    for (EACH(i, count))
-        put(dlogits, type, i, exponential(fetch(logits, CK_F32, i, left) - top) * factor, left);
+    int64_t i = 0;
+    for (; i + 2 * CK_WIDTH <= count; i += 2 * CK_WIDTH) {
+        const vf a = exponential(load(logits + i) - top) * factor;
+        const vf b = exponential(load(logits + i + CK_WIDTH) - top) * factor;
+        put(dlogits, type, i, a, CK_WIDTH);
+        put(dlogits, type, i + CK_WIDTH, b, CK_WIDTH);
+    }
+    for (; i < count; i += CK_WIDTH) {
+        const vf a = exponential(fetch(logits, CK_F32, i, count - i) - top) * factor;
+        put(dlogits, type, i, a, count - i);
+    }
 }
 
 static float cross_entropy(void *dlogits, ck_format type, const float *logits, int32_t target,

@@ -33,7 +33,10 @@ CK_INLINE vf splat(float x) { return x - (vf){0}; }
 
 CK_INLINE vf pick(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
 
+/* Where one of the two is NaN, b. */
 CK_INLINE vf larger(vf a, vf b) { return pick(a > b, a, b); }
+
+CK_INLINE vf smaller(vf a, vf b) { return pick(a < b, a, b); }
 
 /* bf16 in the low half of each lane: nearest, ties to even, NaN stays NaN. */
 CK_INLINE vu round_bf16(vf v) {
@@ -68,8 +71,16 @@ CK_INLINE void put(void *x, ck_format type, int64_t index, vf v, int64_t count) 
             for (int64_t i = 0; i < count; i++) to[i] = v[i];
         return;
     }
+#if defined(CK_DOT_BF16)
+    const vh h = (vh)_mm512_cvtneps_pbh((__m512)v);
+#else
     const vh h = __builtin_convertvector(round_bf16(v), vh);
-    memcpy((uint16_t *)x + index, &h, count >= CK_WIDTH ? sizeof h : 2 * (size_t)count);
+#endif
+    uint16_t *to = (uint16_t *)x + index;
+    if (count >= CK_WIDTH)
+        memcpy(to, &h, sizeof h);
+    else
+        for (int64_t i = 0; i < count; i++) to[i] = h[i];
 }
 
 /* ---- Sums over lanes, by halves ---- */
@@ -89,7 +100,7 @@ CK_INLINE float largest(vf v) {
     return top;
 }
 
-/* ---- Exponentials ---- */
+/* ---- Exponentials: NaN in, NaN out ---- */
 
 /* 2^x for x <= 127; below -126 zero or nearly so (relative error 2e-7; polynomial of Cephes
  * exp2f). */
@@ -97,8 +108,7 @@ CK_INLINE vf power2(vf x) {
 #if defined(__x86_64__) && CK_WIDTH == 16
     const vf f = (vf)_mm512_reduce_ps((__m512)x, 0), n = x - f;
 #else
-    x = larger(x, splat(-126));
-    x = pick(x < splat(127), x, splat(127));
+    x = smaller(splat(127), larger(splat(-126), x));
     const vf shifted = x + 12582912.0f; /* 1.5 * 2^23: the integer nearest to x in the low bits */
     const vf f = x - (shifted - 12582912.0f);
 #endif
@@ -117,8 +127,7 @@ CK_INLINE vf power2(vf x) {
 
 /* e^x, x limited to -87...88 (two-term reduction and polynomial of Cephes expf, about 1 ulp). */
 CK_INLINE vf exponential(vf x) {
-    x = larger(x, splat(-87));
-    x = pick(x < splat(88), x, splat(88));
+    x = smaller(splat(88), larger(splat(-87), x));
     const vf shifted = x * 1.44269504088896341f + 12582912.0f;
     const vf n = shifted - 12582912.0f;
     const vf r = x - n * 0.693359375f;

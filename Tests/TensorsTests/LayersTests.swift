@@ -199,6 +199,22 @@ struct LayersTests {
   // MARK: - All
 
   @Test(arguments: Compute.available)
+  func whatIsNotANumberIsNotHidden(_ isa: Int32) throws {
+    let bench = try Bench()
+    var values = randomFloats(100, seed: 18)
+    values[50] = .nan
+    let x = bench.matrix(1, 100, .float32, values)
+    let y = bench.matrix(1, 100, .float32)
+    Compute.with(isa: isa) {
+      #expect(crossEntropy(logits: x, targets: [3], weights: [1], gradient: nil)[0].isNaN)
+      swiglu(into: y, gate: x, up: x)
+      #expect(y[0, 50].isNaN && !y[0, 49].isNaN)
+      rmsNorm(into: y, x, weight: values, epsilon: 1e-5)
+      #expect(y[0, 0].isNaN)
+    }
+  }
+
+  @Test(arguments: Compute.available)
   func theNumberOfThreadsDoesNotChangeABit(_ isa: Int32) throws {
     let (rows, width) = (70, 640)
     let x = randomFloats(rows * width, seed: 19, scale: 3)
