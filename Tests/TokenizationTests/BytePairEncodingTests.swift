@@ -1,0 +1,86 @@
+import Testing
+
+@testable import Tokenization
+
+struct BytePairEncodingTests {
+  private func encode(
+    _ word: String, merges: [String], extra: [String] = [], takesWholeWords: Bool = false
+  ) throws -> [String] {
+    let description = TestTokenizers.bytePairs(merges: merges, extra: extra)
+    let vocabulary = try Vocabulary(
+      tokens: description.tokens, kinds: description.tokenKinds)
+    let encoding = try BytePairEncoding(
+      vocabulary, merges: merges, takesWholeWords: takesWholeWords)
+    var ids: [Int32] = []
+    var scratch = BytePairEncoding.Scratch()
+    let bytes = Array(word.utf8)
+    encoding.encode(bytes.span, into: &ids, scratch: &scratch)
+    return ids.map { description.tokens[Int($0)] }
+  }
+
+  @Test func mergesTheLowestRankFirstAndThenTheLeftmost() throws {
+    #expect(try encode("abc", merges: ["b c", "a b"]) == ["a", "bc"])
+    #expect(try encode("abc", merges: ["a b", "b c"]) == ["ab", "c"])
+    #expect(try encode("aaa", merges: ["a a"]) == ["aa", "a"])
+    #expect(try encode("hello", merges: ["l l", "h e", "he ll", "hell o"]) == ["hello"])
+    #expect(try encode(" hi", merges: ["Ġ h"]) == ["Ġh", "i"])
+  }
+
+  @Test func mergesThroughWhatIsNoToken() throws {
+    // "ab" is no token: on the way to "abc" it serves, left over it is written in bytes.
+    let description = TestTokenizers.bytePairs(merges: [], extra: ["abc"])
+    let vocabulary = try Vocabulary(tokens: description.tokens, kinds: description.tokenKinds)
+    let encoding = try BytePairEncoding(
+      vocabulary, merges: ["a b", "ab c"], takesWholeWords: false)
+    var ids: [Int32] = []
+    var scratch = BytePairEncoding.Scratch()
+    let bytes = Array("abcab".utf8)
+    encoding.encode(bytes.span, into: &ids, scratch: &scratch)
+    #expect(ids == [256, 97, 98])
+  }
+
+  @Test func takesWordsThatAreTokensWholeOnlyWhenAsked() throws {
+    #expect(try encode("xyz", merges: [], extra: ["xyz"]) == ["x", "y", "z"])
+    #expect(try encode("xyz", merges: [], extra: ["xyz"], takesWholeWords: true) == ["xyz"])
+  }
+
+  /// The definition, word by word: the oracle of both ways of merging.
+  private func naive(_ word: String, _ merges: [String]) -> [String] {
+    var symbols = word.utf8.map { TestTokenizers.character(of: $0) }
+    while true {
+      var best: (rank: Int, position: Int)?
+      for position in symbols.indices.dropLast() {
+        let pair = symbols[position] + " " + symbols[position + 1]
+        if let rank = merges.firstIndex(of: pair), rank < best?.rank ?? .max {
+          best = (rank, position)
+        }
+      }
+      guard let best else { return symbols }
+      symbols[best.position] += symbols.remove(at: best.position + 1)
+    }
+  }
+
+  @Test func longAndShortWordsMergeAsTheDefinitionSays() throws {
+    let merges = [
+      "a b", "b a", "ab a", "a a", "aa b", "b b", "aba ab", "ab ab", "abab bb", "aa aa",
+    ]
+    var state: UInt32 = 1
+    for count in [1, 2, 3, 10, 39, 40, 41, 42, 100, 333] {
+      let word = String(
+        (0..<count).map { _ -> Character in
+          state = state &* 1_664_525 &+ 1_013_904_223
+          return state >> 31 == 0 ? "a" : "b"
+        })
+      #expect(try encode(word, merges: merges) == naive(word, merges))
+    }
+  }
+
+  @Test func refusesAMergeWithoutASpace() {
+    #expect(throws: TokenizationError.malformedMerge(index: 1, text: "ab")) {
+      try encode("a", merges: ["a b", "ab"])
+    }
+    #expect(throws: TokenizationError.malformedMerge(index: 0, text: "")) {
+      try encode("a", merges: [""])
+    }
+  }
+}
