@@ -1,0 +1,18 @@
+/* The attention leaves for AVX512-BF16: bf16 storage, products by vdpbf16ps with fp32 sums. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <math.h>
+
+#include "layers.h"
+
+#define CK_WIDTH 16
+#define CK_DOT_BF16
+#define CK_ATTENTION ck_attention_avx512_bf16
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"))), \
+    apply_to = function)
+#include "vector.h"
+#include "attention_vector.h"
+#pragma clang attribute pop
+#endif
