@@ -52,6 +52,7 @@ public enum LinearAlgebra {
     precondition(matrix.rows <= matrix.columns)
     var result = matrix
     if !matrix.values.isEmpty {
+      try requireFinite(matrix, for: "geqrf")
       try Scalar.orthonormalize(&result.values, vectors: matrix.rows, length: matrix.columns)
     }
     return result
@@ -68,6 +69,7 @@ public enum LinearAlgebra {
         ut: DenseMatrix(rows: 0, columns: matrix.rows), values: [],
         vt: DenseMatrix(rows: 0, columns: matrix.columns))
     }
+    try requireFinite(matrix, for: "gesdd")
     let (u, values, vt) = try Scalar.decompose(
       matrix.values, rows: matrix.rows, columns: matrix.columns)
     var result = SingularValues(
@@ -90,6 +92,13 @@ public enum LinearAlgebra {
     var solution = right.transposed()
     try Scalar.solve(&factor, &solution.values, size: matrix.rows, count: right.columns)
     return solution.transposed()
+  }
+
+  /// LAPACKE looks for NaN itself but lets infinities through; both are argument 4 of these routines.
+  private static func requireFinite<Scalar>(
+    _ matrix: DenseMatrix<Scalar>, for routine: String
+  ) throws(TensorError) {
+    if !matrix.sumOfSquares.isFinite { throw .noConvergence(routine: routine, info: -4) }
   }
 }
 
