@@ -1,6 +1,8 @@
-/// A matrix `G [m, n]` known by its products with thin matrices: what the randomized SVD needs, and no more.
+/// A matrix `G [m, n]` known by its products with thin matrices: what the randomized SVD needs, and
+/// no more.
 ///
-/// Thin matrices stand transposed, short side first, as the kernels `project` and `projectGradient` keep them.
+/// Thin matrices stand transposed, short side first, as the kernels `project` and `projectGradient`
+/// keep them.
 public protocol LinearOperator {
   /// m.
   var rows: Int { get }
@@ -46,8 +48,9 @@ public struct DenseGradientOperator: LinearOperator {
 
 /// `G = Σ_b scale_b · D_bᵀ·X_b [m, n]` from the factors of micro-batches, never formed.
 ///
-/// `GZ = Σ_b D_bᵀ(X_b Z)` and `GᵀY = Σ_b X_bᵀ(D_b Y)`: `4ℓT(m+n)` operations for ℓ columns and T tokens. Factors of
-/// either type are read in panels converted to float32, so bf16 storage does not round the thin matrices.
+/// `GZ = Σ_b D_bᵀ(X_b Z)` and `GᵀY = Σ_b X_bᵀ(D_b Y)`: `4ℓT(m+n)` operations for ℓ columns and T
+/// tokens. Factors of either type are read in panels converted to float32, so bf16 storage does not
+/// round the thin matrices.
 public struct FactorOperator: LinearOperator {
   /// One micro-batch: `d [tokens, m]` = ∂L/∂(XWᵀ), `x [tokens, n]` the layer's input.
   public struct Factor {

@@ -3,10 +3,11 @@ import Testing
 
 @testable import FineTuning
 
-/// What the theory of LoRA-One (arXiv 2502.01235) and of preconditioned descent (arXiv 2402.02347) promises, on
-/// linear and ReLU students small enough to check it.
+/// What the theory of LoRA-One (arXiv 2502.01235) and of preconditioned descent (arXiv 2402.02347)
+/// promises, on linear and ReLU students small enough to check it.
 @Suite struct LoRAOneTheoryTests {
-  /// `L = ‖X(W + BA)ᵀ − Y‖² / 2N` with `Y = X(W + Δ)ᵀ`: its gradient depends on the data through `H = XᵀX/N` alone.
+  /// `L = ‖X(W + BA)ᵀ − Y‖² / 2N` with `Y = X(W + Δ)ᵀ`: its gradient depends on the data through `H
+  /// = XᵀX/N` alone.
   struct LinearStudent<Scalar: DenseScalar> {
     /// Δ [100, 100] of rank 4, singular values from 1 down to 1/κ.
     var target: DenseMatrix<Scalar>
@@ -58,7 +59,8 @@ import Testing
 
   // MARK: - 1. Exact alignment
 
-  /// With B₀ = 0 the columns of B_t stay in the column space of G, for every t (in the paper's `Y = XW`: the row space).
+  /// With B₀ = 0 the columns of B_t stay in the column space of G, for every t (in the paper's `Y =
+  /// XW`: the row space).
   private func alignmentError<Scalar: DenseScalar>(_: Scalar.Type) throws -> Double {
     let student = try LinearStudent<Scalar>()
     let columns = try LinearAlgebra.singularValues(
@@ -100,7 +102,8 @@ import Testing
 
   // MARK: - 3. Linear rate independent of the condition number
 
-  /// Relative error after 50 steps of (preconditioned) gradient descent with rate ½ from the spectral start.
+  /// Relative error after 50 steps of (preconditioned) gradient descent with rate ½ from the
+  /// spectral start.
   private func finalError(condition: Double, preconditioned: Bool) throws -> Double {
     let student = try LinearStudent<Double>(condition: condition)
     let start = try Self.start(

@@ -1,10 +1,12 @@
 public import Tensors
 
-/// The leading part of a gradient that arrives micro-batch by micro-batch, in fixed memory: `G ≈ Lᵀ·R` with L `[ℓ, m]`, R `[ℓ, n]`.
+/// The leading part of a gradient that arrives micro-batch by micro-batch, in fixed memory: `G ≈
+/// Lᵀ·R` with L `[ℓ, m]`, R `[ℓ, n]`.
 ///
-/// For token counts at which neither G nor all factors fit. After each micro-batch, `[L | D_bᵀ][R | X_b]ᵀ` is compressed
-/// back to ℓ = max(2r, 32) by the operator SVD with one subspace iteration. Memory: `4ℓ(m + n)` bytes beside the micro-batch. Not
-/// exact: what was cut off does not come back; prefer `GradientForm` where memory allows.
+/// For token counts at which neither G nor all factors fit. After each micro-batch, `[L | D_bᵀ][R |
+/// X_b]ᵀ` is compressed back to ℓ = max(2r, 32) by the operator SVD with one subspace iteration.
+/// Memory: `4ℓ(m + n)` bytes beside the micro-batch. Not exact: what was cut off does not come
+/// back; prefer `GradientForm` where memory allows.
 public final class IncrementalGradient {
   public let rows: Int
   public let columns: Int
@@ -16,7 +18,8 @@ public final class IncrementalGradient {
   private let generator: RandomGenerator
   private var count = 0
 
-  /// A zero gradient `[rows, columns]` that will be asked for `rank` triplets. Throws `TensorError.outOfMemory`.
+  /// A zero gradient `[rows, columns]` that will be asked for `rank` triplets. Throws
+  /// `TensorError.outOfMemory`.
   public init(
     rows: Int, columns: Int, rank: Int, generator: RandomGenerator
   ) throws(TensorError) {
