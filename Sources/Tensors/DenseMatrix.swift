@@ -1,7 +1,8 @@
-/// A small dense matrix by value, row-major, float32 or float64: the currency of the linear algebra.
+/// A small dense matrix by value, row-major, float32 or float64: the currency of the linear
+/// algebra.
 ///
-/// Meant for at most a few thousand by a few thousand. Activations and anything the size of a model live in
-/// arenas (`Matrix`) and go through the kernels instead. Products are BLAS's.
+/// Meant for at most a few thousand by a few thousand. Activations and anything the size of a model
+/// live in arenas (`Matrix`) and go through the kernels instead. Products are BLAS's.
 public struct DenseMatrix<Scalar: DenseScalar>: Sendable, Equatable {
   public let rows: Int
   public let columns: Int
@@ -77,10 +78,12 @@ public struct DenseMatrix<Scalar: DenseScalar>: Sendable, Equatable {
   public func scalingRows(by factors: [Scalar]) -> DenseMatrix {
     precondition(factors.count == rows)
     var result = self
-    for row in 0..<rows {
-      for index in row * columns..<(row + 1) * columns { result.values[index] *= factors[row] }
-    }
+    for row in 0..<rows { result.scaleRow(row, by: factors[row]) }
     return result
+  }
+
+  mutating func scaleRow(_ row: Int, by factor: Scalar) {
+    Scalar.scale(&values, range: row * columns..<(row + 1) * columns, by: factor)
   }
 
   /// Sum of squares, accumulated in float64.

@@ -1,12 +1,14 @@
 internal import CLAPACK
 
-// The calls to BLAS and LAPACK, single and double precision side by side. The library's threads are left as the
-// system sets them; it finds the same result on each run with the same number of threads.
+// The calls to BLAS and LAPACK, single and double precision side by side. The library's threads are
+// left as the system sets them; it finds the same result on each run with the same number of
+// threads.
 
 private let letterS = CChar(UInt8(ascii: "S"))
 private let letterL = CChar(UInt8(ascii: "L"))
 
-/// LAPACK's verdict as an error: `info < 0` is an argument with a NaN, `info > 0` a failed computation.
+/// LAPACK's verdict as an error: `info < 0` is an argument with a NaN, `info > 0` a failed
+/// computation.
 private func check(_ routine: String, _ info: Int32) throws(TensorError) {
   if info != 0 { throw .noConvergence(routine: routine, info: Int(info)) }
 }
@@ -28,6 +30,14 @@ extension Float: DenseScalar {
   public static func add(into y: inout [Float], _ x: [Float], times factor: Float) {
     precondition(x.count == y.count)
     unsafe cblas_saxpy(blasint(x.count), factor, x, 1, &y, 1)
+  }
+
+  public static func scale(_ y: inout [Float], range: Range<Int>, by factor: Float) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= y.count)
+    unsafe y.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      unsafe cblas_sscal(blasint(range.count), factor, base + range.lowerBound, 1)
+    }
   }
 
   public static func transpose(_ a: [Float], rows: Int, columns: Int) -> [Float] {
@@ -110,6 +120,14 @@ extension Double: DenseScalar {
   public static func add(into y: inout [Double], _ x: [Double], times factor: Double) {
     precondition(x.count == y.count)
     unsafe cblas_daxpy(blasint(x.count), factor, x, 1, &y, 1)
+  }
+
+  public static func scale(_ y: inout [Double], range: Range<Int>, by factor: Double) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= y.count)
+    unsafe y.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      unsafe cblas_dscal(blasint(range.count), factor, base + range.lowerBound, 1)
+    }
   }
 
   public static func transpose(_ a: [Double], rows: Int, columns: Int) -> [Double] {

@@ -1,7 +1,8 @@
 /// QR, singular values and Cholesky for small dense matrices: LAPACK behind Swift values.
 ///
-/// Row-major values are the column-major values of the transpose, so nothing is ever transposed on the way:
-/// thin matrices are stored with the short side first (`[ℓ, n]`), as the kernels want them too.
+/// Row-major values are the column-major values of the transpose, so nothing is ever transposed on
+/// the way: thin matrices are stored with the short side first (`[ℓ, n]`), as the kernels want them
+/// too.
 public enum LinearAlgebra {
   /// Factors of `A = U · diag(S) · Vᵀ`, values from the largest down.
   ///
@@ -30,35 +31,38 @@ public enum LinearAlgebra {
       ut.scalingRows(by: values).times(vt, transposeSelf: true)
     }
 
-    /// Fixes the sign that each pair of vectors leaves free: the entry of largest magnitude in a row of `vt` (the
-    /// first of equals) becomes positive.
+    /// Fixes the sign that each pair of vectors leaves free: the entry of largest magnitude in a
+    /// row of `vt` (the first of equals) becomes positive.
     public mutating func fixSigns() {
       for row in 0..<values.count {
         let entries = vt.values[row * vt.columns..<(row + 1) * vt.columns]
         var largest: Scalar = 0
         for entry in entries where abs(entry) > abs(largest) { largest = entry }
         guard largest < 0 else { continue }
-        for column in 0..<vt.columns { vt.values[row * vt.columns + column].negate() }
-        for column in 0..<ut.columns { ut.values[row * ut.columns + column].negate() }
+        vt.scaleRow(row, by: -1)
+        ut.scaleRow(row, by: -1)
       }
     }
   }
 
-  /// Thin QR: an orthonormal basis of the rows of `matrix [ℓ, n]`, ℓ ≤ n, as rows (Householder, so orthonormal
-  /// even when the rows are dependent). Throws `TensorError.noConvergence` on values that are not finite.
+  /// Thin QR: an orthonormal basis of the rows of `matrix [ℓ, n]`, ℓ ≤ n, as rows (Householder, so
+  /// orthonormal even when the rows are dependent). Throws `TensorError.noConvergence` on values
+  /// that are not finite.
   public static func orthonormalRows<Scalar>(
     _ matrix: DenseMatrix<Scalar>
   ) throws(TensorError) -> DenseMatrix<Scalar> {
     precondition(matrix.rows <= matrix.columns)
     var result = matrix
     if !matrix.values.isEmpty {
+      try requireFinite(matrix, for: "geqrf")
       try Scalar.orthonormalize(&result.values, vectors: matrix.rows, length: matrix.columns)
     }
     return result
   }
 
-  /// Thin SVD of `matrix [m, n]` with k = min(m, n): divide and conquer, then QR iteration should that
-  /// fail; signs fixed. Throws `TensorError.noConvergence` when both fail or values are not finite.
+  /// Thin SVD of `matrix [m, n]` with k = min(m, n): divide and conquer, then QR iteration should
+  /// that fail; signs fixed. Throws `TensorError.noConvergence` when both fail or values are not
+  /// finite.
   public static func singularValues<Scalar>(
     _ matrix: DenseMatrix<Scalar>
   ) throws(TensorError) -> SingularValues<Scalar> {
@@ -68,6 +72,7 @@ public enum LinearAlgebra {
         ut: DenseMatrix(rows: 0, columns: matrix.rows), values: [],
         vt: DenseMatrix(rows: 0, columns: matrix.columns))
     }
+    try requireFinite(matrix, for: "gesdd")
     let (u, values, vt) = try Scalar.decompose(
       matrix.values, rows: matrix.rows, columns: matrix.columns)
     var result = SingularValues(
@@ -91,6 +96,14 @@ public enum LinearAlgebra {
     try Scalar.solve(&factor, &solution.values, size: matrix.rows, count: right.columns)
     return solution.transposed()
   }
+
+  /// LAPACKE looks for NaN itself but lets infinities through; both are argument 4 of these
+  /// routines.
+  private static func requireFinite<Scalar>(
+    _ matrix: DenseMatrix<Scalar>, for routine: String
+  ) throws(TensorError) {
+    if !matrix.sumOfSquares.isFinite { throw .noConvergence(routine: routine, info: -4) }
+  }
 }
 
 /// The element types of LAPACK's real routines, on arrays; use `DenseMatrix` and `LinearAlgebra`.
@@ -103,6 +116,8 @@ public protocol DenseScalar: BinaryFloatingPoint, Sendable {
     m: Int, n: Int, k: Int)
   /// `y += factor · x`.
   static func add(into y: inout [Self], _ x: [Self], times factor: Self)
+  /// The elements `range` of `y` times `factor`.
+  static func scale(_ y: inout [Self], range: Range<Int>, by factor: Self)
   /// The transpose `[columns, rows]` of `a [rows, columns]`, neither of them empty.
   static func transpose(_ a: [Self], rows: Int, columns: Int) -> [Self]
   /// `Σ x·y` in float64.

@@ -1,6 +1,8 @@
-/// A matrix `G [m, n]` known by its products with thin matrices: what the randomized SVD needs, and no more.
+/// A matrix `G [m, n]` known by its products with thin matrices: what the randomized SVD needs, and
+/// no more.
 ///
-/// Thin matrices stand transposed, short side first, as the kernels `project` and `projectGradient` keep them.
+/// Thin matrices stand transposed, short side first, as the kernels `project` and `projectGradient`
+/// keep them.
 public protocol LinearOperator {
   /// m.
   var rows: Int { get }
@@ -44,30 +46,33 @@ public struct DenseGradientOperator: LinearOperator {
 
 // MARK: - Factors
 
-/// `G = scale · Σ_b D_bᵀ·X_b [m, n]` from the factors of micro-batches, never formed.
+/// `G = Σ_b scale_b · D_bᵀ·X_b [m, n]` from the factors of micro-batches, never formed.
 ///
-/// `GZ = Σ_b D_bᵀ(X_b Z)` and `GᵀY = Σ_b X_bᵀ(D_b Y)`: `4ℓT(m+n)` operations for ℓ columns and T tokens. Factors of
-/// either type are read in panels converted to float32, so bf16 storage does not round the thin matrices.
+/// `GZ = Σ_b D_bᵀ(X_b Z)` and `GᵀY = Σ_b X_bᵀ(D_b Y)`: `4ℓT(m+n)` operations for ℓ columns and T
+/// tokens. Factors of either type are read in panels converted to float32, so bf16 storage does not
+/// round the thin matrices.
 public struct FactorOperator: LinearOperator {
   /// One micro-batch: `d [tokens, m]` = ∂L/∂(XWᵀ), `x [tokens, n]` the layer's input.
   public struct Factor {
     public let d: Matrix
     public let x: Matrix
+    /// What its product is multiplied by in the sum.
+    public let scale: Float
 
-    public init(d: Matrix, x: Matrix) {
+    public init(d: Matrix, x: Matrix, scale: Float = 1) {
       precondition(d.rows == x.rows, "factors need the same tokens")
       self.d = d
       self.x = x
+      self.scale = scale
     }
   }
 
   public let factors: [Factor]
-  public let scale: Float
   public let rows: Int
   public let columns: Int
 
   /// Traps unless there is a factor and all have the same widths.
-  public init(_ factors: [Factor], scale: Float = 1) {
+  public init(_ factors: [Factor]) {
     precondition(!factors.isEmpty)
     rows = factors[0].d.columns
     columns = factors[0].x.columns
@@ -75,7 +80,6 @@ public struct FactorOperator: LinearOperator {
       precondition(factor.d.columns == rows && factor.x.columns == columns)
     }
     self.factors = factors
-    self.scale = scale
   }
 
   /// T, over all micro-batches.
@@ -94,7 +98,7 @@ public struct FactorOperator: LinearOperator {
   /// Numbers in a panel of factors: it should stay in the second-level cache.
   private static let panelCount = 1 << 17
 
-  /// `scale · Σ (left · thinᵀ)ᵀ · right [ℓ, width]` with `thin [ℓ, left.columns]`.
+  /// `Σ scale · (left · thinᵀ)ᵀ · right [ℓ, width]` with `thin [ℓ, left.columns]`.
   private func sum(
     _ thin: DenseMatrix<Float>, through pair: (Factor) -> (left: Matrix, right: Matrix),
     to width: Int
@@ -119,7 +123,8 @@ public struct FactorOperator: LinearOperator {
         let range = start..<min(start + panel, left.rows)
         let projected = between.prefix(range.count)
         project(
-          into: projected, float32(left.rows(range), in: leftPanel), thinMatrix, scale: scale)
+          into: projected, float32(left.rows(range), in: leftPanel), thinMatrix,
+          scale: factor.scale)
         projectGradient(
           into: total, projected, float32(right.rows(range), in: rightPanel))
       }

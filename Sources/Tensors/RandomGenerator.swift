@@ -2,8 +2,9 @@ internal import Glibc
 
 /// Seeded random numbers: xoshiro256** (Blackman, Vigna 2021), its state filled by SplitMix64.
 ///
-/// The same seed gives the same numbers on every machine. Streams for different purposes are derived by name
-/// or index, so that one consumer's draws never shift another's. Not for cryptography.
+/// The same seed gives the same numbers on every machine. Streams for different purposes are
+/// derived by name or index, so that one consumer's draws never shift another's. Not for
+/// cryptography.
 public struct RandomGenerator: RandomNumberGenerator, Sendable, Hashable, Codable {
   /// What streams are derived from; it does not change with draws.
   public let seed: UInt64
@@ -24,7 +25,8 @@ public struct RandomGenerator: RandomNumberGenerator, Sendable, Hashable, Codabl
 
   // MARK: - Streams
 
-  /// An independent generator for `name`; the same for equal (seed, name), whatever was drawn before.
+  /// An independent generator for `name`; the same for equal (seed, name), whatever was drawn
+  /// before.
   public func stream(_ name: String) -> RandomGenerator {
     // FNV-1a over the UTF-8 bytes: Swift's own hash differs from run to run.
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -34,7 +36,8 @@ public struct RandomGenerator: RandomNumberGenerator, Sendable, Hashable, Codabl
     return derived(hash)
   }
 
-  /// An independent generator for `index`; the same for equal (seed, index), whatever was drawn before.
+  /// An independent generator for `index`; the same for equal (seed, index), whatever was drawn
+  /// before.
   public func stream(_ index: Int) -> RandomGenerator {
     derived(UInt64(bitPattern: Int64(index)) ^ 0x5851_F42D_4C95_7F2D)
   }

@@ -1,12 +1,13 @@
 /// Leading singular triplets of an operator by random projection: Halko, Martinsson, Tropp 2011
-/// (arXiv 0909.4061), algorithms 4.4 (range finder with orthonormalized subspace iterations) and 5.1.
+/// (arXiv 0909.4061), algorithms 4.4 (range finder with orthonormalized subspace iterations) and
+/// 5.1.
 ///
 /// ```
 /// Y = GΩ;  q times: W = qr(Gᵀ·qr(Y)), Y = GW;  Q = qr(Y);  QᵀG = U' S Vᵀ;  U = QU'
 /// ```
 ///
-/// `2q + 2` products with G or its transpose, each with ℓ = r + p columns. Not for all singular values of a
-/// matrix: `LinearAlgebra.singularValues` does that.
+/// `2q + 2` products with G or its transpose, each with ℓ = r + p columns. Not for all singular
+/// values of a matrix: `LinearAlgebra.singularValues` does that.
 public struct RandomizedSVD: Sendable, Hashable {
   /// Triplets wanted (r).
   public var rank: Int
@@ -44,7 +45,8 @@ public struct RandomizedSVD: Sendable, Hashable {
 
   /// Decomposes `matrix`. The result depends on it, the options and the generator's seed alone.
   ///
-  /// Throws `TensorError.noConvergence` when a product is not finite, `.outOfMemory` from the operator.
+  /// Throws `TensorError.noConvergence` when a product is not finite, `.outOfMemory` from the
+  /// operator.
   public func decompose(
     _ matrix: some LinearOperator, generator: RandomGenerator
   ) throws(TensorError) -> Result {
@@ -74,8 +76,8 @@ public struct RandomizedSVD: Sendable, Hashable {
       triplets: all.truncated(to: rank), squaredNorm: squaredNorm, isNormExact: isExact)
   }
 
-  /// `‖G‖²_F = ‖QᵀG‖²_F + ‖(I − QQᵀ)G‖²_F`: the first exactly, the second as the mean of `‖(I − QQᵀ)Gz‖²` over Gaussian z,
-  /// which is unbiased because z and Q are independent.
+  /// `‖G‖²_F = ‖QᵀG‖²_F + ‖(I − QQᵀ)G‖²_F`: the first exactly, the second as the mean of `‖(I −
+  /// QQᵀ)Gz‖²` over Gaussian z, which is unbiased because z and Q are independent.
   private func norm(
     of matrix: some LinearOperator, basis: DenseMatrix<Float>, found: [Float],
     _ generator: RandomGenerator

@@ -1,7 +1,7 @@
 /// How adapters start: the values of `--init`.
 ///
-/// Only `loraOne` and `randomOrthogonal` change the model at step 0; an evaluation of the base must run with the
-/// adapters off then.
+/// Only `loraOne` and `randomOrthogonal` change the model at step 0; an evaluation of the base must
+/// run with the adapters off then.
 public enum AdapterInitialization: String, Sendable, Hashable, Codable, CaseIterable {
   /// Both factors from the leading singular triplets of the gradient (arXiv 2502.01235).
   case loraOne = "lora-one"
@@ -11,10 +11,11 @@ public enum AdapterInitialization: String, Sendable, Hashable, Codable, CaseIter
   case gaussian
   /// A uniform in ±1/√in, B = 0 (PEFT's default, Kaiming with a = √5).
   case kaiming
-  /// A = leading right singular vectors of the layer's inputs X, B = 0 (arXiv 2410.07170). Forward only.
+  /// A = leading right singular vectors of the layer's inputs X, B = 0 (arXiv 2410.07170). Forward
+  /// only.
   case eva
-  /// Random orthonormal directions with the same ‖ΔW₀‖₂ as `loraOne`: the control that tells direction from
-  /// magnitude.
+  /// Random orthonormal directions with the same ‖ΔW₀‖₂ as `loraOne`: the control that tells
+  /// direction from magnitude.
   case randomOrthogonal = "random-orthogonal"
 
   /// What has to be measured on the initialisation data before the start can be made.
@@ -47,7 +48,8 @@ public enum AdapterInitialization: String, Sendable, Hashable, Codable, CaseIter
 public enum InitializationScale: String, Sendable, Hashable, Codable, CaseIterable {
   /// ‖B₀A₀‖₂ = 1/γ in every matrix, whatever its gradient.
   case normalized
-  /// As `normalized`, then one multiplier for all matrices, picked by the loss of the initialisation batch.
+  /// As `normalized`, then one multiplier for all matrices, picked by the loss of the
+  /// initialisation batch.
   case linesearch
   /// B₀A₀ = −[G]_r as it is: the step of the theory with rate 1, for the linear set-ups.
   case theory

@@ -1,6 +1,7 @@
 public import Tensors
 
-/// Makes the start of each adapter: the mathematics of LoRA-One and of the starts it is compared with.
+/// Makes the start of each adapter: the mathematics of LoRA-One and of the starts it is compared
+/// with.
 ///
 /// With `G = U S Vᵀ` (Zhang, Liu, Chen, arXiv 2502.01235, as their program computes it):
 ///
@@ -8,8 +9,8 @@ public import Tensors
 /// B₀ = −U_r √S_r / √S₁ / √γ        A₀ = √S_r V_rᵀ / √S₁ / √γ        ‖B₀A₀‖₂ = 1/γ
 /// ```
 ///
-/// It does not run the model: gradients come as operators. It holds no state; the same seed, matrix and
-/// gradient give the same start, in whatever order matrices are visited.
+/// It does not run the model: gradients come as operators. It holds no state; the same seed, matrix
+/// and gradient give the same start, in whatever order matrices are visited.
 public struct AdapterInitializer: Sendable {
   public var initialization: AdapterInitialization
   public var scale: InitializationScale
@@ -34,7 +35,8 @@ public struct AdapterInitializer: Sendable {
 
   // MARK: - From an operator
 
-  /// The start of `matrix` with its report. `measured` is G `[out, in]` for the gradient starts, `XᵀX [in, in]` for EVA.
+  /// The start of `matrix` with its report. `measured` is G `[out, in]` for the gradient starts,
+  /// `XᵀX [in, in]` for EVA.
   ///
   /// A measurement that is zero or not finite falls back to `gaussian`, with a notice. Throws
   /// `TensorError.outOfMemory` from the operator.
@@ -59,11 +61,13 @@ public struct AdapterInitializer: Sendable {
 
   // MARK: - From singular triplets
 
-  /// The start of `matrix` from the leading triplets of what was measured (of G itself: the sign of descent
-  /// is applied here), or from random numbers alone where `initialization.source` is `.nothing`.
+  /// The start of `matrix` from the leading triplets of what was measured (of G itself: the sign of
+  /// descent is applied here), or from random numbers alone where `initialization.source` is
+  /// `.nothing`.
   ///
-  /// Where there are fewer triplets than the rank, or they vanish beside the first, the remaining rows of A are random
-  /// directions orthogonal to the others and those of Bᵀ are zero, so that every row can learn.
+  /// Where there are fewer triplets than the rank, or they vanish beside the first, the remaining
+  /// rows of A are random directions orthogonal to the others and those of Bᵀ are zero, so that
+  /// every row can learn.
   public func start(
     of matrix: AdaptedMatrix, triplets: LinearAlgebra.SingularValues<Float>? = nil
   ) throws(TensorError) -> AdapterStart {

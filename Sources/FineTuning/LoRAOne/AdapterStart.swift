@@ -19,8 +19,8 @@ public struct AdapterStart: Sendable, Equatable {
     self.notice = notice
   }
 
-  /// ΔW₀ times `multiplier` (positive), shared evenly between the factors when both are there. A pair with B = 0 stays
-  /// as it is.
+  /// ΔW₀ times `multiplier` (positive), shared evenly between the factors when both are there. A
+  /// pair with B = 0 stays as it is.
   public func scaled(by multiplier: Float) -> AdapterStart {
     precondition(multiplier > 0)
     guard norm > 0 else { return self }

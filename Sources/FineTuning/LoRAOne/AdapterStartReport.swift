@@ -2,8 +2,8 @@ public import Tensors
 
 /// What a user should know about one matrix's start: an entry of `init.json` (keys in snake case).
 ///
-/// The singular values, norm and share are those of the measurement (the mean gradient G of the initialisation data, or
-/// XᵀX for EVA); they are empty or zero when nothing was measured.
+/// The singular values, norm and share are those of the measurement (the mean gradient G of the
+/// initialisation data, or XᵀX for EVA); they are empty or zero when nothing was measured.
 public struct AdapterStartReport: Sendable, Equatable, Codable {
   public var name: String
   public var rows: Int

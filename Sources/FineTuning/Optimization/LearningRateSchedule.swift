@@ -2,8 +2,9 @@ internal import Foundation
 
 /// The learning rate of each step: linear warm-up to a peak, then a decay or none.
 ///
-/// Step i (from 0) of the warm-up has `peak · (i + 1) / warmup`: the first step is not wasted on a rate of zero, the last one
-/// reaches the peak. The decay starts from the peak and would reach `final · peak` at step `steps`, one after the last.
+/// Step i (from 0) of the warm-up has `peak · (i + 1) / warmup`: the first step is not wasted on a
+/// rate of zero, the last one reaches the peak. The decay starts from the peak and would reach
+/// `final · peak` at step `steps`, one after the last.
 public struct LearningRateSchedule: Sendable, Hashable, Codable {
   /// The decay after warm-up: the values of `--schedule`.
   public enum Shape: String, Sendable, Hashable, Codable, CaseIterable {

@@ -6,14 +6,16 @@ public import Tensors
 /// ĝ_A = (BᵀB + δ_B I)⁻¹ g_A        ĝ_B = g_B (AAᵀ + δ_A I)⁻¹        δ = damping · trace / r
 /// ```
 ///
-/// which makes the step in B·A independent of how the product is split between the factors. The damping is relative
-/// because the Gram eigenvalues of a start are at most 1/γ: an absolute one is either nothing or everything.
-/// No state; r × r scratch. The moments of an optimizer come after it.
+/// which makes the step in B·A independent of how the product is split between the factors. The
+/// damping is relative because the Gram eigenvalues of a start are at most 1/γ: an absolute one is
+/// either nothing or everything. No state; r × r scratch. The moments of an optimizer come after
+/// it.
 public enum Preconditioner {
   /// The scaled gradients, in the shapes of the gradients; B and its gradient are transposed.
   ///
-  /// `a`, `gradientA [r, in]`, `bt`, `gradientBT [r, out]`: both Grams are of the values before the update. A factor that
-  /// is zero leaves the other's gradient as it is. Throws `TensorError.noConvergence` for values that are not finite.
+  /// `a`, `gradientA [r, in]`, `bt`, `gradientBT [r, out]`: both Grams are of the values before the
+  /// update. A factor that is zero leaves the other's gradient as it is. Throws
+  /// `TensorError.noConvergence` for values that are not finite.
   public static func scaled<Scalar: DenseScalar>(
     gradientA: DenseMatrix<Scalar>, gradientBT: DenseMatrix<Scalar>,
     a: DenseMatrix<Scalar>, bt: DenseMatrix<Scalar>, damping: Scalar = 1e-2
