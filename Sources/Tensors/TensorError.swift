@@ -4,8 +4,20 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
   case outOfMemory(name: String, byteCount: Int)
   /// A file could not be opened or mapped; `reason` is the system's word.
   case cannotMap(path: String, reason: String)
+  /// A file could not be written; `reason` is the system's word for what `operation` met.
+  case cannotWrite(path: String, operation: String, cause: WriteCause, reason: String)
   /// A routine of LAPACK ended with a non-zero `info`.
   case noConvergence(routine: String, info: Int)
+
+  /// The kinds of refusal that call for different remedies.
+  public enum WriteCause: Sendable, Equatable {
+    /// No space or no quota left.
+    case full
+    /// No such folder, or no right to write to it.
+    case refused
+    /// Anything else.
+    case other
+  }
 
   public var description: String {
     switch self {
@@ -13,6 +25,8 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
       "no memory for \(byteCount) bytes of \(name): close other programs or lower --memory"
     case .cannotMap(let path, let reason):
       "cannot read \(path): \(reason)"
+    case .cannotWrite(let path, let operation, _, let reason):
+      "cannot \(operation) \(path): \(reason)"
     case .noConvergence(let routine, let info):
       "\(routine) ended with info \(info): the matrix holds values that are not finite"
     }
