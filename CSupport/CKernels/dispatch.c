@@ -1,1 +1,81 @@
+/* Asks the processor once which instruction-set tiers it can run, and keeps the one in use and the number
+ * of threads: the only mutable global state of these kernels.
+ *
+ *   scalar      always; the oracle
+ *   avx2        AVX2 + FMA + F16C: Intel since Haswell (2013), AMD since Zen (2017)
+ *   avx512      AVX-512 F BW DQ VL: Skylake-X, Ice Lake, Zen 4
+ *   avx512bf16  and the bf16 dot product: Cooper Lake, Sapphire Rapids, Zen 4 */
 #include "CKernels.h"
+#include "leaf.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+int omp_get_max_threads(void);
+
+static _Atomic int32_t chosen_isa = -1;
+static _Atomic int32_t chosen_threads = 0;
+
+int32_t ck_isa_available(int32_t isa) {
+    if (isa == CK_ISA_SCALAR) return 1;
+#if defined(__x86_64__)
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("f16c");
+    if (isa == CK_ISA_AVX2) return avx2;
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (isa == CK_ISA_AVX512) return avx512;
+    if (isa == CK_ISA_AVX512_BF16) return avx512 && __builtin_cpu_supports("avx512bf16");
+#endif
+    return 0;
+}
+
+/* SCION_ISA names the highest tier wanted; an unknown name asks for nothing. */
+static int32_t choose_isa(void) {
+    static const char *const names[] = {"scalar", "avx2", "avx512", "avx512bf16"};
+    const char *wanted = getenv("SCION_ISA");
+    int32_t isa = CK_ISA_AVX512_BF16;
+    for (int32_t i = 0; wanted && i <= CK_ISA_AVX512_BF16; i++)
+        if (strcmp(wanted, names[i]) == 0) isa = i;
+    while (!ck_isa_available(isa)) isa--;
+    return isa;
+}
+
+int32_t ck_isa(void) {
+    int32_t isa = atomic_load_explicit(&chosen_isa, memory_order_relaxed);
+    if (isa < 0) {
+        isa = choose_isa();
+        atomic_store_explicit(&chosen_isa, isa, memory_order_relaxed);
+    }
+    return isa;
+}
+
+void ck_set_isa(int32_t isa) {
+    if (!ck_isa_available(isa)) __builtin_trap();
+    atomic_store_explicit(&chosen_isa, isa, memory_order_relaxed);
+}
+
+const ck_leaf *ck_leaf_for(ck_format x_type) {
+#if defined(__x86_64__)
+    switch (ck_isa()) {
+    case CK_ISA_AVX512_BF16: return x_type == CK_BF16 ? &ck_leaf_avx512_bf16 : &ck_leaf_avx512;
+    case CK_ISA_AVX512: return &ck_leaf_avx512;
+    case CK_ISA_AVX2: return &ck_leaf_avx2;
+    }
+#endif
+    (void)x_type;
+    return NULL;
+}
+
+int32_t ck_threads(void) {
+    int32_t threads = atomic_load_explicit(&chosen_threads, memory_order_relaxed);
+    if (threads <= 0) {
+        threads = omp_get_max_threads();
+        atomic_store_explicit(&chosen_threads, threads, memory_order_relaxed);
+    }
+    return threads;
+}
+
+void ck_set_threads(int32_t threads) {
+    atomic_store_explicit(&chosen_threads, threads < 1 ? 1 : threads, memory_order_relaxed);
+}

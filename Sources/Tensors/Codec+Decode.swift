@@ -28,13 +28,13 @@ extension Codec {
         let target = unsafe y + block * length
         let place = unsafe source + block * bytes
         switch format {
-        case .q4_0: unsafe decodeQ4_0(target, place)
-        case .q4_1: unsafe decodeQ4_1(target, place)
-        case .q5_0: unsafe decodeQ5_0(target, place)
-        case .q5_1: unsafe decodeQ5_1(target, place)
-        case .q8_0: unsafe decodeQ8_0(target, place)
-        case .q4_K: unsafe decodeQ4_K(target, place)
-        default: unsafe decodeQ6_K(target, place)
+        case .q4_0: unsafe decodeSymmetric4(target, place)
+        case .q4_1: unsafe decodeAffine4(target, place)
+        case .q5_0: unsafe decodeSymmetric5(target, place)
+        case .q5_1: unsafe decodeAffine5(target, place)
+        case .q8_0: unsafe decodeSymmetric8(target, place)
+        case .q4_K: unsafe decodeSuperblock4(target, place)
+        default: unsafe decodeSuperblock6(target, place)
         }
       }
     }
@@ -82,7 +82,7 @@ extension Codec {
   // MARK: - Blocks of 32
 
   @unsafe
-  private static func decodeQ4_0(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSymmetric4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 0)
     let (low, high) = unsafe nibbles(block + 2)
     unsafe store((floats(low) - 8) * d, y)
@@ -90,7 +90,7 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeQ4_1(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeAffine4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 0)
     let m = unsafe half(block, 2)
     let (low, high) = unsafe nibbles(block + 4)
@@ -99,7 +99,7 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeQ5_0(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSymmetric5(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 0)
     let fifth = unsafe block.loadUnaligned(fromByteOffset: 2, as: UInt32.self)
     let (low, high) = unsafe nibbles(block + 6)
@@ -108,7 +108,7 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeQ5_1(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeAffine5(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 0)
     let m = unsafe half(block, 2)
     let fifth = unsafe block.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
@@ -118,7 +118,7 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeQ8_0(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSymmetric8(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 0)
     let q = unsafe block.loadUnaligned(fromByteOffset: 2, as: SIMD32<Int8>.self)
     unsafe store(SIMD16<Float>(SIMD16<Int32>(truncatingIfNeeded: q.lowHalf)) * d, y)
@@ -128,7 +128,7 @@ extension Codec {
   // MARK: - Blocks of 256
 
   @unsafe
-  private static func decodeQ4_K(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSuperblock4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 0)
     let minimum = unsafe half(block, 2)
     // Two groups of 32 share 32 bytes: the low nibbles are the first, the high ones the second.
@@ -160,7 +160,7 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeQ6_K(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSuperblock6(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
     let d = unsafe half(block, 208)
     for run in 0..<2 {  // 128 values each
       let high = unsafe block.loadUnaligned(

@@ -23,7 +23,7 @@ extension Codec {
         case .q4_1: unsafe encodeAffine(place, values, levels: 15, hasFifthBit: false)
         case .q5_0: unsafe encodeSymmetric(place, values, levels: 16, hasFifthBit: true)
         case .q5_1: unsafe encodeAffine(place, values, levels: 31, hasFifthBit: true)
-        default: unsafe encodeQ8_0(place, values)
+        default: unsafe encodeSymmetric8(place, values)
         }
       }
     case .q4_K, .q6_K:
@@ -104,7 +104,7 @@ extension Codec {
 
   /// Q8_0: the largest magnitude becomes ±127; halves are rounded away from zero.
   @unsafe
-  private static func encodeQ8_0(_ block: UnsafeMutableRawPointer, _ x: Values32) {
+  private static func encodeSymmetric8(_ block: UnsafeMutableRawPointer, _ x: Values32) {
     let d = abs(x.largest) / 127
     let inverse = d != 0 ? 1 / d : 0
     unsafe block.storeBytes(of: HalfFloat.encode(d), as: UInt16.self)

@@ -69,8 +69,10 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
 
   /// The system refused to write.
   case cannotWrite(WriteError)
-  /// Tensor data did not come in the announced size.
-  case wrongDataSize(path: String, expected: Int, found: Int)
+  /// Data of a tensor did not come in the announced size.
+  case wrongDataSize(path: String, tensor: String, expected: Int, found: Int)
+  /// Data came after the last tensor was complete.
+  case dataAfterLastTensor(path: String)
 
   public var description: String {
     switch self {
@@ -141,8 +143,10 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
         + "it is another kind of model"
     case .cannotWrite(let error):
       error.description
-    case .wrongDataSize(let path, let expected, let found):
-      "\(path) was not written: its tensors announce \(expected) bytes of data but \(found) came"
+    case .wrongDataSize(let path, let tensor, let expected, let found):
+      "\(path) was not written: tensor \(tensor) has \(expected) bytes but \(found) came"
+    case .dataAfterLastTensor(let path):
+      "\(path) was not written: data came after its last tensor was complete"
     }
   }
 }

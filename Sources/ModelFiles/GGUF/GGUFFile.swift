@@ -54,7 +54,7 @@ public struct GGUFFile: Sendable {
   }
 
   /// `general.alignment`, or the format's default of 32.
-  private static func alignment(
+  static func alignment(
     _ metadata: GGUFMetadata, path: String
   ) throws(GGUFError) -> Int {
     guard let value = metadata["general.alignment"] else { return 32 }

@@ -172,17 +172,8 @@ struct GGUFReader {
       dimensions.append(dimension)
     }
     let typeID = try integer(UInt32.self, "tensor \(name)")
-    guard let type = GGUFTensorType(typeID) else {
-      throw .unknownTensorType(path: path, tensor: name, typeID: typeID)
-    }
-    guard dimensions[0] % type.blockLength == 0 else {
-      throw .partialBlock(
-        path: path, tensor: name, rowLength: dimensions[0], type: type.name,
-        blockLength: type.blockLength)
-    }
-    guard let byteCount = type.byteCount(dimensions) else {
-      throw .tensorTooLarge(path: path, tensor: name, dimensions: dimensions)
-    }
+    let byteCount = try GGUFTensorType.byteCount(
+      of: name, dimensions: dimensions, typeID: typeID, path: path)
     let offset = try integer(UInt64.self, "tensor \(name)")
     return GGUFTensorInfo(
       name: name, dimensions: dimensions, typeID: typeID, offset: offset, byteCount: byteCount)

@@ -77,17 +77,27 @@ public struct GGUFTensorType: Sendable, Equatable {
     GGUFTensorType(41, "Q1_0", 128, 18),
   ]
 
-  /// Bytes of a tensor of these dimensions; nil when that overflows. The row must be whole blocks.
-  func byteCount(_ dimensions: [Int]) -> Int? {
-    var blocks = dimensions[0] / blockLength
-    for dimension in dimensions.dropFirst() {
-      let (product, overflow) = blocks.multipliedReportingOverflow(by: dimension)
-      if overflow { return nil }
-      blocks = product
+  /// Bytes of a tensor of these dimensions (each at least 1). Throws `unknownTensorType`, `partialBlock`, or
+  /// `tensorTooLarge` when the number of values or bytes overflows.
+  static func byteCount(
+    of name: String, dimensions: [Int], typeID: UInt32, path: String
+  ) throws(GGUFError) -> Int {
+    guard let type = GGUFTensorType(typeID) else {
+      throw .unknownTensorType(path: path, tensor: name, typeID: typeID)
     }
-    // The number of values must fit too.
-    if blocks.multipliedReportingOverflow(by: blockLength).overflow { return nil }
-    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: blockByteCount)
-    return overflow ? nil : bytes
+    guard dimensions[0] % type.blockLength == 0 else {
+      throw .partialBlock(
+        path: path, tensor: name, rowLength: dimensions[0], type: type.name,
+        blockLength: type.blockLength)
+    }
+    var factors = Array(dimensions.dropFirst())
+    factors.append(max(type.blockByteCount, type.blockLength))
+    var count = dimensions[0] / type.blockLength
+    for factor in factors {
+      let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+      if overflow { throw .tensorTooLarge(path: path, tensor: name, dimensions: dimensions) }
+      count = product
+    }
+    return count / max(type.blockByteCount, type.blockLength) * type.blockByteCount
   }
 }

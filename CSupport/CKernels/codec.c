@@ -1,0 +1,61 @@
+/* The table of codecs and its drivers: row sizes, decoding and encoding of whole matrices, and the
+ * conversion between activation types. Rows are shared out among threads; a row is scalar work. */
+#include "blocks.h"
+
+static const ck_codec codecs[] = {
+    {CK_F32, 1, 4, ck_decode_f32, ck_encode_f32},
+    {CK_F16, 1, 2, ck_decode_f16, ck_encode_f16},
+    {CK_BF16, 1, 2, ck_decode_bf16, ck_encode_bf16},
+    {CK_Q4_0, 32, sizeof(ck_q4_0), ck_decode_q4_0, ck_encode_q4_0},
+    {CK_Q4_1, 32, sizeof(ck_q4_1), ck_decode_q4_1, ck_encode_q4_1},
+    {CK_Q5_0, 32, sizeof(ck_q5_0), ck_decode_q5_0, ck_encode_q5_0},
+    {CK_Q5_1, 32, sizeof(ck_q5_1), ck_decode_q5_1, ck_encode_q5_1},
+    {CK_Q8_0, 32, sizeof(ck_q8_0), ck_decode_q8_0, ck_encode_q8_0},
+    {CK_Q4_K, 256, sizeof(ck_q4_k), ck_decode_q4_k, NULL},
+    {CK_Q6_K, 256, sizeof(ck_q6_k), ck_decode_q6_k, NULL},
+};
+
+/* An unknown format is a programmer's error: Swift's BlockFormat has no other values. */
+const ck_codec *ck_codec_of(ck_format format) {
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        if (codecs[i].format == format) return &codecs[i];
+    __builtin_trap();
+}
+
+size_t ck_row_bytes(ck_format format, int64_t count) {
+    return ck_offset(ck_codec_of(format), count);
+}
+
+void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns) {
+    const ck_codec *codec = ck_codec_of(format);
+    size_t stride = ck_offset(codec, columns);
+#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * columns > 65536)
+    for (int64_t i = 0; i < rows; i++)
+        codec->decode(y + i * columns, (const char *)w + (size_t)i * stride, columns);
+}
+
+void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_t columns) {
+    const ck_codec *codec = ck_codec_of(format);
+    size_t stride = ck_offset(codec, columns);
+    if (!codec->encode) __builtin_trap();
+#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * columns > 65536)
+    for (int64_t i = 0; i < rows; i++)
+        codec->encode((char *)w + (size_t)i * stride, x + i * columns, columns);
+}
+
+void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count) {
+    enum { CHUNK = 16384 };
+    size_t x_size = x_type == CK_BF16 ? 2 : 4, y_size = y_type == CK_BF16 ? 2 : 4;
+#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (count > 8 * CHUNK)
+    for (int64_t i = 0; i < count; i += CHUNK) {
+        int64_t n = count - i < CHUNK ? count - i : CHUNK;
+        const char *from = (const char *)x + (size_t)i * x_size;
+        char *to = (char *)y + (size_t)i * y_size;
+        if (x_type == y_type)
+            memcpy(to, from, (size_t)n * x_size);
+        else if (x_type == CK_BF16)
+            ck_decode_bf16((float *)to, from, n);
+        else
+            ck_encode_bf16(to, (const float *)from, n);
+    }
+}

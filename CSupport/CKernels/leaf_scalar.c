@@ -1,0 +1,108 @@
+/* The tier `scalar`; see oracle.h. It needs no scratch memory but a few kilobytes of stack. Sums run in
+ * 16 interleaved parts (fixed, so that the compiler may use whatever vectors the baseline has). */
+#include "oracle.h"
+#include "blocks.h"
+
+enum { RUN = 256, TOKENS = 16 }; /* values of a row decoded at a time; tokens swept over them */
+
+static inline float element(const void *x, ck_format type, int64_t i) {
+    return type == CK_BF16 ? ck_from_bf16(((const uint16_t *)x)[i]) : ((const float *)x)[i];
+}
+
+static inline void put(void *y, ck_format type, int64_t i, float value) {
+    if (type == CK_BF16)
+        ((uint16_t *)y)[i] = ck_to_bf16(value);
+    else
+        ((float *)y)[i] = value;
+}
+
+static void load_run(float *to, const void *x, ck_format type, int64_t i, int64_t count) {
+    if (type == CK_BF16)
+        ck_decode_bf16(to, (const uint16_t *)x + i, count);
+    else
+        ck_decode_f32(to, (const float *)x + i, count);
+}
+
+void ck_multiply_scalar(void *y, ck_format y_type, int32_t accumulate, const void *x,
+                        ck_format x_type, const void *w, ck_format w_format, const void *u,
+                        const void *bt, int64_t rank, float scale, int64_t tokens, int64_t out,
+                        int64_t in) {
+    const ck_codec *codec = ck_codec_of(w_format);
+    size_t stride = ck_offset(codec, in);
+#pragma omp parallel for schedule(static) num_threads(ck_threads())
+    for (int64_t o = 0; o < out; o++) {
+        const char *row = (const char *)w + (size_t)o * stride;
+        for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
+            int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
+            float parts[TOKENS][16] = {{0}}, weights[RUN], inputs[RUN];
+            for (int64_t k = 0; k < in; k += RUN) {
+                int64_t n = in - k < RUN ? in - k : RUN;
+                codec->decode(weights, row + ck_offset(codec, k), n);
+                for (int64_t t = 0; t < count; t++) {
+                    load_run(inputs, x, x_type, (t0 + t) * in + k, n);
+                    float *part = parts[t];
+                    int64_t i = 0;
+                    for (; i + 16 <= n; i += 16)
+                        for (int j = 0; j < 16; j++) part[j] += inputs[i + j] * weights[i + j];
+                    for (; i < n; i++) part[i & 15] += inputs[i] * weights[i];
+                }
+            }
+            for (int64_t t = 0; t < count; t++) {
+                float sum = 0;
+                for (int j = 0; j < 16; j++) sum += parts[t][j];
+                for (int64_t r = 0; r < rank; r++)
+                    sum += element(u, x_type, (t0 + t) * rank + r) * element(bt, x_type, r * out + o);
+                int64_t at = (t0 + t) * out + o;
+                put(y, y_type, at, sum * scale + (accumulate ? ((float *)y)[at] : 0));
+            }
+        }
+    }
+}
+
+void ck_multiply_transposed_scalar(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
+                                   ck_format dy_type, const void *w, ck_format w_format,
+                                   const void *v, const void *a, int64_t rank, int64_t tokens,
+                                   int64_t out, int64_t in) {
+    const ck_codec *codec = ck_codec_of(w_format);
+    size_t stride = ck_offset(codec, in);
+#pragma omp parallel for schedule(static) num_threads(ck_threads())
+    for (int64_t k = 0; k < in; k += RUN) {
+        int64_t n = in - k < RUN ? in - k : RUN;
+        for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
+            int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
+            float sums[TOKENS][RUN] = {{0}}, weights[RUN];
+            for (int64_t o = 0; o < out + rank; o++) {
+                if (o < out)
+                    codec->decode(weights, (const char *)w + (size_t)o * stride + ck_offset(codec, k), n);
+                else
+                    load_run(weights, a, dy_type, (o - out) * in + k, n);
+                for (int64_t t = 0; t < count; t++) {
+                    float factor = o < out ? element(dy, dy_type, (t0 + t) * out + o)
+                                           : element(v, dy_type, (t0 + t) * rank + o - out);
+                    for (int64_t i = 0; i < n; i++) sums[t][i] += factor * weights[i];
+                }
+            }
+            for (int64_t t = 0; t < count; t++)
+                for (int64_t i = 0; i < n; i++) {
+                    int64_t at = (t0 + t) * in + k + i;
+                    put(dx, dx_type, at, sums[t][i] + (accumulate ? ((float *)dx)[at] : 0));
+                }
+        }
+    }
+}
+
+void ck_weight_gradient_scalar(float *g, const void *d, const void *x, ck_format type,
+                               int64_t tokens, int64_t m, int64_t n) {
+#pragma omp parallel for schedule(static) num_threads(ck_threads())
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j += RUN) {
+            int64_t count = n - j < RUN ? n - j : RUN;
+            float sums[RUN] = {0}, inputs[RUN];
+            for (int64_t t = 0; t < tokens; t++) {
+                float factor = element(d, type, t * m + i);
+                load_run(inputs, x, type, t * n + j, count);
+                for (int64_t c = 0; c < count; c++) sums[c] += factor * inputs[c];
+            }
+            for (int64_t c = 0; c < count; c++) g[i * n + j + c] += sums[c];
+        }
+}
