@@ -8,15 +8,15 @@ public import Transformer
 /// cut at the end. Beginning-of-text is added where the tokenizer wants it and never doubled.
 public struct SequenceBuilder: Sendable {
   public let tokenizer: Tokenizer
-  /// How turns are written; nil joins prompt and completion plainly.
-  public let template: ChatTemplate?
+  /// How turns are written; `ChatTemplate.none` joins prompt and completion plainly.
+  public let template: ChatTemplate
   /// Most tokens in a sequence.
   public let sequenceLength: Int
   /// Whether prompts are targets too.
   public let trainOnPrompt: Bool
 
   public init(
-    tokenizer: Tokenizer, template: ChatTemplate?, sequenceLength: Int, trainOnPrompt: Bool = false
+    tokenizer: Tokenizer, template: ChatTemplate, sequenceLength: Int, trainOnPrompt: Bool = false
   ) {
     precondition(sequenceLength > 1)
     self.tokenizer = tokenizer
@@ -33,24 +33,14 @@ public struct SequenceBuilder: Sendable {
     public var isTruncated = false
   }
 
-  /// The sequences of `record`. Throws `badRecord` (with `path`) for a token outside the vocabulary or turns that the
-  /// template refuses.
+  /// The sequences of `record`. Throws `badRecord` (with `path`) for tokens outside the vocabulary and shifted labels.
   public func sequences(of record: DataRecord, path: String) throws(DataError) -> Result {
     switch record.content {
     case .completion(let prompt, let completion):
-      guard template != nil else { return finish(plain(prompt: prompt, completion: completion)) }
-      let turns = [
-        ChatMessage(role: "user", content: prompt),
-        ChatMessage(role: "assistant", content: completion),
-      ]
-      return finish(try chat(turns, record: record, path: path))
+      let turns = [ChatMessage(.user, prompt), ChatMessage(.assistant, completion)]
+      return finish(template.encode(turns, tokenizer: tokenizer))
     case .messages(let messages):
-      guard template != nil else {
-        throw .badRecord(
-          path: path, line: record.line,
-          reason: "messages need a chat template, and the model has none: pass --template")
-      }
-      return finish(try chat(messages, record: record, path: path))
+      return finish(template.encode(messages, tokenizer: tokenizer))
     case .text(let text):
       var ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
       if let end = tokenizer.end, ids.last != end { ids.append(end) }
@@ -64,52 +54,7 @@ public struct SequenceBuilder: Sendable {
   }
 
   /// Ids with a mark at each token that is to be predicted.
-  private struct Marked {
-    var ids: [Int32] = []
-    var isTarget: [Bool] = []
-
-    mutating func append(_ more: some Sequence<Int32>, isTarget mark: Bool) {
-      for id in more {
-        ids.append(id)
-        isTarget.append(mark)
-      }
-    }
-  }
-
-  private func plain(prompt: String, completion: String) -> Marked {
-    var marked = Marked()
-    let head = withBeginning(tokenizer.encode(prompt, addBeginning: false, parseSpecial: true))
-    let whole = withBeginning(
-      tokenizer.encode(prompt + completion, addBeginning: false, parseSpecial: true))
-    // One encoding of the joined text where the border lies between tokens; generation starts from `head` in any case.
-    let tail =
-      whole.starts(with: head)
-      ? Array(whole[head.count...])
-      : tokenizer.encode(completion, addBeginning: false, parseSpecial: true)
-    marked.append(head, isTarget: false)
-    marked.append(tail, isTarget: true)
-    if let end = tokenizer.end, marked.ids.last != end { marked.append([end], isTarget: true) }
-    return marked
-  }
-
-  private func chat(
-    _ messages: [ChatMessage], record: DataRecord, path: String
-  ) throws(DataError) -> Marked {
-    var marked = Marked()
-    guard let template else { return marked }
-    let segments: [ChatSegment]
-    do {
-      segments = try template.segments(messages)
-    } catch {
-      throw .badRecord(path: path, line: record.line, reason: "\(error)")
-    }
-    for segment in segments {
-      var ids = tokenizer.encode(segment.text, addBeginning: false, parseSpecial: true)
-      if marked.ids.isEmpty { ids = withBeginning(ids) }
-      marked.append(ids, isTarget: segment.isTarget)
-    }
-    return marked
-  }
+  private typealias Marked = (ids: [Int32], isTarget: [Bool])
 
   private func tokens(
     _ ids: [Int32], labels: [Int32]?, record: DataRecord, path: String
@@ -120,27 +65,13 @@ public struct SequenceBuilder: Sendable {
         path: path, line: record.line, reason: "token \(id) is outside the vocabulary (0..<\(size))"
       )
     }
-    var marked = Marked()
-    guard let labels else {
-      marked.append(ids, isTarget: true)
-      return marked
-    }
+    guard let labels else { return (ids, ids.map { _ in true }) }
     for (id, label) in zip(ids, labels) where label != -100 && label != id {
       throw .badRecord(
         path: path, line: record.line,
         reason: "label \(label) is neither -100 nor its token \(id) (labels are not shifted)")
     }
-    marked.ids = ids
-    marked.isTarget = labels.map { $0 != -100 }
-    return marked
-  }
-
-  private func withBeginning(_ ids: [Int32]) -> [Int32] {
-    guard tokenizer.addsBeginning, let beginning = tokenizer.beginning, ids.first != beginning
-    else {
-      return ids
-    }
-    return [beginning] + ids
+    return (ids, labels.map { $0 != -100 })
   }
 
   /// Shifts marks to targets, cuts, and drops what has no target.

@@ -1,0 +1,87 @@
+internal import Foundation
+public import ModelFiles
+
+/// The output folder of a training run: where each file lies, and that a finished run is not overwritten by mistake.
+///
+/// A folder counts as finished when it holds `adapter.gguf`. Holds no open file.
+public struct RunDirectory: Sendable, Equatable {
+  public enum Failure: Error, Equatable, CustomStringConvertible {
+    /// A finished run lies there.
+    case finishedRun(path: String)
+    /// The folder could not be made or cleared.
+    case cannotMake(path: String, reason: String)
+    /// A file in it could not be written.
+    case cannotWrite(WriteError)
+
+    public var description: String {
+      switch self {
+      case .finishedRun(let path):
+        "\(path) already holds a finished run: choose another output, or pass --overwrite to replace it"
+      case .cannotMake(let path, let reason): "cannot make \(path): \(reason)"
+      case .cannotWrite(let error): error.description
+      }
+    }
+  }
+
+  public let path: String
+
+  public var adapter: String { "\(path)/adapter.gguf" }
+  public var peft: String { "\(path)/peft" }
+  public var recipe: String { "\(path)/recipe.yaml" }
+  public var metrics: String { "\(path)/metrics.jsonl" }
+  public var initialization: String { "\(path)/init.json" }
+  public var modelCard: String { "\(path)/README.md" }
+
+  /// Makes the folder `path`. A finished run in it is refused, or its files deleted when `overwrite`; files of a run that did
+  /// not finish are deleted, others left alone.
+  public init(path: String, overwrite: Bool = false) throws(Failure) {
+    self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let manager = FileManager.default
+    if manager.fileExists(atPath: adapter), !overwrite { throw .finishedRun(path: path) }
+    if manager.fileExists(atPath: path), (try? manager.contentsOfDirectory(atPath: path)) == nil {
+      throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
+    }
+    do {
+      try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw .cannotMake(path: path, reason: "the folder cannot be made")
+    }
+    for file in [adapter, peft, recipe, metrics, initialization, modelCard]
+    where manager.fileExists(atPath: file) {
+      do {
+        try manager.removeItem(atPath: file)
+      } catch {
+        throw .cannotMake(path: path, reason: "the old \(file) cannot be deleted")
+      }
+    }
+  }
+
+  /// Writes a text file of the run, complete or not at all.
+  public func write(_ text: String, to file: String) throws(Failure) {
+    do { try AtomicFile.write(path: file, text: text) } catch { throw .cannotWrite(error) }
+  }
+
+  /// Writes a value as indented JSON with sorted keys.
+  public func write(json value: some Encodable, to file: String) throws(Failure) {
+    let encoder = JSONEncoder.scion
+    encoder.outputFormatting.insert(.prettyPrinted)
+    let bytes: [UInt8]
+    do {
+      bytes = try Array(encoder.encode(value)) + Array("\n".utf8)
+    } catch {
+      throw .cannotWrite(.failed(path: file, operation: "encode", reason: "\(error)"))
+    }
+    do { try AtomicFile.write(path: file, bytes: bytes) } catch { throw .cannotWrite(error) }
+  }
+}
+
+extension JSONEncoder {
+  /// Sorted keys, plain slashes, and numbers that are not finite as texts (JSON has none).
+  static var scion: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return encoder
+  }
+}
