@@ -6,8 +6,20 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
   case cannotMap(path: String, reason: String)
   /// A temporary file for activations could not be written or read.
   case cannotSpill(directory: String, reason: String)
+  /// A file could not be written; `reason` is the system's word for what `operation` met.
+  case cannotWrite(path: String, operation: String, cause: WriteCause, reason: String)
   /// A routine of LAPACK ended with a non-zero `info`.
   case noConvergence(routine: String, info: Int)
+
+  /// The kinds of refusal that call for different remedies.
+  public enum WriteCause: Sendable, Equatable {
+    /// No space or no quota left.
+    case full
+    /// No such folder, or no right to write to it.
+    case refused
+    /// Anything else.
+    case other
+  }
 
   public var description: String {
     switch self {
@@ -18,6 +30,8 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
     case .cannotSpill(let directory, let reason):
       "cannot keep temporary activations in \(directory): \(reason); free space there or choose "
         + "another output folder"
+    case .cannotWrite(let path, let operation, _, let reason):
+      "cannot \(operation) \(path): \(reason)"
     case .noConvergence(let routine, let info):
       "\(routine) ended with info \(info): the matrix holds values that are not finite"
     }

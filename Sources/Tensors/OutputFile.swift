@@ -1,0 +1,97 @@
+internal import Glibc
+
+/// A new file under a temporary name, which can be given its real name in one step: the counterpart of
+/// `MappedFile`, and like it the place where the system is called. `AtomicFile` (ModelFiles) is its face.
+@safe
+public struct OutputFile: ~Copyable, Sendable {
+  /// The name it gets in the end.
+  public let path: String
+  /// Bytes written so far.
+  public private(set) var byteCount = 0
+  private let temporaryPath: String
+  private var descriptor: Int32
+  private var isPublished = false
+
+  /// Creates an empty temporary file in the folder of `path`. Throws `TensorError.cannotWrite`.
+  public init(besides path: String) throws(TensorError) {
+    // Hidden, and of a name that no other process uses.
+    let (folder, name) = OutputFile.split(path)
+    let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
+    let temporaryPath = "\(folder)/.\(name.prefix(100)).\(suffix).tmp"
+    let descriptor = unsafe open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw OutputFile.error(path, "create") }
+    self.path = path
+    self.temporaryPath = temporaryPath
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+    if !isPublished { _ = unsafe unlink(temporaryPath) }
+  }
+
+  /// Appends bytes.
+  public mutating func write(_ bytes: [UInt8]) throws(TensorError) {
+    let failure: TensorError? = unsafe bytes.withUnsafeBytes { unsafe write($0) }
+    if let failure { throw failure }
+  }
+
+  /// Appends the bytes `range` of a mapped file, which must lie inside it.
+  public mutating func write(_ file: MappedFile, _ range: Range<Int>) throws(TensorError) {
+    let start = unsafe file.pointer(at: range.lowerBound, byteCount: range.count)
+    if let failure = unsafe write(UnsafeRawBufferPointer(start: start, count: range.count)) {
+      throw failure
+    }
+  }
+
+  @unsafe
+  private mutating func write(_ bytes: UnsafeRawBufferPointer) -> TensorError? {
+    var done = 0
+    while done < bytes.count {
+      // The system writes at most 2 GiB a call and may write less than it was given.
+      let size = min(bytes.count - done, 1 << 30)
+      let written = unsafe Glibc.write(descriptor, bytes.baseAddress! + done, size)
+      if written < 0 {
+        if errno == EINTR { continue }
+        return OutputFile.error(path, "write")
+      }
+      done += written
+    }
+    byteCount += done
+    return nil
+  }
+
+  /// Syncs the bytes to the disk, gives the file its name (replacing another) and syncs the folder.
+  public mutating func publish() throws(TensorError) {
+    guard fsync(descriptor) == 0 else { throw OutputFile.error(path, "sync") }
+    let closing = close(descriptor)
+    descriptor = -1
+    guard closing == 0 else { throw OutputFile.error(path, "close") }
+    guard unsafe rename(temporaryPath, path) == 0 else { throw OutputFile.error(path, "rename") }
+    isPublished = true
+    // Some file systems cannot sync a folder; the file is complete whatever the answer.
+    let folder = unsafe open(OutputFile.split(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    defer { close(folder) }
+    if fsync(folder) != 0 && errno == EIO { throw OutputFile.error(path, "sync the folder of") }
+  }
+
+  private static func split(_ path: String) -> (folder: String, name: Substring) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
+    let name = path[path.index(after: slash)...]
+    return (slash == path.startIndex ? "/" : String(path[..<slash]), name)
+  }
+
+  private static func error(_ path: String, _ operation: String) -> TensorError {
+    let code = errno
+    let cause: TensorError.WriteCause =
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: .full
+      case EACCES, EPERM, EROFS, ENOENT, ENOTDIR, EISDIR: .refused
+      default: .other
+      }
+    return .cannotWrite(
+      path: path, operation: operation, cause: cause,
+      reason: unsafe String(cString: strerror(code)))
+  }
+}

@@ -1,0 +1,46 @@
+/// A binary heap of (priority, position), smallest priority first and then leftmost.
+///
+/// The order in which both tokenizers merge neighbours: by rank (byte pair encoding) or by falling score
+/// (SentencePiece). Entries are never removed when they go stale: whoever pops one checks that the pair at that
+/// position still has that priority. Push and pop are O(log n).
+struct MergeQueue {
+  private var heap: [UInt64] = []
+
+  mutating func removeAll() { heap.removeAll(keepingCapacity: true) }
+
+  mutating func push(priority: UInt32, position: Int) {
+    heap.append(UInt64(priority) << 32 | UInt64(UInt32(position)))
+    var child = heap.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      if heap[parent] <= heap[child] { break }
+      heap.swapAt(parent, child)
+      child = parent
+    }
+  }
+
+  mutating func pop() -> (priority: UInt32, position: Int)? {
+    guard let top = heap.first else { return nil }
+    let last = heap.removeLast()
+    if !heap.isEmpty {
+      heap[0] = last
+      var parent = 0
+      while true {
+        var child = 2 * parent + 1
+        if child >= heap.count { break }
+        if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+        if heap[parent] <= heap[child] { break }
+        heap.swapAt(parent, child)
+        parent = child
+      }
+    }
+    return (UInt32(top >> 32), Int(top & 0xffff_ffff))
+  }
+
+  /// A priority that falls as the score rises.
+  static func priority(ofScore score: Float) -> UInt32 {
+    let bits = (score + 0).bitPattern  // + 0 makes −0 equal 0
+    let rising = bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
+    return ~rising
+  }
+}

@@ -1,0 +1,80 @@
+/// Text to tokens.
+extension Tokenizer {
+  /// A piece of a text that is put together from several: what it says, whether control tokens written in it
+  /// count as such, and a mark that its tokens carry along.
+  struct Run: Equatable, Sendable {
+    var text: String
+    var parsesSpecial: Bool
+    var isTarget = false
+  }
+
+  /// The token ids of a text.
+  ///
+  /// - Parameters:
+  ///   - text: any text; user-defined tokens in it are always recognised.
+  ///   - addBeginning: puts begin-of-text in front if the model wants it (`addsBeginning`) and the text does not
+  ///     already begin with it.
+  ///   - addEnd: puts end-of-text behind if the model wants it (`addsEnd`), likewise.
+  ///   - parseSpecial: whether control tokens written in the text are those tokens; otherwise they are plain text.
+  public func encode(
+    _ text: String, addBeginning: Bool, addEnd: Bool = false, parseSpecial: Bool
+  ) -> [Int32] {
+    var ids = encode([Run(text: text, parsesSpecial: parseSpecial)]).ids
+    if addBeginning, addsBeginning, let beginning, ids.first != beginning {
+      ids.insert(beginning, at: 0)
+    }
+    if addEnd, addsEnd, let end, ids.last != end { ids.append(end) }
+    return ids
+  }
+
+  /// The tokens of several runs as of one text, but that special tokens are parsed run by run and no token reaches
+  /// from a run that is a target into one that is not.
+  func encode(_ runs: [Run]) -> (ids: [Int32], isTarget: [Bool]) {
+    var bytes: [UInt8] = []
+    var fragments: [(fragment: Fragment, isTarget: Bool)] = []
+    for run in runs {
+      let start = bytes.count
+      bytes.append(contentsOf: run.text.utf8)
+      let parts = specialTokens.partition(
+        bytes.span, start..<bytes.count, parseSpecial: run.parsesSpecial)
+      for part in parts {
+        if part.token == nil, let last = fragments.last, last.fragment.token == nil,
+          last.isTarget == run.isTarget
+        {
+          let joined = last.fragment.range.lowerBound..<part.range.upperBound
+          fragments[fragments.count - 1].fragment.range = joined
+        } else {
+          fragments.append((part, run.isTarget))
+        }
+      }
+    }
+
+    var ids: [Int32] = []
+    var isTarget: [Bool] = []
+    ids.reserveCapacity(bytes.count / 3 + 1)
+    var followsSpecial = true
+    for (fragment, mark) in fragments {
+      if let token = fragment.token {
+        ids.append(token)
+      } else {
+        append(
+          bytes.span.extracting(fragment.range), addsSpacePrefix: followsSpecial, to: &ids)
+      }
+      followsSpecial = fragment.token != nil
+      while isTarget.count < ids.count { isTarget.append(mark) }
+    }
+    return (ids, isTarget)
+  }
+
+  private func append(_ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32]) {
+    switch engine {
+    case .bytePairEncoding(let encoding, let preTokenizer):
+      var scratch = BytePairEncoding.Scratch()
+      for word in preTokenizer.split(text) {
+        encoding.encode(text.extracting(word), into: &ids, scratch: &scratch)
+      }
+    case .sentencePiece(let pieces, let wantsSpacePrefix):
+      pieces.encode(text, addsSpacePrefix: addsSpacePrefix && wantsSpacePrefix, into: &ids)
+    }
+  }
+}

@@ -1,0 +1,78 @@
+public import ModelFiles
+
+/// Text to token ids and back, as the model's GGUF file describes it.
+///
+/// Two kinds: byte-level byte pair encoding (`tokenizer.ggml.model` "gpt2") and SentencePiece ("llama"). Ids equal
+/// llama.cpp's. The vocabulary is immutable; a tokenizer is a value that any number of threads may use at once.
+public struct Tokenizer: Sendable {
+  enum Engine: Sendable {
+    case bytePairEncoding(BytePairEncoding, PreTokenizer)
+    case sentencePiece(SentencePiece, addsSpacePrefix: Bool)
+  }
+
+  let vocabulary: Vocabulary
+  let engine: Engine
+  let specialTokens: SpecialTokens
+  let alphabet = ByteAlphabet()
+
+  /// Begin of text (`bos`), if the model has it.
+  public let beginning: Int32?
+  /// End of text (`eos`), if the model has it.
+  public let end: Int32?
+  /// The token that closes an assistant's turn: the file's, or one known by its text, or the end of text.
+  public let endOfTurn: Int32?
+  /// Every token after which a generation is over.
+  public let endOfGeneration: Set<Int32>
+  /// Whether the model wants begin-of-text in front of a text.
+  public let addsBeginning: Bool
+  /// Whether the model wants end-of-text after a text.
+  public let addsEnd: Bool
+
+  /// Reads `tokenizer.ggml.*`. Costs some 50 ms for 50,000 tokens.
+  public init(_ metadata: GGUFMetadata) throws(TokenizationError) {
+    try self.init(TokenizerDescription(metadata))
+  }
+
+  init(_ description: TokenizerDescription) throws(TokenizationError) {
+    let vocabulary = try Vocabulary(
+      tokens: description.tokens, kinds: description.tokenKinds, scores: description.scores,
+      controlTexts: EndTokens.controlTexts)
+    switch description.kind {
+    case .bytePairEncoding(let name):
+      let preTokenizer = try PreTokenizer(name)
+      let encoding = try BytePairEncoding(
+        vocabulary, merges: description.merges, takesWholeWords: preTokenizer.takesWholeWords)
+      engine = .bytePairEncoding(encoding, preTokenizer)
+      addsBeginning =
+        (description.addsBeginning ?? preTokenizer.addsBeginning) && description.beginning != nil
+    case .sentencePiece:
+      engine = .sentencePiece(
+        SentencePiece(vocabulary, unknown: description.unknown),
+        addsSpacePrefix: description.addsSpacePrefix ?? true)
+      addsBeginning = (description.addsBeginning ?? true) && description.beginning != nil
+    }
+    self.vocabulary = vocabulary
+    specialTokens = SpecialTokens(vocabulary)
+    beginning = description.beginning
+    end = description.end
+    addsEnd = (description.addsEnd ?? false) && description.end != nil
+
+    let named = EndTokens.endsOfTurn.lazy.compactMap { vocabulary.find($0) }.first
+    endOfTurn = description.endOfTurn ?? named ?? description.end
+    endOfGeneration = Set(
+      EndTokens.controlTexts.compactMap { vocabulary.find($0) } + description.otherEnds
+        + [description.end, description.endOfTurn].compactMap(\.self))
+  }
+
+  /// Number of tokens; ids are below it.
+  public var vocabularySize: Int { vocabulary.count }
+
+  /// The control, unknown or user-defined token with exactly this text.
+  public func id(ofSpecial text: String) -> Int32? {
+    guard let id = vocabulary.find(text) else { return nil }
+    return switch vocabulary.kind(id) {
+    case .control, .unknown, .userDefined: id
+    default: nil
+    }
+  }
+}
