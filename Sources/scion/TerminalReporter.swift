@@ -67,17 +67,3 @@ func bytesText(_ bytes: Int) -> String {
   if bytes >= 1_000_000 { return String(format: "%.1f MB", Double(bytes) / 1e6) }
   return String(format: "%.1f kB", Double(bytes) / 1e3)
 }
-
-/// Peak resident memory of this process in bytes, from the kernel (Linux); 0 where it does not tell.
-func peakResidentBytes() -> Int { statusBytes("VmHWM:") }
-
-/// Resident memory of this process in bytes.
-func residentBytes() -> Int { statusBytes("VmRSS:") }
-
-private func statusBytes(_ key: String) -> Int {
-  guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-    let line = status.split(separator: "\n").first(where: { $0.hasPrefix(key) }),
-    let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
-  else { return 0 }
-  return kilobytes * 1024
-}
