@@ -40,8 +40,7 @@ public struct LoadedModel: Sendable {
   }
 
   /// The tokens of a conversation up to where the assistant begins to speak; begin-of-text is never doubled.
-  /// Throws `TokenizationError` for turns that the template refuses.
-  public func tokens(messages: [ChatMessage], template: ChatTemplate) throws -> [Int32] {
+  public func tokens(messages: [ChatMessage], template: ChatTemplate) -> [Int32] {
     let text = template.render(messages, addGenerationPrompt: true)
     let ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
     guard tokenizer.addsBeginning, let beginning = tokenizer.beginning, ids.first != beginning

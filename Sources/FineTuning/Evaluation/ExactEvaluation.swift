@@ -20,7 +20,7 @@ public final class ExactEvaluation: Evaluation {
   ///   - maxTokens: most tokens of an answer.
   ///   - slots: answers at a time.
   ///
-  /// Throws `noExamples`, `promptTooLong`, what the template throws, or `TensorError.outOfMemory`.
+  /// Throws `noExamples`, `promptTooLong` or `TensorError.outOfMemory`.
   public init(
     _ loaded: LoadedModel, adapters: AdapterSet? = nil, storage: ElementType,
     template: ChatTemplate?, examples: [ExactExample], shots: [ExactExample] = [],
@@ -32,7 +32,7 @@ public final class ExactEvaluation: Evaluation {
       let messages = example.preceded(by: shots).messages
       let ids =
         if let template {
-          try loaded.tokens(messages: messages, template: template)
+          loaded.tokens(messages: messages, template: template)
         } else {
           loaded.tokens(text: messages.map(\.content).joined(separator: "\n"))
         }
