@@ -1,5 +1,5 @@
 public import Inference
-public import Tensors
+internal import Tensors
 public import Transformer
 
 /// One training run: everything between a recipe and trained adapters.
@@ -52,7 +52,7 @@ public final class FineTuneSession {
     let configuration = loaded.model.configuration
     let layout = AdapterLayout(
       configuration, rank: recipe.rank, alpha: recipe.alpha, rankStabilized: recipe.rslora,
-      targets: recipe.projections)
+      targets: recipe.projections.map(\.projection))
     let lengths = data.train.lengths
     let longest = max(lengths.max() ?? 1, data.validation?.lengths.max() ?? 1)
     let stepTokens =
@@ -81,7 +81,7 @@ public final class FineTuneSession {
     var complete = recipe.spelledOut
     complete.provenance = FineTuneRecipe.Provenance(
       scion: version,
-      base: Dataset.Source(path: modelPath, sha256: loaded.file.file.sha256),
+      base: Dataset.Source(path: modelPath, sha256: loaded.file.file.sha256()),
       data: data.train.sources + (data.validation?.sources ?? []))
     self.recipe = complete
   }

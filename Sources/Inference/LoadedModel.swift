@@ -39,12 +39,9 @@ public struct LoadedModel: Sendable {
     tokenizer.encode(text, addBeginning: tokenizer.addsBeginning, parseSpecial: false)
   }
 
-  /// The tokens of a conversation up to where the assistant begins to speak; begin-of-text is never doubled.
+  /// The tokens of a conversation up to where the assistant begins to speak; begin-of-text is never doubled, and no
+  /// message can forge a turn.
   public func tokens(messages: [ChatMessage], template: ChatTemplate) -> [Int32] {
-    let text = template.render(messages, addGenerationPrompt: true)
-    let ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
-    guard tokenizer.addsBeginning, let beginning = tokenizer.beginning, ids.first != beginning
-    else { return ids }
-    return [beginning] + ids
+    template.encode(messages, tokenizer: tokenizer, addGenerationPrompt: true).ids
   }
 }

@@ -48,8 +48,20 @@ public struct AdapterLayout: Sendable, Hashable {
     _ configuration: ModelConfiguration, rank: Int, alpha: Float, rankStabilized: Bool,
     targets: [Projection] = Projection.allCases
   ) {
-    precondition(rank > 0)
-    self.rank = rank
+    self.init(
+      configuration,
+      pairs: (0..<configuration.layerCount).flatMap { layer in
+        Projection.allCases.filter(targets.contains).map { (layer, $0, rank) }
+      },
+      alpha: alpha, rankStabilized: rankStabilized)
+  }
+
+  /// Pairs given one by one, by layer and projection; ranks are clamped to each matrix's smaller side.
+  public init(
+    _ configuration: ModelConfiguration, pairs: [(layer: Int, projection: Projection, rank: Int)],
+    alpha: Float, rankStabilized: Bool
+  ) {
+    self.rank = pairs.map(\.rank).max() ?? 1
     self.alpha = alpha
     self.rankStabilized = rankStabilized
     var slots: [AdapterSlot] = []
@@ -58,15 +70,14 @@ public struct AdapterLayout: Sendable, Hashable {
       defer { next += (count + 31) / 32 * 32 }
       return next
     }
-    for layer in 0..<configuration.layerCount {
-      for projection in Projection.allCases where targets.contains(projection) {
-        let (out, `in`) = configuration.shape(of: projection)
-        let rank = min(rank, out, `in`)
-        slots.append(
-          AdapterSlot(
-            layer: layer, projection: projection, rank: rank, out: out, in: `in`,
-            offsetA: take(rank * `in`), offsetBT: take(rank * out)))
-      }
+    for (layer, projection, rank) in pairs {
+      precondition(rank > 0 && layer >= 0 && layer < configuration.layerCount)
+      let (out, `in`) = configuration.shape(of: projection)
+      let clamped = min(rank, out, `in`)
+      slots.append(
+        AdapterSlot(
+          layer: layer, projection: projection, rank: clamped, out: out, in: `in`,
+          offsetA: take(clamped * `in`), offsetBT: take(clamped * out)))
     }
     self.slots = slots
     self.count = next

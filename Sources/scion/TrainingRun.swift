@@ -13,6 +13,8 @@ struct TrainingRun {
   private var bestValidation = Double.infinity
   private var validationsWithoutGain = 0
   private var smoothedLoss: Double?
+  private var firstLoss: Double?
+  private var baseValidation: Double?
 
   init(session: FineTuneSession, directory: RunDirectory, interrupt: InterruptFlag) {
     self.session = session
@@ -47,7 +49,7 @@ struct TrainingRun {
     reporter.say(
       "compute   \(Processor.instructionSet.name), \(Processor.threads) threads, "
         + (session.trainer.workspace.shape.storage == .bfloat16 ? "bf16" : "f32"))
-    try directory.write(recipe: session.recipe)
+    try directory.write(session.recipe.yaml(), to: directory.recipe)
   }
 
   // MARK: - Start
@@ -73,21 +75,31 @@ struct TrainingRun {
             "start     loss of the init batch %.4f -> %.4f; rank %d holds %.0f %% of the gradient; %.1f s",
           before, after, report.rank, report.meanCapturedShare * 100, report.seconds))
     }
-    try directory.write(start: report)
+    try directory.write(json: report, to: directory.initialization)
   }
 
   // MARK: - Training
 
   /// All steps, validations and the final results.
   mutating func train(_ reporter: inout TerminalReporter) throws {
-    let metrics = try directory.metrics()
+    let metrics = try MetricsLog(path: directory.metrics)
+    baseValidation = session.validate(withAdapters: false)
+    if let baseValidation {
+      reporter.say(String(format: "validation of the base: loss %.4f", baseValidation))
+      try metrics.append(
+        ValidationMetrics(
+          step: 0, epoch: 0, validationLoss: baseValidation, elapsedSeconds: elapsed))
+    }
     let trainingBegan = ContinuousClock.now
     while let step = try session.step() {
       smoothedLoss = smoothedLoss.map { 0.9 * $0 + 0.1 * step.loss } ?? step.loss
+      firstLoss = firstLoss ?? step.loss
       try metrics.append(
-        MetricsRow(
-          step, epoch: session.epochsDone, tokens: session.tokensDone,
-          residentBytes: ProcessMemory.resident, elapsedSeconds: elapsed))
+        StepMetrics(
+          step: step.step, epoch: session.epochsDone, tokens: session.tokensDone, loss: step.loss,
+          learningRate: step.learningRate, gradientNorm: step.gradientNorm,
+          tokensPerSecond: step.tokensPerSecond, residentBytes: ProcessMemory.resident,
+          elapsedSeconds: elapsed))
       let perStep = (ContinuousClock.now - trainingBegan) / .seconds(1) / Double(step.step)
       reporter.progress(
         String(
@@ -110,7 +122,7 @@ struct TrainingRun {
     reporter.closeLine()
     // With a validation part the best adapters have been saved; else the last are the result.
     if bestValidation == .infinity { try save() }
-    try directory.write(card: card)
+    try directory.write(card.markdown, to: directory.modelCard)
     reporter.say(
       "done in \(clockText(seconds: elapsed)), peak memory \(bytesText(ProcessMemory.peak)); "
         + "results in \(directory.path)")
@@ -122,11 +134,11 @@ struct TrainingRun {
   }
 
   private mutating func validate(
-    _ step: Int, _ metrics: MetricsWriter, _ reporter: inout TerminalReporter
+    _ step: Int, _ metrics: borrowing MetricsLog, _ reporter: inout TerminalReporter
   ) throws -> Bool {
     guard let loss = session.validate() else { return false }
     try metrics.append(
-      ValidationRow(
+      ValidationMetrics(
         step: step, epoch: session.epochsDone, validationLoss: loss, elapsedSeconds: elapsed))
     let isBest = loss < bestValidation
     reporter.say(
@@ -141,15 +153,31 @@ struct TrainingRun {
   }
 
   private func save() throws {
-    try directory.write(
-      adapters: session.trainer.adapters, of: session.loaded, recipe: session.recipe)
+    let adapter = Adapter(session.trainer.adapters, of: session.loaded)
+    try adapter.writeGGUF(
+      path: directory.adapter, base: session.loaded.file.metadata, name: name)
+    try adapter.writePEFT(
+      folder: directory.peft, base: session.loaded.file, baseName: baseName)
   }
 
+  private var name: String {
+    directory.path.split(separator: "/").last.map(String.init) ?? "adapter"
+  }
+
+  private var baseName: String { session.loaded.model.configuration.name }
+
   private var card: ModelCard {
-    ModelCard(
-      recipe: session.recipe, modelName: session.loaded.model.configuration.name,
-      steps: session.stepsDone, tokens: session.tokensDone, finalLoss: smoothedLoss,
-      validationLoss: bestValidation.isFinite ? bestValidation : nil)
+    var card = ModelCard(
+      name: name, baseName: baseName, recipe: session.recipe,
+      parameterCount: session.trainer.adapters.layout.parameterCount,
+      trainSequences: session.data.train.sequences.count, trainTokens: session.tokensDone,
+      steps: session.stepsDone, elapsedSeconds: elapsed)
+    card.firstLoss = firstLoss
+    card.lastLoss = smoothedLoss
+    card.baseValidationLoss = baseValidation
+    card.validationLoss = bestValidation.isFinite ? bestValidation : nil
+    card.peakBytes = ProcessMemory.peak
+    return card
   }
 
   /// Ends the run at a safe place after ctrl-C. The best adapters so far stay; without a validation the present ones
@@ -161,7 +189,7 @@ struct TrainingRun {
       throw Interrupted(description: "interrupted before the first step: nothing was trained")
     }
     if bestValidation == .infinity { try save() }
-    try directory.write(card: card)
+    try directory.write(card.markdown, to: directory.modelCard)
     throw Interrupted(
       description: "interrupted after step \(session.stepsDone): the adapter trained so far is in "
         + directory.path)

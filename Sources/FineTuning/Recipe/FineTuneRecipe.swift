@@ -106,7 +106,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public init() {}
 
   public static let defaultBatchTokens = 2048
-  public static let initializations = ["lora-one"]
+  public static let initializations = ["lora-one", "lora-one-a", "gaussian", "kaiming"]
   public static let optimizers = ["adamw"]
   public static let schedules = ["linear", "cosine", "constant"]
   public static let computes = ["auto", "bf16", "f32"]
