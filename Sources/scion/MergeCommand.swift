@@ -1,0 +1,85 @@
+import ArgumentParser
+import FineTuning
+import Foundation
+import ModelFiles
+import Tensors
+
+/// `scion merge`: base + adapter → one GGUF that needs no adapter.
+struct MergeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "merge",
+    abstract: "Write one quantized GGUF with the adapter merged into the base.",
+    discussion: """
+      Streamed tensor by tensor; the base is left as it is and its metadata (tokenizer, template) are kept. --type keep \
+      quantizes each changed tensor back to its own type, which in 4 bits loses part of the adapter's small changes; \
+      q8_0 keeps them. The output appears only when it is complete.
+
+        scion merge -m base.gguf --adapter tuned -o merged.gguf --type q8_0
+      """)
+
+  @Option(
+    name: [.customShort("m"), .long],
+    help: ArgumentHelp("Base model, a GGUF file (default: $SCION_MODEL).", valueName: "file"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
+      valueName: "path"))
+  var adapter: String
+
+  @Option(
+    name: [.customShort("o"), .long], help: ArgumentHelp("The file to write.", valueName: "file"))
+  var output: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Type of the weights: keep, f32, f16, bf16, q8_0, q5_0, q5_1, q4_0, q4_1.",
+      valueName: "type"))
+  var type: MergeType = .keep
+
+  @Option(help: "general.name of the merged model.")
+  var name: String?
+
+  @Flag(help: "Replace an existing output file.")
+  var overwrite = false
+
+  @Flag(help: "No progress on stderr.")
+  var quiet = false
+
+  func run() throws {
+    guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
+      throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
+    }
+    if FileManager.default.fileExists(atPath: output) && !overwrite {
+      throw UsageError("\(output) exists: choose another output, or pass --overwrite")
+    }
+    let base = try GGUFFile(path: path)
+    let adapter = try Adapter(path: adapter, base: base)
+    let began = ContinuousClock.now
+    var reporter = TerminalReporter(quiet: quiet)
+    let interrupt = InterruptFlag()
+    var merger = try Merger(base: base, adapter: adapter, type: type, output: output, name: name)
+    for notice in merger.plan.notices { reporter.warn(notice) }
+    var changed = 0
+    while let step = try merger.next() {
+      if step.entry.isAdapted { changed += 1 }
+      reporter.progress("merge \(step.index + 1)/\(step.count)  \(step.entry.tensor.name)")
+      if interrupt.isSet {
+        reporter.closeLine()
+        throw Interrupted(description: "interrupted: \(output) was not written")
+      }
+    }
+    try merger.finish()
+    reporter.closeLine()
+    let seconds = (ContinuousClock.now - began) / .seconds(1)
+    let size = try GGUFFile(path: output).file.byteCount
+    reporter.say(
+      String(
+        format: "merged %d tensors in %.1f s, peak memory %@", changed, seconds,
+        bytesText(ProcessMemory.peak)))
+    print("\(output)  \(bytesText(size))")
+  }
+}
+
+extension MergeType: ExpressibleByArgument {}
