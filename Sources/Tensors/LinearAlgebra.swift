@@ -1,8 +1,7 @@
 /// QR, singular values and Cholesky for small dense matrices: LAPACK behind Swift values.
 ///
-/// Row-major values are the column-major values of the transpose, so nothing is ever transposed on
-/// the way: thin matrices are stored with the short side first (`[ℓ, n]`), as the kernels want them
-/// too.
+/// Row-major values are the column-major values of the transpose, so LAPACK reads them as they lie:
+/// thin matrices are stored with the short side first (`[ℓ, n]`), as the kernels want them too.
 public enum LinearAlgebra {
   /// Factors of `A = U · diag(S) · Vᵀ`, values from the largest down.
   ///
