@@ -34,83 +34,101 @@ typedef struct {
     const ck_product *product;
     const ck_leaf *leaf;
     const ck_leaf_format *weights, *activations;
-    int32_t width; /* of a panel: 64, or 32 */
+    int32_t width;              /* of a panel: 64, or 32 */
+    int64_t steps, rank_steps;  /* of K; of a rank too large to ride in the last of these */
+    char *panel, *adapter;      /* packed, in the thread's scratch */
+    float *strips;              /* [panels of a group][tokens][64] */
 } plan;
 
-/* Columns `column...` of tokens from ..< to: all of K, then the adapter. */
-static void run_panel(const plan *plan, int64_t column, int64_t from, int64_t to) {
-    const ck_product *p = plan->product;
-    const ck_leaf *leaf = plan->leaf;
-    int32_t columns = (int32_t)(p->n - column < plan->width ? p->n - column : plan->width);
-    size_t x_size = type_size(p->x_type), y_size = type_size(p->y_type);
-    size_t panel_bytes = (size_t)leaf->depth * CK_PANEL_COLUMNS * leaf->element_size;
-    size_t adapter_bytes = (size_t)CK_ADAPTER_DEPTH * CK_PANEL_COLUMNS * leaf->element_size;
+static void take_scratch(plan *plan) {
+    size_t column_bytes = CK_PANEL_COLUMNS * plan->leaf->element_size;
+    size_t panel_bytes = (size_t)plan->leaf->depth * column_bytes;
+    size_t adapter_bytes = CK_ADAPTER_DEPTH * column_bytes;
     size_t strip_bytes = STRIP_TOKENS * CK_PANEL_COLUMNS * sizeof(float);
-    char *panel = ck_scratch(CK_SCRATCH_PANELS, panel_bytes + adapter_bytes + strip_bytes);
-    char *adapter_panel = panel + panel_bytes;
-    float *strip = (float *)(adapter_panel + adapter_bytes);
-    size_t b_bytes = (size_t)p->n * x_size;
+    plan->panel = ck_scratch(CK_SCRATCH_PANELS, panel_bytes + adapter_bytes + strip_bytes);
+    plan->adapter = plan->panel + panel_bytes;
+    plan->strips = (float *)(plan->adapter + adapter_bytes);
+}
 
-    int64_t steps = (p->k + leaf->depth - 1) / leaf->depth;
-    /* A rank beyond the last sweep's room takes steps of its own. */
-    int64_t rank_steps = p->rank > CK_ADAPTER_DEPTH ? (p->rank + leaf->depth - 1) / leaf->depth : 0;
-    int rides = p->rank > 0 && rank_steps == 0;
-    if (rides)
-        plan->activations->pack_columns(adapter_panel, p->b, b_bytes, column, p->rank, columns);
+/* Packs step `step` of the panel at `column`; what x (or u) it is multiplied with, from token `from`. */
+static ck_segment pack_step(const plan *plan, int64_t column, int32_t columns, int64_t from,
+                            int64_t step) {
+    const ck_product *p = plan->product;
+    int64_t depth = plan->leaf->depth;
+    size_t x_size = type_size(p->x_type), b_bytes = (size_t)p->n * x_size;
+    ck_segment segment = {.panel = plan->panel};
+    if (step < plan->steps) {
+        int64_t k0 = step * depth;
+        segment.k = p->k - k0 < depth ? p->k - k0 : depth;
+        segment.x = (const char *)p->x + (size_t)(from * p->x_stride + k0) * x_size;
+        segment.x_stride = p->x_stride;
+        if (p->by_columns)
+            plan->weights->pack_columns(plan->panel, (const char *)p->w + (size_t)k0 * p->row_bytes,
+                                        p->row_bytes, column, segment.k, columns);
+        else
+            plan->weights->pack_rows(plan->panel, (const char *)p->w + (size_t)column * p->row_bytes,
+                                     p->row_bytes, k0, segment.k, columns);
+    } else {
+        int64_t r0 = (step - plan->steps) * depth;
+        segment.k = p->rank - r0 < depth ? p->rank - r0 : depth;
+        segment.x = (const char *)p->u + (size_t)(from * p->rank + r0) * x_size;
+        segment.x_stride = p->rank;
+        plan->activations->pack_columns(plan->panel, (const char *)p->b + (size_t)r0 * b_bytes, b_bytes,
+                                        column, segment.k, columns);
+    }
+    return segment;
+}
 
+/* One step of the sum for the panel at `column` and tokens from ..< to. */
+static void run_step(const plan *plan, int64_t column, int64_t from, int64_t to, int64_t step,
+                     float *strip) {
+    const ck_product *p = plan->product;
+    int last = step + 1 == plan->steps + plan->rank_steps;
+    int32_t columns = (int32_t)(p->n - column < plan->width ? p->n - column : plan->width);
+    char *y = (char *)p->y + (size_t)(from * p->n + column) * type_size(p->y_type);
     ck_sweep sweep = {
-        .segments = 1, .x_type = p->x_type, .columns = columns, .tokens = to - from, .scale = 1};
-    char *y = (char *)p->y + (size_t)(from * p->n + column) * y_size;
-    for (int64_t step = 0; step < steps + rank_steps; step++) {
-        int last = step + 1 == steps + rank_steps;
-        ck_segment *segment = &sweep.segment[0];
-        segment->panel = panel;
-        if (step < steps) {
-            int64_t k0 = step * leaf->depth;
-            segment->k = p->k - k0 < leaf->depth ? p->k - k0 : leaf->depth;
-            segment->x = (const char *)p->x + (size_t)(from * p->x_stride + k0) * x_size;
-            segment->x_stride = p->x_stride;
-            if (p->by_columns)
-                plan->weights->pack_columns(panel, (const char *)p->w + (size_t)k0 * p->row_bytes,
-                                            p->row_bytes, column, segment->k, columns);
-            else
-                plan->weights->pack_rows(panel, (const char *)p->w + (size_t)column * p->row_bytes,
-                                         p->row_bytes, k0, segment->k, columns);
-        } else {
-            int64_t r0 = (step - steps) * leaf->depth;
-            segment->k = p->rank - r0 < leaf->depth ? p->rank - r0 : leaf->depth;
-            segment->x = (const char *)p->u + (size_t)(from * p->rank + r0) * x_size;
-            segment->x_stride = p->rank;
-            plan->activations->pack_columns(panel, (const char *)p->b + (size_t)r0 * b_bytes, b_bytes,
-                                            column, segment->k, columns);
-        }
-        if (last && rides) {
-            sweep.segments = 2;
-            sweep.segment[1] = (ck_segment){
-                .x = (const char *)p->u + (size_t)(from * p->rank) * x_size,
-                .panel = adapter_panel,
-                .x_stride = p->rank,
-                .k = p->rank};
-        }
-        if (last || p->y_type == CK_F32) {
-            sweep.y = y;
-            sweep.y_stride = p->n;
-            sweep.y_type = p->y_type;
-        } else {
+        .segment = {pack_step(plan, column, columns, from, step)},
+        .segments = 1,
+        .x_type = p->x_type,
+        .columns = columns,
+        .tokens = to - from,
+        .scale = last ? p->scale : 1,
+        .y = y,
+        .y_stride = p->n,
+        .y_type = p->y_type,
+    };
+    if (last && p->rank > 0 && plan->rank_steps == 0) {
+        size_t x_size = type_size(p->x_type);
+        plan->activations->pack_columns(plan->adapter, p->b, (size_t)p->n * x_size, column, p->rank,
+                                        columns);
+        sweep.segments = 2;
+        sweep.segment[1] = (ck_segment){.x = (const char *)p->u + (size_t)(from * p->rank) * x_size,
+                                        .panel = plan->adapter,
+                                        .x_stride = p->rank,
+                                        .k = p->rank};
+    }
+    if (p->y_type == CK_F32) {
+        if (step > 0 || p->accumulate) sweep.initial = (const float *)y;
+        sweep.initial_stride = p->n;
+    } else {
+        if (step > 0) sweep.initial = strip;
+        sweep.initial_stride = CK_PANEL_COLUMNS;
+        if (!last) {
             sweep.y = strip;
             sweep.y_stride = CK_PANEL_COLUMNS;
             sweep.y_type = CK_F32;
         }
-        if (step > 0 && p->y_type != CK_F32) {
-            sweep.initial = strip;
-            sweep.initial_stride = CK_PANEL_COLUMNS;
-        } else if (step > 0 || p->accumulate) {
-            sweep.initial = (const float *)y;
-            sweep.initial_stride = p->n;
-        }
-        if (last) sweep.scale = p->scale;
-        leaf->sweep(&sweep);
     }
+    plan->leaf->sweep(&sweep);
+}
+
+/* `panels` neighbouring panels together, step by step: rows of w that one step decodes by columns are still
+ * in the cache for the next panel. */
+static void run_group(const plan *plan, int64_t panel, int64_t panels, int64_t from, int64_t to) {
+    for (int64_t step = 0; step < plan->steps + plan->rank_steps; step++)
+        for (int64_t i = 0; i < panels; i++)
+            run_step(plan, (panel + i) * plan->width, from, to, step,
+                     plan->strips + i * (to - from) * CK_PANEL_COLUMNS);
 }
 
 /* Where share i of `count` begins: panel * tokens + token. */
@@ -123,15 +141,23 @@ static int64_t share_begin(const plan *plan, int64_t panels, int64_t i, int64_t 
     return at / tokens * tokens + token;
 }
 
-static void run_share(const plan *plan, int64_t panels, int64_t i, int64_t count) {
-    int64_t tokens = plan->product->tokens;
-    int64_t at = share_begin(plan, panels, i, count), end = share_begin(plan, panels, i + 1, count);
+static void run_share(plan plan, int64_t panels, int64_t i, int64_t count) {
+    int64_t tokens = plan.product->tokens;
+    int64_t at = share_begin(&plan, panels, i, count), end = share_begin(&plan, panels, i + 1, count);
+    take_scratch(&plan);
     while (at < end) {
         int64_t panel = at / tokens, from = at % tokens;
-        int64_t to = end - panel * tokens < tokens ? end - panel * tokens : tokens;
-        at = panel * tokens + to;
-        for (; from < to; from += STRIP_TOKENS)
-            run_panel(plan, panel * plan->width, from, to - from < STRIP_TOKENS ? to : from + STRIP_TOKENS);
+        int64_t whole = from == 0 ? end / tokens - panel : 0;
+        if (whole > 0 && tokens <= STRIP_TOKENS) {
+            int64_t group = STRIP_TOKENS / tokens < whole ? STRIP_TOKENS / tokens : whole;
+            run_group(&plan, panel, group, 0, tokens);
+            at += group * tokens;
+        } else {
+            int64_t to = end - panel * tokens < tokens ? end - panel * tokens : tokens;
+            if (to - from > STRIP_TOKENS) to = from + STRIP_TOKENS;
+            run_group(&plan, panel, 1, from, to);
+            at = panel * tokens + to;
+        }
     }
 }
 
@@ -140,11 +166,13 @@ void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
                  .leaf = leaf,
                  .weights = format_of(leaf, p->w_format),
                  .activations = format_of(leaf, p->x_type),
-                 .width = p->tokens < FEW_TOKENS ? 32 : CK_PANEL_COLUMNS};
+                 .width = p->tokens < FEW_TOKENS ? CK_PANEL_COLUMNS / 2 : CK_PANEL_COLUMNS,
+                 .steps = (p->k + leaf->depth - 1) / leaf->depth};
+    if (p->rank > CK_ADAPTER_DEPTH) plan.rank_steps = (p->rank + leaf->depth - 1) / leaf->depth;
     int64_t panels = (p->n + plan.width - 1) / plan.width;
     int64_t work = p->tokens * p->n * (p->k + p->rank);
 #pragma omp parallel num_threads(ck_threads()) if (work > SMALL_WORK)
-    run_share(&plan, panels, omp_get_thread_num(), omp_get_num_threads());
+    run_share(plan, panels, omp_get_thread_num(), omp_get_num_threads());
 }
 
 /* ---- One to four tokens ---- */
