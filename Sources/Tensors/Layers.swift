@@ -34,7 +34,7 @@ public func rotate(
   _ x: Matrix, positions: [Int32], frequencies: [Float], interleaved: Bool, inverse: Bool = false
 ) {
   let size = frequencies.count * 2
-  precondition(positions.count == x.rows && size > 0 && x.columns % size == 0)
+  precondition(positions.count == x.rows && size > 0 && size <= 1024 && x.columns % size == 0)
   unsafe ck_rope(
     x.pointer, x.type.code, positions, frequencies, interleaved ? 1 : 0, inverse ? 1 : 0,
     Int64(x.rows), Int64(x.columns / size), Int64(size))
@@ -71,9 +71,9 @@ public struct AttentionShape: Sendable, Hashable {
   public var heads: Int
   /// Key-value heads; each serves `heads / keyValueHeads` query heads.
   public var keyValueHeads: Int
-  /// Width of one head.
+  /// Width of one head: even, at most 1024.
   public var size: Int
-  /// Multiplies query · key.
+  /// Multiplies query · key; positive.
   public var scale: Float
 
   public init(heads: Int, keyValueHeads: Int, size: Int, scale: Float? = nil) {
@@ -82,6 +82,23 @@ public struct AttentionShape: Sendable, Hashable {
     self.keyValueHeads = keyValueHeads
     self.size = size
     self.scale = scale ?? 1 / Float(size).squareRoot()
+    precondition(size % 2 == 0 && size <= 1024 && self.scale > 0)
+  }
+
+  /// About the bytes of scratch that the backward of `sequences` sequences of `tokens` tokens in all keeps
+  /// for the calling thread (the forward takes less), for the memory plan: float32 parts of dq, one to
+  /// four per query (four for few sequences, where they spread the work), and each thread's dk and dv.
+  public func scratchByteCount(tokens: Int, sequences: Int, threads: Int) -> Int {
+    let pairs = max(1, sequences * keyValueHeads)
+    let ranges = min(4, (24 + pairs - 1) / pairs)
+    // A range of keys is seen by the queries from its first key on: sqrt((ranges - i) / ranges) of them.
+    let parts = (0..<ranges).reduce(0.0) { sum, index in
+      sum + (Double(ranges - index) / Double(ranges)).squareRoot()
+    }
+    let rows = tokens + 64 * sequences
+    let longest = tokens + 64
+    return Int(parts * Double(4 * rows * heads * size)) + 12 * rows * keyValueHeads * size
+      + threads * (8 * longest * size + 40 * 64 * (size + 64))
   }
 }
 

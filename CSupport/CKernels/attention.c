@@ -1,0 +1,221 @@
+/* Causal grouped-query attention (FlashAttention: Dao et al., arXiv 2205.14135 and 2307.08691):
+ * the plan of the work and its distribution over threads. The arithmetic of a tile is in the
+ * leaves.
+ *
+ * Forward: a unit is one block of CK_TILE queries of one head; it goes over its key blocks in
+ * order. Backward: a unit is a range of key blocks of one key-value head. It accumulates dk and dv
+ * over the group's heads and their query blocks in order, and leaves its part of dq as float
+ * tiles, which a last sweep adds in the order of the ranges. The number of ranges follows from the
+ * shape alone, so results do not depend on the number of threads. Units are taken from an atomic
+ * counter, longest first.
+ *
+ * Scratch of the backward: about (1 ... 3) * tokens * heads * size floats for the tiles.
+ */
+#include "layers.h"
+
+#include <stdlib.h>
+
+int omp_get_thread_num(void);
+
+/* Enough backward units to balance a dozen threads; at most MOST_RANGES of a sequence and head. */
+enum { ENOUGH_UNITS = 24, MOST_RANGES = 4 };
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Fills `sequences`; returns all their blocks, and the most blocks of one. */
+static int64_t list_sequences(ck_sequence *list, int64_t *most, const int32_t *starts,
+                              int64_t sequences) {
+    int64_t total = 0;
+    *most = 0;
+    for (int64_t s = 0; s < sequences; s++) {
+        const int64_t length = starts[s + 1] - starts[s];
+        const int64_t blocks = (length + CK_TILE - 1) / CK_TILE;
+        list[s] = (ck_sequence){starts[s], length, blocks, total};
+        total += blocks;
+        if (blocks > *most) *most = blocks;
+    }
+    return total;
+}
+
+static void prepare_blocks(const ck_attention_leaves *leaf, const ck_attention_job *job,
+                           int32_t backward, const ck_sequence *list, int64_t sequences,
+                           int64_t total) {
+    if (!job->prepared_bytes) return;
+#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (total > 1)
+    for (int64_t index = 0; index < total * job->kv_heads; index++) {
+        const int64_t block = index / job->kv_heads;
+        int64_t s = sequences - 1;
+        while (list[s].block > block) s--;
+        leaf->prepare(job, backward, list[s], index % job->kv_heads, block - list[s].block);
+    }
+}
+
+/* ---- Forward ---- */
+
+typedef struct {
+    int32_t sequence, head, block;
+} forward_unit;
+
+void ck_attention(void *o, float *lse, const void *q, const void *k, const void *v, ck_format type,
+                  const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads,
+                  int64_t size, float scale) {
+    const ck_attention_leaves *leaf = ck_attention_table(type);
+    ck_attention_job job = {.o = o, .lse_out = lse, .q = q, .k = k, .v = v, .type = type,
+                            .heads = heads, .kv_heads = kv_heads, .size = size, .scale = scale};
+    int64_t total = 0, most = 0;
+    for (int64_t s = 0; s < sequences; s++)
+        total += (starts[s + 1] - starts[s] + CK_TILE - 1) / CK_TILE;
+    if (!total) return;
+
+    int64_t longest = 0;
+    for (int64_t s = 0; s < sequences; s++)
+        if (starts[s + 1] - starts[s] > longest) longest = starts[s + 1] - starts[s];
+    job.prepared_bytes = rounded(leaf->prepared_bytes(&job, 0));
+    const int32_t threads = ck_threads();
+    const size_t list_bytes = rounded(sizeof(ck_sequence) * (size_t)sequences);
+    const size_t units_bytes = rounded(sizeof(forward_unit) * (size_t)(total * heads));
+    const size_t prepared = job.prepared_bytes * (size_t)(total * kv_heads);
+    const size_t local = rounded(leaf->scratch_bytes(&job, 0, longest));
+    char *scratch = ck_scratch(list_bytes + units_bytes + prepared + local * (size_t)threads);
+    ck_sequence *list = (ck_sequence *)scratch;
+    forward_unit *units = (forward_unit *)(scratch + list_bytes);
+    job.prepared = scratch + list_bytes + units_bytes;
+    char *locals = job.prepared + prepared;
+    list_sequences(list, &most, starts, sequences);
+
+    int64_t count = 0;
+    for (int64_t block = most - 1; block >= 0; block--)
+        for (int64_t s = 0; s < sequences; s++)
+            for (int64_t head = 0; block < list[s].blocks && head < heads; head++)
+                units[count++] = (forward_unit){(int32_t)s, (int32_t)head, (int32_t)block};
+
+    prepare_blocks(leaf, &job, 0, list, sequences, total);
+    int64_t next = 0;
+#pragma omp parallel num_threads(threads) if (count > 1)
+    {
+        char *own = locals + local * (size_t)omp_get_thread_num();
+        for (;;) {
+            const int64_t index = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+            if (index >= count) break;
+            const forward_unit unit = units[index];
+            leaf->forward(&job, list[unit.sequence], unit.head, unit.block, own);
+        }
+    }
+}
+
+/* ---- Backward ---- */
+
+/* Ranges of key blocks of about equal work: block j is seen by blocks - j query blocks. */
+static int64_t list_ranges(ck_backward_unit *units, ck_sequence sequence, int64_t kv_head,
+                           int64_t ranges) {
+    const int64_t blocks = sequence.blocks, all = blocks * (blocks + 1) / 2;
+    int64_t count = 0, first = 0, done = 0, since = 0;
+    for (int64_t block = 0; block < blocks; block++) {
+        done += blocks - block;
+        since += blocks - block;
+        if (done * ranges >= all * (count + 1) || block == blocks - 1) {
+            units[count++] = (ck_backward_unit){.sequence = sequence, .kv_head = kv_head,
+                                                .key_first = first, .key_end = block + 1,
+                                                .work = since};
+            first = block + 1;
+            since = 0;
+        }
+    }
+    return count;
+}
+
+static int longest_first(const void *a, const void *b) {
+    const ck_backward_unit *x = *(ck_backward_unit *const *)a, *y = *(ck_backward_unit *const *)b;
+    if (x->work != y->work) return x->work > y->work ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Sums the tiles of dq of every head and query block. `begin` [sequences * kv_heads + 1]: first
+ * unit. */
+static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job *job,
+                         const ck_backward_unit *units, const int32_t *begin,
+                         const ck_sequence *list, int64_t sequences, int64_t total) {
+    const int64_t group = job->heads / job->kv_heads;
+#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (total > 1)
+    for (int64_t index = 0; index < total * job->heads; index++) {
+        int64_t s = sequences - 1;
+        while (list[s].block > index / job->heads) s--;
+        const int64_t block = index / job->heads - list[s].block, head = index % job->heads;
+        const int64_t pair = s * job->kv_heads + head / group;
+        float *tiles[MOST_RANGES];
+        int64_t count = 0;
+        for (int64_t u = begin[pair]; u < begin[pair + 1] && units[u].key_first <= block; u++) {
+            const int64_t blocks = list[s].blocks - units[u].key_first;
+            tiles[count++] = units[u].tiles + (head % group * blocks + block - units[u].key_first) *
+                                                  job->size * CK_TILE;
+        }
+        leaf->gather(job, list[s], head, block, tiles, count);
+    }
+}
+
+void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const void *o,
+                           const float *lse, const void *q, const void *k, const void *v,
+                           ck_format type, const int32_t *starts, int64_t sequences, int64_t heads,
+                           int64_t kv_heads, int64_t size, float scale) {
+    const ck_attention_leaves *leaf = ck_attention_table(type);
+    ck_attention_job job = {.dq = dq, .dk = dk, .dv = dv, .dout = dout, .o_in = o, .lse = lse,
+                            .q = q, .k = k, .v = v, .type = type,
+                            .heads = heads, .kv_heads = kv_heads, .size = size, .scale = scale};
+    const int64_t pairs = sequences * kv_heads, group = heads / kv_heads;
+    const int64_t ranges =
+        pairs ? least((ENOUGH_UNITS + pairs - 1) / pairs, MOST_RANGES) : 1;
+    job.prepared_bytes = rounded(leaf->prepared_bytes(&job, 1));
+
+    /* The plan first: sequences, units, tiles. It decides how much scratch the call takes. */
+    const size_t list_bytes = rounded(sizeof(ck_sequence) * (size_t)sequences);
+    const size_t unit_bytes = rounded(sizeof(ck_backward_unit) * (size_t)(pairs * ranges));
+    const size_t order_bytes = rounded(sizeof(void *) * (size_t)(pairs * ranges));
+    const size_t begin_bytes = rounded(sizeof(int32_t) * (size_t)(pairs + 1));
+    char *plan = malloc(list_bytes + unit_bytes + order_bytes + begin_bytes + 64);
+    if (!plan) abort();
+    ck_sequence *list = (ck_sequence *)plan;
+    ck_backward_unit *units = (ck_backward_unit *)(plan + list_bytes);
+    ck_backward_unit **order = (ck_backward_unit **)(plan + list_bytes + unit_bytes);
+    int32_t *begin = (int32_t *)(plan + list_bytes + unit_bytes + order_bytes);
+    int64_t most = 0, count = 0, tiles = 0, keys = 0;
+    const int64_t total = list_sequences(list, &most, starts, sequences);
+    for (int64_t pair = 0; pair < pairs; pair++) {
+        begin[pair] = (int32_t)count;
+        count += list_ranges(units + count, list[pair / kv_heads], pair % kv_heads, ranges);
+    }
+    begin[pairs] = (int32_t)count;
+    for (int64_t u = 0; u < count; u++) {
+        units[u].tile = tiles;
+        tiles += group * (units[u].sequence.blocks - units[u].key_first);
+        const int64_t own = (units[u].key_end - units[u].key_first) * CK_TILE;
+        if (own > keys) keys = own;
+        order[u] = &units[u];
+    }
+    qsort(order, (size_t)count, sizeof *order, longest_first);
+
+    const int32_t threads = ck_threads();
+    const size_t tile_bytes = sizeof(float) * (size_t)(size * CK_TILE);
+    const size_t prepared = job.prepared_bytes * (size_t)(total * kv_heads);
+    const size_t local = rounded(leaf->scratch_bytes(&job, 1, keys));
+    char *scratch = ck_scratch(prepared + tile_bytes * (size_t)tiles + local * (size_t)threads);
+    job.prepared = scratch;
+    char *locals = scratch + prepared + tile_bytes * (size_t)tiles;
+    for (int64_t u = 0; u < count; u++)
+        units[u].tiles = (float *)(scratch + prepared + tile_bytes * (size_t)units[u].tile);
+
+    prepare_blocks(leaf, &job, 1, list, sequences, total);
+    int64_t next = 0;
+#pragma omp parallel num_threads(threads) if (count > 1)
+    {
+        char *own = locals + local * (size_t)omp_get_thread_num();
+        for (;;) {
+            const int64_t index = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+            if (index >= count) break;
+            leaf->backward(&job, order[index], own);
+        }
+    }
+    gather_tiles(leaf, &job, units, begin, list, sequences, total);
+    free(plan);
+}

@@ -1,0 +1,159 @@
+/* The leaf tables behind attention.c, norm.c, rope.c, swiglu.c, cross_entropy.c and adamw.c.
+ *
+ * A leaf is single-threaded and works on one row, one range or one attention tile; the drivers
+ * share the work out to OpenMP threads. Every instruction set fills the same tables:
+ * layers_scalar.c and attention_scalar.c by plain loops and libm (the oracle), the others from the
+ * shared sources layers_vector.h and attention_vector.h. Private to CKernels.
+ */
+#ifndef SCION_LAYERS_H
+#define SCION_LAYERS_H
+
+#include <string.h>
+
+#include "CKernels.h"
+
+/* The largest head. */
+enum { CK_MOST_SIZE = 1024, CK_MOST_PAIRS = CK_MOST_SIZE / 2 };
+
+/* ---- Row-wise leaves ---- */
+
+typedef struct {
+    /* One row of ck_rms_norm and of its backward. */
+    void (*rms_norm)(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
+                     float epsilon, int64_t width);
+    void (*rms_norm_backward)(float *dx, const float *dy, const void *x, ck_format x_type,
+                              const float *w, float epsilon, int64_t width);
+    /* cosine, sine [pairs] of position * frequencies[pair] (the angle rounded to fp32). */
+    void (*angles)(float *cosine, float *sine, const float *frequencies, float position,
+                   int64_t pairs);
+    /* One token of ck_rope: x [heads, size]; sine is negated already for the inverse. */
+    void (*rotate)(void *x, ck_format type, const float *cosine, const float *sine,
+                   int32_t interleaved, int64_t heads, int64_t size);
+    void (*swiglu)(void *a, const void *gate, const void *up, ck_format type, int64_t count);
+    void (*swiglu_backward)(void *dgate, void *dup, const void *da, const void *gate,
+                            const void *up, ck_format type, int64_t count);
+    /* One row of ck_cross_entropy; returns its nll. */
+    float (*cross_entropy)(void *dlogits, ck_format type, const float *logits, int32_t target,
+                           float weight, int64_t vocabulary);
+    void (*split)(uint16_t *high, int16_t *low, const float *p, int64_t count);
+    void (*join)(float *p, const uint16_t *high, const int16_t *low, int64_t count);
+    void (*adamw)(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient,
+                  float gradient_scale, float learning_rate, float beta1, float beta2,
+                  float epsilon, float weight_decay, float correction1, float correction2,
+                  int64_t count);
+    double (*sum_of_squares)(const float *x, int64_t count);
+    /* `count` positions of one cache slot and key-value head, for its `group` query heads.
+     * q [group, size]; keys, values point at the first position, rows `stride` elements apart.
+     * Writes for each head top (largest scaled score), sum (of exp(score - top)) and o [size] (not
+     * yet divided by it). */
+    void (*attend_cached)(float *o, float *top, float *sum, const void *q, const void *keys,
+                          const void *values, ck_format type, int64_t group, int64_t count,
+                          int64_t stride, int64_t size, float scale);
+} ck_layer_leaves;
+
+/* The table of ck_isa(). */
+const ck_layer_leaves *ck_layers(void);
+
+/* ---- Attention leaves ---- */
+
+enum { CK_TILE = 64, CK_CACHED_CHUNK = 256 };
+
+/* What one call of ck_attention or ck_attention_backward works on: the arguments of CKernels.h. */
+typedef struct {
+    void *o, *dq, *dk, *dv;
+    float *lse_out;
+    const void *o_in, *dout, *q, *k, *v;
+    const float *lse;
+    ck_format type;
+    int64_t heads, kv_heads, size;
+    float scale;
+    /* One key block of one key-value head, prepared, every prepared_bytes; see ck_prepared. */
+    char *prepared;
+    size_t prepared_bytes;
+} ck_attention_job;
+
+/* One sequence: rows first..<first+length, in blocks of CK_TILE; `block` is the number of blocks
+ * of the sequences before it. */
+typedef struct {
+    int64_t first, length, blocks, block;
+} ck_sequence;
+
+/* The backward of key blocks key_first..<key_end of one key-value head, for all queries that see
+ * them. The gradient of the group's queries goes to `tiles`: [group][blocks -
+ * key_first][size][CK_TILE] f32. */
+typedef struct {
+    ck_sequence sequence;
+    int64_t kv_head, key_first, key_end, work, tile;
+    float *tiles;
+} ck_backward_unit;
+
+static inline char *ck_prepared(const ck_attention_job *job, ck_sequence sequence, int64_t kv_head,
+                                int64_t block) {
+    const int64_t index = (sequence.block + block) * job->kv_heads + kv_head;
+    return job->prepared + (size_t)index * job->prepared_bytes;
+}
+
+typedef struct {
+    /* Bytes of one prepared key block, and of a thread's scratch (`keys`: most keys of a unit). */
+    size_t (*prepared_bytes)(const ck_attention_job *job, int32_t backward);
+    size_t (*scratch_bytes)(const ck_attention_job *job, int32_t backward, int64_t keys);
+    /* Key block `block` in the layouts that the products want. */
+    void (*prepare)(const ck_attention_job *job, int32_t backward, ck_sequence sequence,
+                    int64_t kv_head, int64_t block);
+    /* o and lse of query block `block` of one head. */
+    void (*forward)(const ck_attention_job *job, ck_sequence sequence, int64_t head, int64_t block,
+                    char *scratch);
+    /* dk, dv of the unit's keys, its part of dq to its tiles. */
+    void (*backward)(const ck_attention_job *job, const ck_backward_unit *unit, char *scratch);
+    /* dq of query block `block` of one head: the sum of `count` tiles, in order, in the first. */
+    void (*gather)(const ck_attention_job *job, ck_sequence sequence, int64_t head, int64_t block,
+                   float *const *tiles, int64_t count);
+} ck_attention_leaves;
+
+/* The table of ck_isa() for storage of `type`. */
+const ck_attention_leaves *ck_attention_table(ck_format type);
+
+/* `bytes` of memory (64-byte aligned) that belongs to the calling thread, kept for its next call
+ * and freed with the thread. Contents are undefined; a later call may move it. */
+char *ck_scratch(size_t bytes);
+
+/* ---- The tables of the instruction sets ---- */
+
+extern const ck_layer_leaves ck_layers_scalar;
+extern const ck_attention_leaves ck_attention_scalar;
+#if defined(__x86_64__)
+extern const ck_layer_leaves ck_layers_avx2, ck_layers_avx512, ck_layers_avx512_bf16;
+extern const ck_attention_leaves ck_attention_avx2, ck_attention_avx512, ck_attention_avx512_bf16;
+#elif defined(__aarch64__)
+extern const ck_layer_leaves ck_layers_neon;
+extern const ck_attention_leaves ck_attention_neon;
+#endif
+
+/* ---- Elements ---- */
+
+static inline size_t ck_element_bytes(ck_format type) { return type == CK_BF16 ? 2 : 4; }
+
+static inline float ck_get(const void *x, ck_format type, int64_t index) {
+    if (type == CK_F32) return ((const float *)x)[index];
+    const uint32_t bits = (uint32_t)((const uint16_t *)x)[index] << 16;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+/* Rounds to nearest, ties to even; NaN stays NaN. */
+static inline uint16_t ck_round_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if (value != value) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static inline void ck_put(void *x, ck_format type, int64_t index, float value) {
+    if (type == CK_F32)
+        ((float *)x)[index] = value;
+    else
+        ((uint16_t *)x)[index] = ck_round_bf16(value);
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* The oracle of the row-wise leaves: plain loops, libm, one formula a line. Always built, chosen by
+ * SCION_ISA=scalar. The formulas stand in the drivers' files.
+ */
+#include <math.h>
+
+#include "layers.h"
+
+static float inverse_root(const void *x, ck_format type, float epsilon, int64_t width) {
+    double sum = 0;
+    for (int64_t i = 0; i < width; i++) {
+        const double value = ck_get(x, type, i);
+        sum += value * value;
+    }
+    return (float)(1 / sqrt(sum / (double)width + (double)epsilon));
+}
+
+static void rms_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
+                     float epsilon, int64_t width) {
+    const float r = inverse_root(x, x_type, epsilon, width);
+    for (int64_t i = 0; i < width; i++) ck_put(y, y_type, i, ck_get(x, x_type, i) * r * w[i]);
+}
+
+static void rms_norm_backward(float *dx, const float *dy, const void *x, ck_format x_type,
+                              const float *w, float epsilon, int64_t width) {
+    const float r = inverse_root(x, x_type, epsilon, width);
+    double dot = 0;
+    for (int64_t i = 0; i < width; i++) dot += (double)dy[i] * w[i] * ck_get(x, x_type, i);
+    const float c = (float)(dot / (double)width * r * r);
+    for (int64_t i = 0; i < width; i++) dx[i] += r * (dy[i] * w[i] - ck_get(x, x_type, i) * c);
+}
+
+static void angles(float *cosine, float *sine, const float *frequencies, float position,
+                   int64_t pairs) {
+    for (int64_t i = 0; i < pairs; i++) {
+        const float angle = position * frequencies[i];
+        cosine[i] = cosf(angle);
+        sine[i] = sinf(angle);
+    }
+}
+
+static void rotate(void *x, ck_format type, const float *cosine, const float *sine,
+                   int32_t interleaved, int64_t heads, int64_t size) {
+    const int64_t pairs = size / 2;
+    for (int64_t head = 0; head < heads; head++)
+        for (int64_t i = 0; i < pairs; i++) {
+            const int64_t first = head * size + (interleaved ? 2 * i : i);
+            const int64_t second = first + (interleaved ? 1 : pairs);
+            const float a = ck_get(x, type, first), b = ck_get(x, type, second);
+            ck_put(x, type, first, a * cosine[i] - b * sine[i]);
+            ck_put(x, type, second, a * sine[i] + b * cosine[i]);
+        }
+}
+
+static void swiglu(void *a, const void *gate, const void *up, ck_format type, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float g = ck_get(gate, type, i);
+        ck_put(a, type, i, g / (1 + expf(-g)) * ck_get(up, type, i));
+    }
+}
+
+static void swiglu_backward(void *dgate, void *dup, const void *da, const void *gate,
+                            const void *up, ck_format type, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float g = ck_get(gate, type, i), u = ck_get(up, type, i), d = ck_get(da, type, i);
+        const float s = 1 / (1 + expf(-g));
+        ck_put(dgate, type, i, d * u * s * (1 + g * (1 - s)));
+        ck_put(dup, type, i, d * g * s);
+    }
+}
+
+static float cross_entropy(void *dlogits, ck_format type, const float *logits, int32_t target,
+                           float weight, int64_t vocabulary) {
+    float top = -INFINITY;
+    for (int64_t i = 0; i < vocabulary; i++) top = logits[i] > top ? logits[i] : top;
+    double sum = 0;
+    for (int64_t i = 0; i < vocabulary; i++) sum += expf(logits[i] - top);
+    const float nll = (float)(log(sum) + (double)top - (double)logits[target]);
+    if (!dlogits) return nll;
+    for (int64_t i = 0; i < vocabulary; i++) {
+        const float p = (float)(expf(logits[i] - top) / sum);
+        ck_put(dlogits, type, i, weight * (p - (i == target)));
+    }
+    return nll;
+}
+
+static void split(uint16_t *high, int16_t *low, const float *p, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &p[i], 4);
+        high[i] = (uint16_t)((bits + 0x8000) >> 16);
+        low[i] = (int16_t)(uint16_t)bits;
+    }
+}
+
+static void join(float *p, const uint16_t *high, const int16_t *low, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t bits = ((uint32_t)high[i] << 16) + (uint32_t)(int32_t)low[i];
+        memcpy(&p[i], &bits, 4);
+    }
+}
+
+static void adamw(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient,
+                  float gradient_scale, float learning_rate, float beta1, float beta2,
+                  float epsilon, float weight_decay, float correction1, float correction2,
+                  int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float g = gradient_scale * gradient[i];
+        float p;
+        join(&p, high + i, low + i, 1);
+        m[i] = beta1 * m[i] + (1 - beta1) * g;
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        const float root = sqrtf(v[i] / correction2) + epsilon;
+        p -= learning_rate * (weight_decay * p + m[i] / correction1 / root);
+        split(high + i, low + i, &p, 1);
+    }
+}
+
+static double sum_of_squares(const float *x, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += (double)x[i] * x[i];
+    return sum;
+}
+
+static void attend_cached(float *o, float *top, float *sum, const void *q, const void *keys,
+                          const void *values, ck_format type, int64_t group, int64_t count,
+                          int64_t stride, int64_t size, float scale) {
+    for (int64_t head = 0; head < group; head++) {
+        float scores[CK_CACHED_CHUNK];
+        top[head] = -INFINITY;
+        for (int64_t key = 0; key < count; key++) {
+            float dot = 0;
+            for (int64_t i = 0; i < size; i++)
+                dot += ck_get(q, type, head * size + i) * ck_get(keys, type, key * stride + i);
+            scores[key] = dot * scale;
+            if (scores[key] > top[head]) top[head] = scores[key];
+        }
+        sum[head] = 0;
+        memset(o + head * size, 0, sizeof(float) * (size_t)size);
+        for (int64_t key = 0; key < count; key++) {
+            const float p = expf(scores[key] - top[head]);
+            sum[head] += p;
+            for (int64_t i = 0; i < size; i++)
+                o[head * size + i] += p * ck_get(values, type, key * stride + i);
+        }
+    }
+}
+
+const ck_layer_leaves ck_layers_scalar = {
+    .rms_norm = rms_norm,
+    .rms_norm_backward = rms_norm_backward,
+    .angles = angles,
+    .rotate = rotate,
+    .swiglu = swiglu,
+    .swiglu_backward = swiglu_backward,
+    .cross_entropy = cross_entropy,
+    .split = split,
+    .join = join,
+    .adamw = adamw,
+    .sum_of_squares = sum_of_squares,
+    .attend_cached = attend_cached,
+};
