@@ -41,12 +41,13 @@ enum ExitStatus: Int32 {
       case .outOfMemory: self = .doesNotFit
       case .noConvergence, .cannotSpill, .cannotWrite: self = .failed
       }
-    case let error as GGUFError: self = error.isAboutWriting ? .failed : .badInput
-    case let error as SafetensorsError: self = error.isAboutWriting ? .failed : .badInput
+    case let error as GGUFError:
+      if case .cannotWrite = error { self = .failed } else { self = .badInput }
+    case let error as SafetensorsError:
+      if case .cannotWrite = error { self = .failed } else { self = .badInput }
     case let error as AdapterError:
       switch error {
-      case .gguf(let cause): self = cause.isAboutWriting ? .failed : .badInput
-      case .safetensors(let cause): self = cause.isAboutWriting ? .failed : .badInput
+      case .gguf(.cannotWrite), .safetensors(.cannotWrite), .cannotWrite: self = .failed
       case .sameFile: self = .badUsage
       default: self = .badInput
       }
