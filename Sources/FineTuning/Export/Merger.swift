@@ -22,7 +22,7 @@ public struct Merger: ~Copyable {
   }
 
   /// Values in a chunk of rows.
-  private static let chunkLength = 1 << 20
+  private static let chunkLength = 1 << 18
 
   public let plan: MergePlan
   private let base: GGUFFile
