@@ -155,8 +155,10 @@ static inline const char *row_of(const void *x, const ck_attention_job *job, int
 }
 
 /* to [columns][ld] = from [rows][columns]^T in units of 32 bits, by blocks of 4 x 4. */
-static void transpose(uint32_t *to, int64_t ld, const uint32_t *from, int64_t from_ld,
-                      int64_t rows, int64_t columns) {
+typedef uint32_t __attribute__((may_alias)) word;
+
+static void transpose(word *to, int64_t ld, const word *from, int64_t from_ld, int64_t rows,
+                      int64_t columns) {
     typedef uint32_t v4 __attribute__((vector_size(16)));
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4) {
@@ -214,7 +216,7 @@ static void pack_across(operand *panel, operand *rows_of, const char *from, ck_f
         stride = size;
     }
     if (rows < CK_TILE) memset(panel, 0, sizeof(operand) * (size_t)(CK_TILE * size));
-    transpose((uint32_t *)panel, CK_TILE, (const uint32_t *)source, stride / PAIR, rows,
+    transpose((word *)panel, CK_TILE, (const word *)source, stride / PAIR, rows,
               size / PAIR);
 }
 
@@ -252,7 +254,7 @@ static void turn_rows(operand *to, const char *from, ck_format type, int64_t str
 #else
     const size_t step = ck_element_bytes(type) * (size_t)stride;
     if (type == CK_F32) {
-        transpose((uint32_t *)to, CK_TILE, (const uint32_t *)from, stride, rows, size);
+        transpose((word *)to, CK_TILE, (const word *)from, stride, rows, size);
         return;
     }
     for (int64_t r = 0; r < rows; r++)
@@ -393,7 +395,7 @@ static void put_turned(const ck_attention_job *job, void *to, int64_t token, int
                        int64_t rows, const float *tile) {
     float strip[4 * CK_MOST_SIZE];
     for (int64_t start = 0; start < rows; start += 4) {
-        transpose((uint32_t *)strip, job->size, (const uint32_t *)tile + start, CK_TILE, job->size,
+        transpose((word *)strip, job->size, (const word *)tile + start, CK_TILE, job->size,
                   4);
         for (int64_t r = 0; r < 4 && start + r < rows; r++) {
             char *row = (char *)row_of(to, job, token + start + r, job->heads, head);
