@@ -6,6 +6,7 @@
  *   avx512      AVX-512 F BW DQ VL: Skylake-X, Ice Lake, Zen 4
  *   avx512bf16  and the bf16 dot product: Cooper Lake, Sapphire Rapids, Zen 4 */
 #include "CKernels.h"
+#include "leaf.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,18 @@ int32_t ck_isa(void) {
 void ck_set_isa(int32_t isa) {
     if (!ck_isa_available(isa)) __builtin_trap();
     atomic_store_explicit(&chosen_isa, isa, memory_order_relaxed);
+}
+
+const ck_leaf *ck_leaf_for(ck_format x_type) {
+#if defined(__x86_64__)
+    switch (ck_isa()) {
+    case CK_ISA_AVX512_BF16: return x_type == CK_BF16 ? &ck_leaf_avx512_bf16 : &ck_leaf_avx512;
+    case CK_ISA_AVX512: return &ck_leaf_avx512;
+    case CK_ISA_AVX2: return &ck_leaf_avx2;
+    }
+#endif
+    (void)x_type;
+    return NULL;
 }
 
 int32_t ck_threads(void) {

@@ -1,16 +1,254 @@
-/* Products with a frozen, quantized right-hand side. */
-#include "CKernels.h"
+/* Products with a frozen, quantized right-hand side: the threaded driver over the leaf table.
+ *
+ * The output is cut into panels of 64 columns. A thread dequantizes a panel of W (at most `depth` values of K,
+ * so that it stays in the second-level cache) and sweeps all tokens over it; sums that need several such
+ * panels wait in y, or in a fp32 strip of the thread's scratch when y is bf16. The adapter is one more segment
+ * of the last sweep. Work is handed out as equal shares of the (panel, token) plane, so that a number of panels
+ * that the threads do not divide is split by tokens. */
+#include "product.h"
+#include "blocks.h"
 #include "oracle.h"
+#include "scratch.h"
+
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+
+enum {
+    STRIP_TOKENS = 2048,  /* tokens swept over one decoded panel; bounds the strip */
+    SPLIT_TOKENS = 24,    /* no share of a panel is smaller */
+    FEW_TOKENS = 48,      /* below: narrower panels instead of shares of tokens */
+    SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
+};
+
+static size_t type_size(ck_format type) { return type == CK_BF16 ? 2 : 4; }
+
+static const ck_leaf_format *format_of(const ck_leaf *leaf, ck_format format) {
+    for (int i = 0; i < CK_FORMATS; i++)
+        if (leaf->formats[i].format == format) return &leaf->formats[i];
+    __builtin_trap();
+}
+
+/* ---- With panels ---- */
+
+typedef struct {
+    const ck_product *product;
+    const ck_leaf *leaf;
+    const ck_leaf_format *weights, *activations;
+    int32_t width;              /* of a panel: 64, or 32 */
+    int64_t steps, rank_steps;  /* of K; of a rank too large to ride in the last of these */
+    char *panel, *adapter;      /* packed, in the thread's scratch */
+    float *strips;              /* [panels of a group][tokens][64] */
+} plan;
+
+static void take_scratch(plan *plan) {
+    size_t column_bytes = CK_PANEL_COLUMNS * plan->leaf->element_size;
+    size_t panel_bytes = (size_t)plan->leaf->depth * column_bytes;
+    size_t adapter_bytes = CK_ADAPTER_DEPTH * column_bytes;
+    size_t strip_bytes = STRIP_TOKENS * CK_PANEL_COLUMNS * sizeof(float);
+    plan->panel = ck_scratch(CK_SCRATCH_PANELS, panel_bytes + adapter_bytes + strip_bytes);
+    plan->adapter = plan->panel + panel_bytes;
+    plan->strips = (float *)(plan->adapter + adapter_bytes);
+}
+
+/* Packs step `step` of the panel at `column`; what x (or u) it is multiplied with, from token `from`. */
+static ck_segment pack_step(const plan *plan, int64_t column, int32_t columns, int64_t from,
+                            int64_t step) {
+    const ck_product *p = plan->product;
+    int64_t depth = plan->leaf->depth;
+    size_t x_size = type_size(p->x_type), b_bytes = (size_t)p->n * x_size;
+    ck_segment segment = {.panel = plan->panel};
+    if (step < plan->steps) {
+        int64_t k0 = step * depth;
+        segment.k = p->k - k0 < depth ? p->k - k0 : depth;
+        segment.x = (const char *)p->x + (size_t)(from * p->x_stride + k0) * x_size;
+        segment.x_stride = p->x_stride;
+        if (p->by_columns)
+            plan->weights->pack_columns(plan->panel, (const char *)p->w + (size_t)k0 * p->row_bytes,
+                                        p->row_bytes, column, segment.k, columns);
+        else
+            plan->weights->pack_rows(plan->panel, (const char *)p->w + (size_t)column * p->row_bytes,
+                                     p->row_bytes, k0, segment.k, columns);
+    } else {
+        int64_t r0 = (step - plan->steps) * depth;
+        segment.k = p->rank - r0 < depth ? p->rank - r0 : depth;
+        segment.x = (const char *)p->u + (size_t)(from * p->rank + r0) * x_size;
+        segment.x_stride = p->rank;
+        plan->activations->pack_columns(plan->panel, (const char *)p->b + (size_t)r0 * b_bytes, b_bytes,
+                                        column, segment.k, columns);
+    }
+    return segment;
+}
+
+/* One step of the sum for the panel at `column` and tokens from ..< to. */
+static void run_step(const plan *plan, int64_t column, int64_t from, int64_t to, int64_t step,
+                     float *strip) {
+    const ck_product *p = plan->product;
+    int last = step + 1 == plan->steps + plan->rank_steps;
+    int32_t columns = (int32_t)(p->n - column < plan->width ? p->n - column : plan->width);
+    char *y = (char *)p->y + (size_t)(from * p->n + column) * type_size(p->y_type);
+    ck_sweep sweep = {
+        .segment = {pack_step(plan, column, columns, from, step)},
+        .segments = 1,
+        .x_type = p->x_type,
+        .columns = columns,
+        .tokens = to - from,
+        .scale = last ? p->scale : 1,
+        .y = y,
+        .y_stride = p->n,
+        .y_type = p->y_type,
+    };
+    if (last && p->rank > 0 && plan->rank_steps == 0) {
+        size_t x_size = type_size(p->x_type);
+        plan->activations->pack_columns(plan->adapter, p->b, (size_t)p->n * x_size, column, p->rank,
+                                        columns);
+        sweep.segments = 2;
+        sweep.segment[1] = (ck_segment){.x = (const char *)p->u + (size_t)(from * p->rank) * x_size,
+                                        .panel = plan->adapter,
+                                        .x_stride = p->rank,
+                                        .k = p->rank};
+    }
+    if (p->y_type == CK_F32) {
+        if (step > 0 || p->accumulate) sweep.initial = (const float *)y;
+        sweep.initial_stride = p->n;
+    } else {
+        if (step > 0) sweep.initial = strip;
+        sweep.initial_stride = CK_PANEL_COLUMNS;
+        if (!last) {
+            sweep.y = strip;
+            sweep.y_stride = CK_PANEL_COLUMNS;
+            sweep.y_type = CK_F32;
+        }
+    }
+    plan->leaf->sweep(&sweep);
+}
+
+/* `panels` neighbouring panels together, step by step: rows of w that one step decodes by columns are still
+ * in the cache for the next panel. */
+static void run_group(const plan *plan, int64_t panel, int64_t panels, int64_t from, int64_t to) {
+    for (int64_t step = 0; step < plan->steps + plan->rank_steps; step++)
+        for (int64_t i = 0; i < panels; i++)
+            run_step(plan, (panel + i) * plan->width, from, to, step,
+                     plan->strips + i * (to - from) * CK_PANEL_COLUMNS);
+}
+
+/* Where share i of `count` begins: panel * tokens + token. */
+static int64_t share_begin(const plan *plan, int64_t panels, int64_t i, int64_t count) {
+    int64_t tokens = plan->product->tokens;
+    if (plan->width < CK_PANEL_COLUMNS) return panels * i / count * tokens;
+    int64_t at = panels * tokens * i / count, token = at % tokens / 12 * 12;
+    if (token < SPLIT_TOKENS) token = 0;
+    if (tokens - token < SPLIT_TOKENS) token = tokens;
+    return at / tokens * tokens + token;
+}
+
+static void run_share(plan plan, int64_t panels, int64_t i, int64_t count) {
+    int64_t tokens = plan.product->tokens;
+    int64_t at = share_begin(&plan, panels, i, count), end = share_begin(&plan, panels, i + 1, count);
+    take_scratch(&plan);
+    while (at < end) {
+        int64_t panel = at / tokens, from = at % tokens;
+        int64_t whole = from == 0 ? end / tokens - panel : 0;
+        if (whole > 0 && tokens <= STRIP_TOKENS) {
+            int64_t group = STRIP_TOKENS / tokens < whole ? STRIP_TOKENS / tokens : whole;
+            run_group(&plan, panel, group, 0, tokens);
+            at += group * tokens;
+        } else {
+            int64_t to = end - panel * tokens < tokens ? end - panel * tokens : tokens;
+            if (to - from > STRIP_TOKENS) to = from + STRIP_TOKENS;
+            run_group(&plan, panel, 1, from, to);
+            at = panel * tokens + to;
+        }
+    }
+}
+
+void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
+    plan plan = {.product = p,
+                 .leaf = leaf,
+                 .weights = format_of(leaf, p->w_format),
+                 .activations = format_of(leaf, p->x_type),
+                 .width = p->tokens < FEW_TOKENS ? CK_PANEL_COLUMNS / 2 : CK_PANEL_COLUMNS,
+                 .steps = (p->k + leaf->depth - 1) / leaf->depth};
+    if (p->rank > CK_ADAPTER_DEPTH) plan.rank_steps = (p->rank + leaf->depth - 1) / leaf->depth;
+    int64_t panels = (p->n + plan.width - 1) / plan.width;
+    int64_t work = p->tokens * p->n * (p->k + p->rank);
+#pragma omp parallel num_threads(ck_threads()) if (work > SMALL_WORK)
+    run_share(plan, panels, omp_get_thread_num(), omp_get_num_threads());
+}
+
+/* ---- One to four tokens ---- */
+
+static const float *widen(float *room, const void *x, ck_format type, int64_t count) {
+    if (type == CK_F32) return x;
+    ck_decode_bf16(room, x, count);
+    return room;
+}
+
+void ck_run_few(const ck_product *p) {
+    const ck_leaf_format *weights = format_of(ck_leaf_for(CK_F32), p->w_format);
+    int64_t x_count = p->tokens * p->k, u_count = p->tokens * p->rank;
+    float *room = ck_scratch(CK_SCRATCH_INPUT, (size_t)(x_count + u_count) * sizeof(float));
+    const float *x = widen(room, p->x, p->x_type, x_count);
+    const float *u = widen(room + x_count, p->u, p->x_type, u_count);
+#pragma omp parallel for schedule(static) num_threads(ck_threads())                                 \
+    if (p->n * (p->k + p->rank) > SMALL_WORK)
+    for (int64_t o = 0; o < p->n; o += CK_DOT_ROWS) {
+        int64_t rows = p->n - o < CK_DOT_ROWS ? p->n - o : CK_DOT_ROWS;
+        float sums[CK_DOT_TOKENS * CK_DOT_ROWS], b[CK_DOT_ROWS];
+        weights->dot(sums, x, (const char *)p->w + (size_t)o * p->row_bytes, p->row_bytes, p->tokens,
+                     rows, p->k);
+        for (int64_t r = 0; r < p->rank; r++) {
+            const float *row = widen(
+                b, (const char *)p->b + (size_t)(r * p->n + o) * type_size(p->x_type), p->x_type, rows);
+            for (int64_t t = 0; t < p->tokens; t++)
+                for (int64_t j = 0; j < rows; j++)
+                    sums[t * CK_DOT_ROWS + j] += u[t * p->rank + r] * row[j];
+        }
+        for (int64_t t = 0; t < p->tokens; t++) {
+            float *sum = sums + t * CK_DOT_ROWS;
+            for (int64_t j = 0; j < rows; j++) sum[j] *= p->scale;
+            if (p->y_type == CK_BF16) {
+                ck_encode_bf16((uint16_t *)p->y + t * p->n + o, sum, rows);
+            } else {
+                float *y = (float *)p->y + t * p->n + o;
+                for (int64_t j = 0; j < rows; j++) y[j] = sum[j] + (p->accumulate ? y[j] : 0);
+            }
+        }
+    }
+}
+
+/* ---- Entry points ---- */
 
 void ck_multiply(void *y, ck_format y_type, int32_t accumulate, const void *x, ck_format x_type,
                  const void *w, ck_format w_format, const void *u, const void *bt, int64_t rank,
                  int64_t tokens, int64_t out, int64_t in) {
-    ck_multiply_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, 1, tokens, out, in);
+    const ck_leaf *leaf = ck_leaf_for(x_type);
+    if (!leaf) {
+        ck_multiply_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, 1, tokens, out,
+                           in);
+        return;
+    }
+    ck_product product = {
+        .y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type, .x_stride = in,
+        .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in), .u = u, .b = bt,
+        .rank = rank, .tokens = tokens, .n = out, .k = in, .scale = 1};
+    if (tokens <= CK_DOT_TOKENS)
+        ck_run_few(&product);
+    else
+        ck_run_product(&product, leaf);
 }
 
 void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
                             ck_format dy_type, const void *w, ck_format w_format, const void *v,
                             const void *a, int64_t rank, int64_t tokens, int64_t out, int64_t in) {
-    ck_multiply_transposed_scalar(dx, dx_type, accumulate, dy, dy_type, w, w_format, v, a, rank,
-                                  tokens, out, in);
+    const ck_leaf *leaf = ck_leaf_for(dy_type);
+    if (!leaf) {
+        ck_multiply_transposed_scalar(dx, dx_type, accumulate, dy, dy_type, w, w_format, v, a, rank,
+                                      tokens, out, in);
+        return;
+    }
+    ck_product product = {
+        .y = dx, .y_type = dx_type, .accumulate = accumulate, .x = dy, .x_type = dy_type,
+        .x_stride = out, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in),
+        .by_columns = 1, .u = v, .b = a, .rank = rank, .tokens = tokens, .n = in, .k = out, .scale = 1};
+    ck_run_product(&product, leaf);
 }

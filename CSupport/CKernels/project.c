@@ -1,19 +1,76 @@
-/* Thin and dense products between activations. */
-#include "CKernels.h"
+/* Thin and dense products between activations, as products of the driver in gemm.c: `a` and `x` are
+ * right-hand sides in the formats F32 or BF16. A gradient sums over tokens: its left side, d^T, is transposed
+ * into the caller's scratch, 1024 rows at a time, and its sums go straight to the fp32 gradient. */
 #include "oracle.h"
-#include <stddef.h>
+#include "product.h"
+#include "scratch.h"
+
+enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SIDE = 16 };
 
 void ck_project(void *u, const void *x, const void *a, ck_format type, float scale, int64_t tokens,
                 int64_t rank, int64_t k) {
-    ck_multiply_scalar(u, type, 0, x, type, a, type, NULL, NULL, 0, scale, tokens, rank, k);
+    const ck_leaf *leaf = ck_leaf_for(type);
+    if (!leaf) {
+        ck_multiply_scalar(u, type, 0, x, type, a, type, NULL, NULL, 0, scale, tokens, rank, k);
+        return;
+    }
+    ck_product product = {
+        .y = u, .y_type = type, .x = x, .x_type = type, .x_stride = k, .w = a, .w_format = type,
+        .row_bytes = ck_row_bytes(type, k), .tokens = tokens, .n = rank, .k = k, .scale = scale};
+    if (tokens <= CK_DOT_TOKENS)
+        ck_run_few(&product);
+    else
+        ck_run_product(&product, leaf);
+}
+
+/* to [m, tokens] = the columns from ..< from + m of d [tokens, d_stride], in squares that fit registers. */
+#define TRANSPOSE(name, element)                                                                    \
+    static void name(element *to, const element *d, int64_t tokens, int64_t m, int64_t d_stride) {  \
+        for (int64_t t = 0; t < tokens; t += SIDE) {                                                \
+            int64_t height = tokens - t < SIDE ? tokens - t : SIDE;                                 \
+            for (int64_t i = 0; i < m; i++)                                                         \
+                for (int64_t j = 0; j < height; j++)                                                \
+                    to[i * tokens + t + j] = d[(t + j) * d_stride + i];                             \
+        }                                                                                           \
+    }
+TRANSPOSE(transpose_halves, uint16_t)
+TRANSPOSE(transpose_floats, float)
+
+void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, int64_t tokens,
+                        int64_t m, int64_t n) {
+    const ck_leaf *leaf = ck_leaf_for(type);
+    if (!leaf) {
+        ck_weight_gradient_scalar(g, d, x, type, tokens, m, n);
+        return;
+    }
+    size_t size = type == CK_BF16 ? 2 : 4;
+    for (int64_t t = 0; t < tokens; t += GRADIENT_TOKENS) {
+        int64_t height = tokens - t < GRADIENT_TOKENS ? tokens - t : GRADIENT_TOKENS;
+        for (int64_t row = 0; row < m; row += GRADIENT_ROWS) {
+            int64_t rows = m - row < GRADIENT_ROWS ? m - row : GRADIENT_ROWS;
+            char *left = ck_scratch(CK_SCRATCH_INPUT, (size_t)(rows * height) * size);
+#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * height > 32768)
+            for (int64_t i = 0; i < rows; i += 64) {
+                int64_t count = rows - i < 64 ? rows - i : 64;
+                size_t at = (size_t)(t * m + row + i) * size;
+                if (type == CK_BF16)
+                    transpose_halves((uint16_t *)left + i * height,
+                                     (const uint16_t *)((const char *)d + at), height, count, m);
+                else
+                    transpose_floats((float *)left + i * height,
+                                     (const float *)((const char *)d + at), height, count, m);
+            }
+            ck_product product = {
+                .y = g + row * n, .y_type = CK_F32, .accumulate = 1, .x = left, .x_type = type,
+                .x_stride = height, .w = (const char *)x + (size_t)(t * n) * size, .w_format = type,
+                .row_bytes = (size_t)n * size, .by_columns = 1, .tokens = rows, .n = n, .k = height,
+                .scale = 1};
+            ck_run_product(&product, leaf);
+        }
+    }
 }
 
 void ck_project_gradient(float *da, const void *u, const void *x, ck_format type, int64_t tokens,
                          int64_t rank, int64_t k) {
-    ck_weight_gradient_scalar(da, u, x, type, tokens, rank, k);
-}
-
-void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, int64_t tokens,
-                        int64_t m, int64_t n) {
-    ck_weight_gradient_scalar(g, d, x, type, tokens, m, n);
+    ck_weight_gradient(da, u, x, type, tokens, rank, k);
 }

@@ -1,0 +1,20 @@
+/* Memory that a thread keeps for the products: two buffers a thread, which grow and are freed when the thread
+ * ends. The next request for the same buffer by the same thread may move it.
+ *
+ * Per thread at most about 0.9 MB for the panels, and on the calling thread in addition the transposed left
+ * side of a gradient (4 MB for 1024 rows and 2048 tokens of bf16) or the widened input of a product of one to
+ * four tokens. When the system refuses it, the process is stopped: kernels cannot fail. */
+#ifndef CK_SCRATCH_H
+#define CK_SCRATCH_H
+
+#include <stddef.h>
+
+typedef enum {
+    CK_SCRATCH_PANELS, /* a worker's panels and strip */
+    CK_SCRATCH_INPUT,  /* a calling thread's widened or transposed input, read by all workers */
+    CK_SCRATCH_BUFFERS,
+} ck_scratch_buffer;
+
+void *ck_scratch(ck_scratch_buffer which, size_t bytes); /* page-aligned, contents undefined */
+
+#endif
