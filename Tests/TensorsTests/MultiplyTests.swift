@@ -89,13 +89,7 @@ private enum Tolerance {
   }
 
   private func restoring(_ body: () throws -> Void) rethrows {
-    let set = Processor.instructionSet
-    let threads = Processor.threads
-    defer {
-      Processor.instructionSet = set
-      Processor.threads = threads
-    }
-    try body()
+    try Compute.alone(body)
   }
 
   @Test(arguments: BlockFormat.allCases)
