@@ -101,11 +101,11 @@ static void product(float *c, int64_t ldc, const operand *a, int64_t lda, const 
                     factor ? factor + n : NULL, 1);
 }
 
-/* Tiles on the diagonal (query block = key block) with more than HALF keys leave out the quarter in which
- * the second half of the keys meets the first half of the queries: it is masked anyway. */
+/* Tiles on the diagonal (query block = key block) with more than HALF keys leave out the quarter in
+ * which the second half of the keys meets the first half of the queries: it is masked anyway. */
 enum { HALF = CK_TILE / 2 };
 
-/* scores [keys, queries] = a [keys, size] . b, of which the diagonal's quarter is left as it was. */
+/* scores [keys, queries] = a [keys, size] . b; the diagonal's quarter is left as it was. */
 static void multiply_scores(float *scores, const operand *a, int64_t lda, const operand *b,
                             int64_t keys, int64_t size, int diagonal) {
     const int split = diagonal && keys > HALF;

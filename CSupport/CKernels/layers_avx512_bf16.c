@@ -1,5 +1,5 @@
-/* The leaves of layers.h for AVX512-BF16: the processor rounds to bf16 (numbers below 2^-126 become 0);
- * attention over bf16 storage multiplies by vdpbf16ps with fp32 sums. */
+/* The leaves of layers.h for AVX512-BF16: the processor rounds to bf16 (numbers below 2^-126
+ * become 0); attention over bf16 storage multiplies by vdpbf16ps with fp32 sums. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>

@@ -318,57 +318,89 @@ static double sum_of_squares(const float *x, int64_t count) {
 
 /* ---- Attention over a cache ---- */
 
-CK_INLINE void attend(float *o, float *top, float *sum, const void *q, const void *keys,
-                      const void *values, ck_format type, int64_t group, int64_t count,
-                      int64_t stride, int64_t size, float scale) {
-    for (int64_t head = 0; head < group; head++) {
-        float scores[CK_CACHED_CHUNK + CK_WIDTH];
-        int64_t key = 0;
-        for (; key + 4 <= count; key += 4) {
-            vf sums[4] = {{0}};
-            for (EACH(i, size)) {
-                const vf a = fetch(q, type, head * size + i, left);
-                for (int part = 0; part < 4; part++)
-                    sums[part] += a * fetch(keys, type, (key + part) * stride + i, left);
+/* For `heads` (a constant) query heads at once: a key or value is fetched once for all. */
+CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q_start,
+                      const void *keys, const void *values, ck_format type, int heads,
+                      int64_t count, int64_t stride, int64_t size, float scale) {
+    enum { MOST = 4, KEYS = 2, COLUMNS = CK_WIDTH == 8 ? 2 : 4 };
+    float scores[MOST][CK_CACHED_CHUNK];
+    for (int64_t key = 0; key < count; key += KEYS) {
+        /* The last pair of an odd count is one key twice. */
+        const int64_t second = key + 1 < count ? key + 1 : key;
+        vf sums[MOST][KEYS] = {{{0}}};
+        for (EACH(i, size)) {
+            const vf a = fetch(keys, type, key * stride + i, left);
+            const vf b = fetch(keys, type, second * stride + i, left);
+            for (int head = 0; head < heads; head++) {
+                const vf x = fetch(q, type, q_start + head * size + i, left);
+                sums[head][0] += x * a;
+                sums[head][1] += x * b;
             }
-            for (int part = 0; part < 4; part++) scores[key + part] = total(sums[part]) * scale;
         }
-        for (; key < count; key++) {
-            vf one = {0};
-            for (EACH(i, size))
-                one += fetch(q, type, head * size + i, left) *
-                       fetch(keys, type, key * stride + i, left);
-            scores[key] = total(one) * scale;
+        for (int head = 0; head < heads; head++) {
+            scores[head][key] = total(sums[head][0]) * scale;
+            scores[head][second] = total(sums[head][1]) * scale;
         }
-        float most = scores[0];
-        for (key = 1; key < count; key++) most = scores[key] > most ? scores[key] : most;
-        for (key = count; key % CK_WIDTH; key++) scores[key] = -__builtin_inff();
+    }
+    for (int head = 0; head < heads; head++) {
+        float most = scores[head][0];
+        for (int64_t key = 1; key < count; key++)
+            most = scores[head][key] > most ? scores[head][key] : most;
         vf powers = {0};
         for (EACH(i, count)) {
-            vf p = exponential(load(scores + i) - most);
+            vf p = exponential(fetch(scores[head], CK_F32, i, left) - most);
             for (int64_t lane = left; lane < CK_WIDTH; lane++) p[lane] = 0;
             powers += p;
-            store(scores + i, p);
+            put(scores[head], CK_F32, i, p, left);
         }
         top[head] = most;
         sum[head] = total(powers);
+    }
+    int64_t i = 0;
+    for (; i + COLUMNS * CK_WIDTH <= size; i += COLUMNS * CK_WIDTH) {
+        vf sums[MOST][COLUMNS] = {{{0}}};
+        for (int64_t key = 0; key < count; key++)
+            for (int n = 0; n < COLUMNS; n++) {
+                const vf v = fetch(values, type, key * stride + i + n * CK_WIDTH, CK_WIDTH);
+                for (int head = 0; head < heads; head++) sums[head][n] += scores[head][key] * v;
+            }
+        for (int head = 0; head < heads; head++)
+            for (int n = 0; n < COLUMNS; n++)
+                store(o + head * size + i + n * CK_WIDTH, sums[head][n]);
+    }
+    for (; i < size; i += CK_WIDTH) {
+        vf sums[MOST] = {{0}};
+        for (int64_t key = 0; key < count; key++) {
+            const vf v = fetch(values, type, key * stride + i, size - i);
+            for (int head = 0; head < heads; head++) sums[head] += scores[head][key] * v;
+        }
+        for (int head = 0; head < heads; head++)
+            put(o + head * size, CK_F32, i, sums[head], size - i);
+    }
+}
 
-        float *row = o + head * size;
-        int64_t i = 0;
-        for (; i + 4 * CK_WIDTH <= size; i += 4 * CK_WIDTH) {
-            vf sums[4] = {{0}};
-            for (key = 0; key < count; key++)
-                for (int part = 0; part < 4; part++)
-                    sums[part] += scores[key] * fetch(values, type,
-                                                      key * stride + i + part * CK_WIDTH, CK_WIDTH);
-            for (int part = 0; part < 4; part++) store(row + i + part * CK_WIDTH, sums[part]);
-        }
-        for (; i < size; i += CK_WIDTH) {
-            vf one = {0};
-            for (key = 0; key < count; key++)
-                one += scores[key] * fetch(values, type, key * stride + i, size - i);
-            put(row, CK_F32, i, one, size - i);
-        }
+CK_INLINE void attend_group(float *o, float *top, float *sum, const void *q, const void *keys,
+                            const void *values, ck_format type, int64_t group, int64_t count,
+                            int64_t stride, int64_t size, float scale) {
+    int64_t head = 0;
+    for (; head + 4 <= group; head += 4)
+        attend(o + head * size, top + head, sum + head, q, head * size, keys, values, type, 4,
+               count, stride, size, scale);
+    o += head * size;
+    switch (group - head) {
+    case 3:
+        attend(o, top + head, sum + head, q, head * size, keys, values, type, 3, count, stride,
+               size, scale);
+        break;
+    case 2:
+        attend(o, top + head, sum + head, q, head * size, keys, values, type, 2, count, stride,
+               size, scale);
+        break;
+    case 1:
+        attend(o, top + head, sum + head, q, head * size, keys, values, type, 1, count, stride,
+               size, scale);
+        break;
+    default: break;
     }
 }
 
@@ -376,9 +408,9 @@ static void attend_cached(float *o, float *top, float *sum, const void *q, const
                           const void *values, ck_format type, int64_t group, int64_t count,
                           int64_t stride, int64_t size, float scale) {
     if (type == CK_F32)
-        attend(o, top, sum, q, keys, values, CK_F32, group, count, stride, size, scale);
+        attend_group(o, top, sum, q, keys, values, CK_F32, group, count, stride, size, scale);
     else
-        attend(o, top, sum, q, keys, values, CK_BF16, group, count, stride, size, scale);
+        attend_group(o, top, sum, q, keys, values, CK_BF16, group, count, stride, size, scale);
 }
 
 const ck_layer_leaves CK_LAYERS = {

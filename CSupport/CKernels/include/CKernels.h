@@ -84,7 +84,8 @@ void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type,
 
 /* o, q, dq, dout [tokens, heads*size]; k, v, dk, dv [tokens, kv_heads*size]; lse [tokens, heads] f32 (log-sum-exp).
  * starts [sequences+1]: sequence s owns tokens starts[s]..<starts[s+1]. Head h reads key-value head
- * h / (heads/kv_heads). scale multiplies q.k (1/sqrt(size)). No [tokens, tokens] buffer exists. */
+ * h / (heads/kv_heads). scale > 0 multiplies q.k (1/sqrt(size)). size is even, at most 1024. No [tokens, tokens]
+ * buffer exists; scratch belongs to the calling thread and is kept for its next call. */
 void ck_attention(void *o, float *lse, const void *q, const void *k, const void *v, ck_format type,
                   const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t size,
                   float scale);
@@ -124,7 +125,7 @@ void ck_cross_entropy(float *nll, void *dlogits, ck_format type,
 
 /* ---- Optimizer (adamw.c) ---- */
 
-/* Split-fp32 parameters: bits(p) = (high << 16) + (int16)low, so that high is p rounded to nearest bf16. */
+/* Split-fp32 parameters: bits(p) = (high << 16) + (int16)low, so that high is p rounded to nearest bf16 (ties away from zero). */
 void ck_split(uint16_t *high, int16_t *low, const float *p, int64_t count);
 void ck_join(float *p, const uint16_t *high, const int16_t *low, int64_t count);
 /* One AdamW step on split-fp32 parameters; gradient is multiplied by gradient_scale (clipping) first;
