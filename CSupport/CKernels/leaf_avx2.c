@@ -147,9 +147,12 @@ INLINE void dot_rows(decoder *decode, float *y, const float *x, const char *w, s
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int t = 0; t < tokens; t++) a[r][t] = b[r][t] = _mm256_setzero_ps();
-    for (int64_t k = 0; k < in; k += 32) {
+    const char *ahead = w + (size_t)rows * row_bytes; /* the rows of the next call */
+    size_t step = row_bytes * 32 / (size_t)in;
+    for (int64_t k = 0; k < in; k += 32, ahead += step) {
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
+            __builtin_prefetch(ahead + (size_t)r * row_bytes);
             ck_run run = decode(w + (size_t)r * row_bytes, k, in - k);
 #pragma clang loop unroll(full)
             for (int t = 0; t < tokens; t++) {
