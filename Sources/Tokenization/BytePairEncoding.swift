@@ -3,8 +3,8 @@
 ///
 /// Sennrich et al. 2016, over bytes as in GPT-2; the order of merges and what becomes of a symbol without a token
 /// follow llama.cpp (`llm_tokenizer_bpe_session`). Short words are scanned, long ones go through a heap, so that n
-/// bytes cost O(n log n). A byte without a token (SmolLM2 lacks 21, none of them in text below U+40000 but a few
-/// control characters) is dropped, as there. There is no cache of words: measured, merging is not what costs.
+/// bytes cost O(n log n). A byte without a token is dropped, as there (SmolLM2 lacks 21: six control characters,
+/// what begins U+40000…U+BFFFF, and what UTF-8 never has). No cache of words: some 10 MB/s come without one.
 struct BytePairEncoding: Sendable {
   /// Raw bytes of every symbol: the 256 bytes, the tokens, and what merges make that is no token.
   private var symbols: ByteStringTable

@@ -33,6 +33,7 @@ struct ByteStringTableTests {
     let twice = Array("twice".utf8)
     table.append(twice.span)
     #expect(table.append(twice.span) == 1)
+    #expect(table.find(twice.span) == 1)
     for number in 0..<100 {
       let bytes = Array("\(number)".utf8)
       table.append(bytes.span)

@@ -75,10 +75,26 @@ struct RealModelTests {
     #expect(
       tokenizer.decode(zip(ids, isTarget).filter(\.1).map(\.0), skipSpecial: false)
         == "It is 4.<|im_end|>")
-    // SmolLM2 has no token for the bytes of U+10FFFF.
-    for text in TestTokenizers.texts where !text.unicodeScalars.contains("\u{10ffff}") {
+    for text in TestTokenizers.texts {
       let ids = tokenizer.encode(text, addBeginning: true, parseSpecial: true)
       #expect(tokenizer.decode(ids, skipSpecial: false) == text)
+    }
+  }
+
+  @Test(.enabled(if: TestTokenizers.shared("models/stories260K.gguf") != nil))
+  func storiesTokenizesTrickyTextsAsLlamaCppDoes() throws {
+    let tokenizer = try TestTokenizers.load(
+      #require(TestTokenizers.shared("models/stories260K.gguf")))
+    let examples: [Example] = try TestTokenizers.fixture("stories260k_ids.json")
+    #expect(examples.count > 20)
+    for example in examples {
+      // Begin-of-text is not doubled here; llama.cpp doubles it and warns.
+      let expected =
+        example.ids.starts(with: [1, 1]) ? Array(example.ids.dropFirst()) : example.ids
+      #expect(
+        tokenizer.encode(example.text, addBeginning: true, parseSpecial: true) == expected)
+      #expect(
+        tokenizer.encode(example.text, addBeginning: true, parseSpecial: false) == example.plain)
     }
   }
 

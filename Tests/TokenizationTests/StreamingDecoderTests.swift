@@ -51,6 +51,8 @@ struct StreamingDecoderTests {
     #expect(decoder.append(0x80) == "😀")
     #expect(decoder.append(0xc3) == "")
     #expect(decoder.append(0x41) == "\u{fffd}A")
+    #expect(decoder.append(0xe0) == "")
+    #expect(decoder.append(0x80) == "\u{fffd}\u{fffd}")
     #expect(decoder.append(0xe2) == "")
     #expect(decoder.finish() == "\u{fffd}")
     #expect(decoder.finish() == "")
