@@ -78,7 +78,7 @@ void ck_attention(void *o, float *lse, const void *q, const void *k, const void 
     const size_t units_bytes = rounded(sizeof(forward_unit) * (size_t)(total * heads));
     const size_t prepared = job.prepared_bytes * (size_t)(total * kv_heads);
     const size_t local = rounded(leaf->scratch_bytes(&job, 0, longest));
-    char *scratch = ck_scratch(list_bytes + units_bytes + prepared + local * (size_t)threads);
+    char *scratch = ck_layer_scratch(list_bytes + units_bytes + prepared + local * (size_t)threads);
     ck_sequence *list = (ck_sequence *)scratch;
     forward_unit *units = (forward_unit *)(scratch + list_bytes);
     job.prepared = scratch + list_bytes + units_bytes;
@@ -199,7 +199,7 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
     const size_t tile_bytes = sizeof(float) * (size_t)(size * CK_TILE);
     const size_t prepared = job.prepared_bytes * (size_t)(total * kv_heads);
     const size_t local = rounded(leaf->scratch_bytes(&job, 1, keys));
-    char *scratch = ck_scratch(prepared + tile_bytes * (size_t)tiles + local * (size_t)threads);
+    char *scratch = ck_layer_scratch(prepared + tile_bytes * (size_t)tiles + local * (size_t)threads);
     job.prepared = scratch;
     char *locals = scratch + prepared + tile_bytes * (size_t)tiles;
     for (int64_t u = 0; u < count; u++)

@@ -26,7 +26,7 @@ void ck_attention_cached(void *o, const void *q, const void *keys, const void *v
     if (batch < 1) batch = 1;
     if (batch > pairs) batch = pairs;
     if (batch < 1) return;
-    float *parts = (float *)ck_scratch(sizeof(float) * (size_t)(batch * chunks * part));
+    float *parts = (float *)ck_layer_scratch(sizeof(float) * (size_t)(batch * chunks * part));
 
     for (int64_t base = 0; base < pairs; base += batch) {
         const int64_t here = pairs - base < batch ? pairs - base : batch;

@@ -50,7 +50,7 @@ static void scratch_free(void *pointer) {
 
 static void scratch_start(void) { pthread_key_create(&scratch_key, scratch_free); }
 
-char *ck_scratch(size_t bytes) {
+char *ck_layer_scratch(size_t bytes) {
     pthread_once(&scratch_once, scratch_start);
     ck_scratch_block *block = pthread_getspecific(scratch_key);
     if (!block) {

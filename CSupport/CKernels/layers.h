@@ -115,7 +115,7 @@ const ck_attention_leaves *ck_attention_table(ck_format type);
 
 /* `bytes` of memory (64-byte aligned) that belongs to the calling thread, kept for its next call
  * and freed with the thread. Contents are undefined; a later call may move it. */
-char *ck_scratch(size_t bytes);
+char *ck_layer_scratch(size_t bytes);
 
 /* ---- The tables of the instruction sets ---- */
 
