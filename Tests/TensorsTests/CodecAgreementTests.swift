@@ -14,7 +14,7 @@ import Testing
     let swift = Codec.decode(bytes, as: format)
     var c = [Float](repeating: .nan, count: count)
     ck_dequantize(&c, bytes, format.code, 1, Int64(count))
-    #expect(swift.map(\.bitPattern) == c.map(\.bitPattern))
+    #expect(firstDifference(swift, c) == nil)
   }
 
   @Test(arguments: BlockFormat.allCases.filter(\.isEncodable))
