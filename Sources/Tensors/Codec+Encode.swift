@@ -58,8 +58,9 @@ extension Codec {
     var index = 0
     while index + 16 <= count {
       let bits = unsafe UnsafeRawPointer(x + index).loadUnaligned(as: SIMD16<UInt32>.self)
-      var rounded = (bits &+ 0x7FFF &+ ((bits &>> 16) & 1)) &>> 16
-      rounded.replace(with: (bits &>> 16) | 0x40, where: (bits & 0x7FFF_FFFF) .> 0x7F80_0000)
+      let number = (bits &+ 0x7FFF &+ ((bits &>> 16) & 1)) &>> 16
+      let rounded = number.selecting(
+        (bits &>> 16) | 0x40, where: (bits & 0x7FFF_FFFF) .> 0x7F80_0000)
       unsafe target.storeBytes(
         of: SIMD16<UInt16>(truncatingIfNeeded: rounded), toByteOffset: index * 2,
         as: SIMD16<UInt16>.self)
@@ -137,21 +138,39 @@ extension Codec {
   /// Truncation to integers 0…limit; what is not a number becomes 0.
   @inline(__always)
   private static func integers(_ values: SIMD16<Float>, limit: Float) -> SIMD16<UInt32> {
-    var clamped = values.replacing(with: limit, where: values .> limit)
-    clamped.replace(with: 0, where: .!(values .>= 0))
-    // Adding 2^23 leaves the integer in the low bits of the fraction.
-    let whole = clamped.rounded(.towardZero) + 8_388_608
-    return SIMD16<UInt32>(floats: whole) & 0xFF
+    let positive = SIMD16<Float>(
+      bits: SIMD16<UInt32>(floats: values) & SIMD16<UInt32>(mask: values .>= 0))
+    let clamped = positive.selecting(SIMD16(repeating: limit), where: positive .> limit)
+    return bits(truncated(clamped))
   }
 
-  /// Rounding to nearest, halves away from zero, to int8 −128…127.
+  /// Rounding to nearest, halves away from zero, to int8 −127…127; what is not a number becomes 0.
   @inline(__always)
   private static func roundedBytes(_ values: SIMD16<Float>) -> SIMD16<UInt8> {
-    let whole = values.rounded(.toNearestOrAwayFromZero)
-    var clamped = whole.replacing(with: 127, where: whole .> 127)
-    clamped.replace(with: -128, where: .!(whole .>= -128))
-    // Adding 1.5 · 2^23 leaves the integer, as two's complement, in the low bits of the fraction.
-    return SIMD16<UInt8>(truncatingIfNeeded: SIMD16<UInt32>(floats: clamped + 12_582_912))
+    let magnitude = SIMD16<Float>(bits: SIMD16<UInt32>(floats: values) & 0x7FFF_FFFF)
+    let number = SIMD16<Float>(
+      bits: SIMD16<UInt32>(floats: magnitude) & SIMD16<UInt32>(mask: magnitude .>= 0))
+    let clamped = number.selecting(SIMD16(repeating: 127), where: number .> 127)
+    let whole = truncated(clamped)
+    let isUp = SIMD16<UInt32>(mask: (clamped - whole) .>= 0.5)
+    // Minus −1 is plus 1; then the two's complement where the value is negative.
+    let rounded = bits(whole) &- isUp
+    let isNegative = SIMD16<UInt32>(mask: values .< 0)
+    return SIMD16<UInt8>(truncatingIfNeeded: (rounded ^ isNegative) &- isNegative)
+  }
+
+  /// The integers not above `values`, which lie in 0…2^22. Adding 2^23 rounds to nearest; one less where that is up.
+  @inline(__always)
+  private static func truncated(_ values: SIMD16<Float>) -> SIMD16<Float> {
+    let nearest = (values + 8_388_608) - 8_388_608
+    let one = SIMD16<UInt32>(repeating: Float(1).bitPattern)
+    return nearest - SIMD16<Float>(bits: one & SIMD16<UInt32>(mask: nearest .> values))
+  }
+
+  /// Whole floats 0…255 as integers: plus 2^23, they are the low bits of the fraction.
+  @inline(__always)
+  private static func bits(_ whole: SIMD16<Float>) -> SIMD16<UInt32> {
+    SIMD16<UInt32>(floats: whole + 8_388_608) & 0xFF
   }
 }
 
@@ -167,22 +186,45 @@ private struct Values32 {
   }
 
   /// The value of largest magnitude, the first of equals; 0 when none is a number.
+  @inline(__always)
   var largest: Float {
-    var largest: Float = 0
-    for index in 0..<16 where abs(largest) < abs(low[index]) { largest = low[index] }
-    for index in 0..<16 where abs(largest) < abs(high[index]) { largest = high[index] }
-    return largest
+    let (least, greatest) = reduced(least: 0, greatest: 0)
+    if greatest > -least { return greatest }
+    if greatest < -least { return least }
+    return greatest == 0 ? 0 : first { abs($0) == greatest }
   }
 
   /// Least and greatest, starting as ggml does from the ends of the finite range.
+  @inline(__always)
   var extremes: (Float, Float) {
-    var least = Float.greatestFiniteMagnitude
-    var greatest = -Float.greatestFiniteMagnitude
-    for half in [low, high] {
-      for index in 0..<16 {
-        if half[index] < least { least = half[index] }
-        if half[index] > greatest { greatest = half[index] }
-      }
+    let (least, greatest) = reduced(
+      least: .greatestFiniteMagnitude, greatest: -.greatestFiniteMagnitude)
+    if least != 0 { return (least, greatest) }
+    // Of zeros of both signs, ggml keeps the first.
+    let zero = first { $0 == 0 }
+    return (zero, greatest == 0 ? zero : greatest)
+  }
+
+  /// The first value with a property that at least one of them has.
+  private func first(where holds: (Float) -> Bool) -> Float {
+    for index in 0..<16 where holds(low[index]) { return low[index] }
+    for index in 0..<16 where holds(high[index]) { return high[index] }
+    return 0
+  }
+
+  /// Least and greatest of all lanes and the given starts. NaN is passed over, since it compares with nothing.
+  @inline(__always)
+  private func reduced(least: Float, greatest: Float) -> (Float, Float) {
+    var lower = SIMD16<Float>(repeating: least)
+    lower = lower.selecting(low, where: low .< lower)
+    lower = lower.selecting(high, where: high .< lower)
+    var upper = SIMD16<Float>(repeating: greatest)
+    upper = upper.selecting(low, where: low .> upper)
+    upper = upper.selecting(high, where: high .> upper)
+    var (least, greatest) = (lower[0], upper[0])
+    for index in 1..<16 {
+      least = lower[index] < least ? lower[index] : least
+      greatest = upper[index] > greatest ? upper[index] : greatest
     }
     return (least, greatest)
   }
