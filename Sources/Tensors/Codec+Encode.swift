@@ -60,7 +60,7 @@ extension Codec {
       let bits = unsafe UnsafeRawPointer(x + index).loadUnaligned(as: SIMD16<UInt32>.self)
       let number = (bits &+ 0x7FFF &+ ((bits &>> 16) & 1)) &>> 16
       let rounded = number.selecting(
-        (bits &>> 16) | 0x40, where: (bits & 0x7FFF_FFFF) .> 0x7F80_0000)
+        (bits &>> 16) | 0x40, where: isBelow(SIMD16(repeating: 0x7F80_0000), bits & 0x7FFF_FFFF))
       unsafe target.storeBytes(
         of: SIMD16<UInt16>(truncatingIfNeeded: rounded), toByteOffset: index * 2,
         as: SIMD16<UInt16>.self)
@@ -135,28 +135,32 @@ extension Codec {
       as: SIMD16<UInt8>.self)
   }
 
-  /// Truncation to integers 0…limit; what is not a number becomes 0.
+  /// Truncation to integers 0…limit; what is not a number becomes one of the two.
   @inline(__always)
   private static func integers(_ values: SIMD16<Float>, limit: Float) -> SIMD16<UInt32> {
-    let positive = SIMD16<Float>(
-      bits: SIMD16<UInt32>(floats: values) & SIMD16<UInt32>(mask: values .>= 0))
-    let clamped = positive.selecting(SIMD16(repeating: limit), where: positive .> limit)
-    return bits(truncated(clamped))
+    let word = SIMD16<UInt32>(floats: values)
+    return bits(truncated(clamped(word & ~isNegative(word), limit)))
   }
 
-  /// Rounding to nearest, halves away from zero, to int8 −127…127; what is not a number becomes 0.
+  /// Rounding to nearest, halves away from zero, to int8 −127…127.
   @inline(__always)
   private static func roundedBytes(_ values: SIMD16<Float>) -> SIMD16<UInt8> {
-    let magnitude = SIMD16<Float>(bits: SIMD16<UInt32>(floats: values) & 0x7FFF_FFFF)
-    let number = SIMD16<Float>(
-      bits: SIMD16<UInt32>(floats: magnitude) & SIMD16<UInt32>(mask: magnitude .>= 0))
-    let clamped = number.selecting(SIMD16(repeating: 127), where: number .> 127)
-    let whole = truncated(clamped)
-    let isUp = SIMD16<UInt32>(mask: (clamped - whole) .>= 0.5)
+    let word = SIMD16<UInt32>(floats: values)
+    let magnitude = clamped(word & 0x7FFF_FFFF, 127)
+    let whole = truncated(magnitude)
+    let half = SIMD16<UInt32>(repeating: Float(0.5).bitPattern)
+    let isUp = ~isBelow(SIMD16<UInt32>(floats: magnitude - whole), half)
     // Minus −1 is plus 1; then the two's complement where the value is negative.
     let rounded = bits(whole) &- isUp
-    let isNegative = SIMD16<UInt32>(mask: values .< 0)
-    return SIMD16<UInt8>(truncatingIfNeeded: (rounded ^ isNegative) &- isNegative)
+    let sign = isNegative(word)
+    return SIMD16<UInt8>(truncatingIfNeeded: (rounded ^ sign) &- sign)
+  }
+
+  /// Floats that are not negative, given as bit patterns, at most `limit`.
+  @inline(__always)
+  private static func clamped(_ word: SIMD16<UInt32>, _ limit: Float) -> SIMD16<Float> {
+    let limit = SIMD16<UInt32>(repeating: limit.bitPattern)
+    return SIMD16<Float>(bits: word.selecting(limit, where: isBelow(limit, word)))
   }
 
   /// The integers not above `values`, which lie in 0…2^22. Adding 2^23 rounds to nearest; one less where that is up.
@@ -164,7 +168,8 @@ extension Codec {
   private static func truncated(_ values: SIMD16<Float>) -> SIMD16<Float> {
     let nearest = (values + 8_388_608) - 8_388_608
     let one = SIMD16<UInt32>(repeating: Float(1).bitPattern)
-    return nearest - SIMD16<Float>(bits: one & SIMD16<UInt32>(mask: nearest .> values))
+    let isUp = isBelow(SIMD16<UInt32>(floats: values), SIMD16<UInt32>(floats: nearest))
+    return nearest - SIMD16<Float>(bits: one & isUp)
   }
 
   /// Whole floats 0…255 as integers: plus 2^23, they are the low bits of the fraction.
@@ -215,16 +220,12 @@ private struct Values32 {
   /// Least and greatest of all lanes and the given starts. NaN is passed over, since it compares with nothing.
   @inline(__always)
   private func reduced(least: Float, greatest: Float) -> (Float, Float) {
-    var lower = SIMD16<Float>(repeating: least)
-    lower = lower.selecting(low, where: low .< lower)
-    lower = lower.selecting(high, where: high .< lower)
-    var upper = SIMD16<Float>(repeating: greatest)
-    upper = upper.selecting(low, where: low .> upper)
-    upper = upper.selecting(high, where: high .> upper)
-    var (least, greatest) = (lower[0], upper[0])
-    for index in 1..<16 {
-      least = lower[index] < least ? lower[index] : least
-      greatest = upper[index] > greatest ? upper[index] : greatest
+    var (least, greatest) = (least, greatest)
+    for half in [low, high] {
+      for index in 0..<16 {
+        least = half[index] < least ? half[index] : least
+        greatest = half[index] > greatest ? half[index] : greatest
+      }
     }
     return (least, greatest)
   }
