@@ -110,13 +110,8 @@ import Testing
   // MARK: - Real files
 
   @Test(.enabled(if: RealFiles.smol != nil))
-  func readsARealModelQuickly() throws {
-    let clock = ContinuousClock()
-    let start = clock.now
+  func readsARealModel() throws {
     let file = try GGUFFile(path: #require(RealFiles.smol))
-    let elapsed = clock.now - start
-    // Not an assertion on speed but on its order: quadratic parsing would take minutes.
-    #expect(elapsed < .seconds(20))
     #expect(file.metadata.string("general.architecture") == "llama")
     #expect(file.metadata.strings("tokenizer.ggml.tokens")?.count == 49152)
     #expect(file.metadata.int("llama.block_count") == 30)
