@@ -231,7 +231,8 @@ void ck_multiply(void *y, ck_format y_type, int32_t accumulate, const void *x, c
     }
     ck_product product = {
         .y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
-        .x_stride = in, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in), .u = u, .b = bt,
+        .x_stride = in, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in),
+        .u = u, .b = bt,
         .rank = rank, .tokens = tokens, .n = out, .k = in, .scale = 1};
     if (tokens <= CK_DOT_TOKENS)
         ck_run_few(&product);
