@@ -199,9 +199,10 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
     const size_t tile_bytes = sizeof(float) * (size_t)(size * CK_TILE);
     const size_t prepared = job.prepared_bytes * (size_t)(total * kv_heads);
     const size_t local = rounded(leaf->scratch_bytes(&job, 1, keys));
-    char *scratch = ck_layer_scratch(prepared + tile_bytes * (size_t)tiles + local * (size_t)threads);
+    const size_t tiles_end = prepared + tile_bytes * (size_t)tiles;
+    char *scratch = ck_layer_scratch(tiles_end + local * (size_t)threads);
     job.prepared = scratch;
-    char *locals = scratch + prepared + tile_bytes * (size_t)tiles;
+    char *locals = scratch + tiles_end;
     for (int64_t u = 0; u < count; u++)
         units[u].tiles = (float *)(scratch + prepared + tile_bytes * (size_t)units[u].tile);
 

@@ -45,7 +45,7 @@ static void take_scratch(plan *plan) {
     size_t panel_bytes = (size_t)plan->leaf->depth * column_bytes;
     size_t adapter_bytes = CK_ADAPTER_DEPTH * column_bytes;
     size_t strip_bytes = STRIP_TOKENS * CK_PANEL_COLUMNS * sizeof(float);
-    plan->panel = ck_scratch(CK_SCRATCH_PANELS, panel_bytes + adapter_bytes + strip_bytes);
+    plan->panel = ck_product_scratch(CK_SCRATCH_PANELS, panel_bytes + adapter_bytes + strip_bytes);
     plan->adapter = plan->panel + panel_bytes;
     plan->strips = (float *)(plan->adapter + adapter_bytes);
 }
@@ -186,7 +186,7 @@ static const float *widen(float *room, const void *x, ck_format type, int64_t co
 void ck_run_few(const ck_product *p) {
     const ck_leaf_format *weights = format_of(ck_leaf_for(CK_F32), p->w_format);
     int64_t x_count = p->tokens * p->k, u_count = p->tokens * p->rank;
-    float *room = ck_scratch(CK_SCRATCH_INPUT, (size_t)(x_count + u_count) * sizeof(float));
+    float *room = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(x_count + u_count) * sizeof(float));
     const float *x = widen(room, p->x, p->x_type, x_count);
     const float *u = widen(room + x_count, p->u, p->x_type, u_count);
 #pragma omp parallel for schedule(static) num_threads(ck_threads())                                 \

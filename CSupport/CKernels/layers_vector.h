@@ -10,6 +10,8 @@
     left > 0; \
     i += CK_WIDTH, left -= CK_WIDTH
 
+#include "attention_cached_vector.h"
+
 /* ---- Root-mean-square normalization ---- */
 
 CK_INLINE float inverse_root(const void *x, ck_format type, float epsilon, int64_t width) {
@@ -314,103 +316,6 @@ static double sum_of_squares(const float *x, int64_t count) {
     for (int lane = 0; lane < CK_WIDTH; lane++) sum += sums[0][lane];
     for (; i < count; i++) sum += (double)x[i] * x[i];
     return sum;
-}
-
-/* ---- Attention over a cache ---- */
-
-/* For `heads` (a constant) query heads at once: a key or value is fetched once for all. */
-CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q_start,
-                      const void *keys, const void *values, ck_format type, int heads,
-                      int64_t count, int64_t stride, int64_t size, float scale) {
-    enum { MOST = 4, KEYS = 2, COLUMNS = CK_WIDTH == 8 ? 2 : 4 };
-    float scores[MOST][CK_CACHED_CHUNK];
-    for (int64_t key = 0; key < count; key += KEYS) {
-        /* The last pair of an odd count is one key twice. */
-        const int64_t second = key + 1 < count ? key + 1 : key;
-        vf sums[MOST][KEYS] = {{{0}}};
-        for (EACH(i, size)) {
-            const vf a = fetch(keys, type, key * stride + i, left);
-            const vf b = fetch(keys, type, second * stride + i, left);
-            for (int head = 0; head < heads; head++) {
-                const vf x = fetch(q, type, q_start + head * size + i, left);
-                sums[head][0] += x * a;
-                sums[head][1] += x * b;
-            }
-        }
-        for (int head = 0; head < heads; head++) {
-            scores[head][key] = total(sums[head][0]) * scale;
-            scores[head][second] = total(sums[head][1]) * scale;
-        }
-    }
-    for (int head = 0; head < heads; head++) {
-        float most = scores[head][0];
-        for (int64_t key = 1; key < count; key++)
-            most = scores[head][key] > most ? scores[head][key] : most;
-        vf powers = {0};
-        for (EACH(i, count)) {
-            vf p = exponential(fetch(scores[head], CK_F32, i, left) - most);
-            for (int64_t lane = left; lane < CK_WIDTH; lane++) p[lane] = 0;
-            powers += p;
-            put(scores[head], CK_F32, i, p, left);
-        }
-        top[head] = most;
-        sum[head] = total(powers);
-    }
-    int64_t i = 0;
-    for (; i + COLUMNS * CK_WIDTH <= size; i += COLUMNS * CK_WIDTH) {
-        vf sums[MOST][COLUMNS] = {{{0}}};
-        for (int64_t key = 0; key < count; key++)
-            for (int n = 0; n < COLUMNS; n++) {
-                const vf v = fetch(values, type, key * stride + i + n * CK_WIDTH, CK_WIDTH);
-                for (int head = 0; head < heads; head++) sums[head][n] += scores[head][key] * v;
-            }
-        for (int head = 0; head < heads; head++)
-            for (int n = 0; n < COLUMNS; n++)
-                store(o + head * size + i + n * CK_WIDTH, sums[head][n]);
-    }
-    for (; i < size; i += CK_WIDTH) {
-        vf sums[MOST] = {{0}};
-        for (int64_t key = 0; key < count; key++) {
-            const vf v = fetch(values, type, key * stride + i, size - i);
-            for (int head = 0; head < heads; head++) sums[head] += scores[head][key] * v;
-        }
-        for (int head = 0; head < heads; head++)
-            put(o + head * size, CK_F32, i, sums[head], size - i);
-    }
-}
-
-CK_INLINE void attend_group(float *o, float *top, float *sum, const void *q, const void *keys,
-                            const void *values, ck_format type, int64_t group, int64_t count,
-                            int64_t stride, int64_t size, float scale) {
-    int64_t head = 0;
-    for (; head + 4 <= group; head += 4)
-        attend(o + head * size, top + head, sum + head, q, head * size, keys, values, type, 4,
-               count, stride, size, scale);
-    o += head * size;
-    switch (group - head) {
-    case 3:
-        attend(o, top + head, sum + head, q, head * size, keys, values, type, 3, count, stride,
-               size, scale);
-        break;
-    case 2:
-        attend(o, top + head, sum + head, q, head * size, keys, values, type, 2, count, stride,
-               size, scale);
-        break;
-    case 1:
-        attend(o, top + head, sum + head, q, head * size, keys, values, type, 1, count, stride,
-               size, scale);
-        break;
-    default: break;
-    }
-}
-
-static void attend_cached(float *o, float *top, float *sum, const void *q, const void *keys,
-                          const void *values, ck_format type, int64_t group, int64_t count,
-                          int64_t stride, int64_t size, float scale) {
-    if (type == CK_F32)
-        attend_group(o, top, sum, q, keys, values, CK_F32, group, count, stride, size, scale);
-    else
-        attend_group(o, top, sum, q, keys, values, CK_BF16, group, count, stride, size, scale);
 }
 
 const ck_layer_leaves CK_LAYERS = {

@@ -48,7 +48,7 @@ void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, 
         int64_t height = tokens - t < GRADIENT_TOKENS ? tokens - t : GRADIENT_TOKENS;
         for (int64_t row = 0; row < m; row += GRADIENT_ROWS) {
             int64_t rows = m - row < GRADIENT_ROWS ? m - row : GRADIENT_ROWS;
-            char *left = ck_scratch(CK_SCRATCH_INPUT, (size_t)(rows * height) * size);
+            char *left = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(rows * height) * size);
 #pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * height > 32768)
             for (int64_t i = 0; i < rows; i += 64) {
                 int64_t count = rows - i < 64 ? rows - i : 64;

@@ -25,7 +25,7 @@ static void make_key(void) {
     if (pthread_key_create(&key, free_buffers) != 0) __builtin_trap();
 }
 
-void *ck_scratch(ck_scratch_buffer which, size_t bytes) {
+void *ck_product_scratch(ck_product_buffer which, size_t bytes) {
     if (bytes <= mine.bytes[which]) return mine.memory[which];
     size_t size = (bytes + 4095) / 4096 * 4096;
     pthread_once(&once, make_key);

@@ -13,8 +13,8 @@ typedef enum {
     CK_SCRATCH_PANELS, /* a worker's panels and strip */
     CK_SCRATCH_INPUT,  /* a calling thread's widened or transposed input, read by all workers */
     CK_SCRATCH_BUFFERS,
-} ck_scratch_buffer;
+} ck_product_buffer;
 
-void *ck_scratch(ck_scratch_buffer which, size_t bytes); /* page-aligned, contents undefined */
+void *ck_product_scratch(ck_product_buffer which, size_t bytes); /* page-aligned, contents undefined */
 
 #endif

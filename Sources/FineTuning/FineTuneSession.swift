@@ -42,7 +42,7 @@ public final class FineTuneSession {
     self.loaded = loaded
     let builder = SequenceBuilder(
       tokenizer: loaded.tokenizer,
-      template: recipe.template == "none" ? nil : try loaded.template(recipe.template),
+      template: try loaded.template(recipe.template),
       sequenceLength: recipe.seqLen, trainOnPrompt: recipe.trainOnPrompt)
     let data = try TrainingData(
       source: source, builder: builder, skipBad: recipe.skipBad,

@@ -28,10 +28,15 @@ public struct LoadedModel: Sendable {
     }
   }
 
-  /// The chat template `name` ("auto": the file's own). Throws `TokenizationError`.
-  public func template(_ name: String = "auto") throws -> ChatTemplate {
-    try ChatTemplate.resolve(name: name, metadata: file.metadata)
+  /// The chat template `name`. "auto" is the file's own; a file without one (a base model that never learned to chat) joins
+  /// turns plainly, as "none" does. Throws `TokenizationError`.
+  public func template(_ name: String = "auto") throws(TokenizationError) -> ChatTemplate {
+    let isPlain = name == "auto" && !hasTemplate
+    return try ChatTemplate.resolve(name: isPlain ? "none" : name, metadata: file.metadata)
   }
+
+  /// Whether the file brings a chat template.
+  public var hasTemplate: Bool { file.metadata.string("tokenizer.chat_template") != nil }
 
   /// The tokens of plain text, with begin-of-text where the model wants it. Special tokens written out in `text` are
   /// text.

@@ -82,7 +82,8 @@ extension Codec {
   // MARK: - Blocks of 32
 
   @unsafe
-  private static func decodeSymmetric4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSymmetric4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer)
+  {
     let d = unsafe half(block, 0)
     let (low, high) = unsafe nibbles(block + 2)
     unsafe store((floats(low) - 8) * d, y)
@@ -99,7 +100,8 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeSymmetric5(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSymmetric5(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer)
+  {
     let d = unsafe half(block, 0)
     let fifth = unsafe block.loadUnaligned(fromByteOffset: 2, as: UInt32.self)
     let (low, high) = unsafe nibbles(block + 6)
@@ -118,7 +120,8 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeSymmetric8(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSymmetric8(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer)
+  {
     let d = unsafe half(block, 0)
     let q = unsafe block.loadUnaligned(fromByteOffset: 2, as: SIMD32<Int8>.self)
     unsafe store(SIMD16<Float>(SIMD16<Int32>(truncatingIfNeeded: q.lowHalf)) * d, y)
@@ -128,7 +131,8 @@ extension Codec {
   // MARK: - Blocks of 256
 
   @unsafe
-  private static func decodeSuperblock4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSuperblock4(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer)
+  {
     let d = unsafe half(block, 0)
     let minimum = unsafe half(block, 2)
     // Two groups of 32 share 32 bytes: the low nibbles are the first, the high ones the second.
@@ -160,7 +164,8 @@ extension Codec {
   }
 
   @unsafe
-  private static func decodeSuperblock6(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer) {
+  private static func decodeSuperblock6(_ y: UnsafeMutablePointer<Float>, _ block: UnsafeRawPointer)
+  {
     let d = unsafe half(block, 208)
     for run in 0..<2 {  // 128 values each
       let high = unsafe block.loadUnaligned(

@@ -58,8 +58,9 @@ extension Codec {
     var index = 0
     while index + 16 <= count {
       let bits = unsafe UnsafeRawPointer(x + index).loadUnaligned(as: SIMD16<UInt32>.self)
-      var rounded = (bits &+ 0x7FFF &+ ((bits &>> 16) & 1)) &>> 16
-      rounded.replace(with: (bits &>> 16) | 0x40, where: (bits & 0x7FFF_FFFF) .> 0x7F80_0000)
+      let number = (bits &+ 0x7FFF &+ ((bits &>> 16) & 1)) &>> 16
+      let rounded = number.selecting(
+        (bits &>> 16) | 0x40, where: isBelow(SIMD16(repeating: 0x7F80_0000), bits & 0x7FFF_FFFF))
       unsafe target.storeBytes(
         of: SIMD16<UInt16>(truncatingIfNeeded: rounded), toByteOffset: index * 2,
         as: SIMD16<UInt16>.self)
@@ -134,24 +135,47 @@ extension Codec {
       as: SIMD16<UInt8>.self)
   }
 
-  /// Truncation to integers 0…limit; what is not a number becomes 0.
+  /// Truncation to integers 0…limit; what is not a number becomes one of the two.
   @inline(__always)
   private static func integers(_ values: SIMD16<Float>, limit: Float) -> SIMD16<UInt32> {
-    var clamped = values.replacing(with: limit, where: values .> limit)
-    clamped.replace(with: 0, where: .!(values .>= 0))
-    // Adding 2^23 leaves the integer in the low bits of the fraction.
-    let whole = clamped.rounded(.towardZero) + 8_388_608
-    return SIMD16<UInt32>(floats: whole) & 0xFF
+    let word = SIMD16<UInt32>(floats: values)
+    return bits(truncated(clamped(word & ~isNegative(word), limit)))
   }
 
-  /// Rounding to nearest, halves away from zero, to int8 −128…127.
+  /// Rounding to nearest, halves away from zero, to int8 −127…127.
   @inline(__always)
   private static func roundedBytes(_ values: SIMD16<Float>) -> SIMD16<UInt8> {
-    let whole = values.rounded(.toNearestOrAwayFromZero)
-    var clamped = whole.replacing(with: 127, where: whole .> 127)
-    clamped.replace(with: -128, where: .!(whole .>= -128))
-    // Adding 1.5 · 2^23 leaves the integer, as two's complement, in the low bits of the fraction.
-    return SIMD16<UInt8>(truncatingIfNeeded: SIMD16<UInt32>(floats: clamped + 12_582_912))
+    let word = SIMD16<UInt32>(floats: values)
+    let magnitude = clamped(word & 0x7FFF_FFFF, 127)
+    let whole = truncated(magnitude)
+    let half = SIMD16<UInt32>(repeating: Float(0.5).bitPattern)
+    let isUp = ~isBelow(SIMD16<UInt32>(floats: magnitude - whole), half)
+    // Minus −1 is plus 1; then the two's complement where the value is negative.
+    let rounded = bits(whole) &- isUp
+    let sign = isNegative(word)
+    return SIMD16<UInt8>(truncatingIfNeeded: (rounded ^ sign) &- sign)
+  }
+
+  /// Floats that are not negative, given as bit patterns, at most `limit`.
+  @inline(__always)
+  private static func clamped(_ word: SIMD16<UInt32>, _ limit: Float) -> SIMD16<Float> {
+    let limit = SIMD16<UInt32>(repeating: limit.bitPattern)
+    return SIMD16<Float>(bits: word.selecting(limit, where: isBelow(limit, word)))
+  }
+
+  /// The integers not above `values`, which lie in 0…2^22. Adding 2^23 rounds to nearest; one less where that is up.
+  @inline(__always)
+  private static func truncated(_ values: SIMD16<Float>) -> SIMD16<Float> {
+    let nearest = (values + 8_388_608) - 8_388_608
+    let one = SIMD16<UInt32>(repeating: Float(1).bitPattern)
+    let isUp = isBelow(SIMD16<UInt32>(floats: values), SIMD16<UInt32>(floats: nearest))
+    return nearest - SIMD16<Float>(bits: one & isUp)
+  }
+
+  /// Whole floats 0…255 as integers: plus 2^23, they are the low bits of the fraction.
+  @inline(__always)
+  private static func bits(_ whole: SIMD16<Float>) -> SIMD16<UInt32> {
+    SIMD16<UInt32>(floats: whole + 8_388_608) & 0xFF
   }
 }
 
@@ -167,21 +191,40 @@ private struct Values32 {
   }
 
   /// The value of largest magnitude, the first of equals; 0 when none is a number.
+  @inline(__always)
   var largest: Float {
-    var largest: Float = 0
-    for index in 0..<16 where abs(largest) < abs(low[index]) { largest = low[index] }
-    for index in 0..<16 where abs(largest) < abs(high[index]) { largest = high[index] }
-    return largest
+    let (least, greatest) = reduced(least: 0, greatest: 0)
+    if greatest > -least { return greatest }
+    if greatest < -least { return least }
+    return greatest == 0 ? 0 : first { abs($0) == greatest }
   }
 
   /// Least and greatest, starting as ggml does from the ends of the finite range.
+  @inline(__always)
   var extremes: (Float, Float) {
-    var least = Float.greatestFiniteMagnitude
-    var greatest = -Float.greatestFiniteMagnitude
+    let (least, greatest) = reduced(
+      least: .greatestFiniteMagnitude, greatest: -.greatestFiniteMagnitude)
+    if least != 0 { return (least, greatest) }
+    // Of zeros of both signs, ggml keeps the first.
+    let zero = first { $0 == 0 }
+    return (zero, greatest == 0 ? zero : greatest)
+  }
+
+  /// The first value with a property that at least one of them has.
+  private func first(where holds: (Float) -> Bool) -> Float {
+    for index in 0..<16 where holds(low[index]) { return low[index] }
+    for index in 0..<16 where holds(high[index]) { return high[index] }
+    return 0
+  }
+
+  /// Least and greatest of all lanes and the given starts. NaN is passed over, since it compares with nothing.
+  @inline(__always)
+  private func reduced(least: Float, greatest: Float) -> (Float, Float) {
+    var (least, greatest) = (least, greatest)
     for half in [low, high] {
       for index in 0..<16 {
-        if half[index] < least { least = half[index] }
-        if half[index] > greatest { greatest = half[index] }
+        least = half[index] < least ? half[index] : least
+        greatest = half[index] > greatest ? half[index] : greatest
       }
     }
     return (least, greatest)

@@ -17,7 +17,9 @@ public struct OutputFile: ~Copyable, Sendable {
     // Hidden, and of a name that no other process uses.
     let (folder, name) = OutputFile.split(path)
     let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
-    let temporaryPath = "\(folder)/.\(name.prefix(100)).\(suffix).tmp"
+    // File systems allow 255 bytes.
+    let stem = name.utf8.count <= 200 ? name : "long"
+    let temporaryPath = "\(folder)/.\(stem).\(suffix).tmp"
     let descriptor = unsafe open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw OutputFile.error(path, "create") }
     self.path = path

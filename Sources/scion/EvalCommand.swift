@@ -1,5 +1,5 @@
-import ArgumentParser
-import FineTuning
+public import ArgumentParser
+public import FineTuning
 import Foundation
 import Inference
 import ModelFiles
@@ -104,14 +104,14 @@ struct EvalCommand: ParsableCommand {
     let storage = model.storage
     switch task {
     case .perplexity:
-      let text = try TextFile.read(data)
+      let text = try DataFile.text(path: data)
       let windows = try PerplexityWindows.sequences(of: text, context: context, loaded)
       return try LikelihoodEvaluation(
         task: .perplexity, loaded.model, adapters: adapters, storage: storage,
         sequences: Array(windows.prefix(limit ?? windows.count)))
     case .nll:
       let builder = SequenceBuilder(
-        tokenizer: loaded.tokenizer, template: try chatTemplate(loaded),
+        tokenizer: loaded.tokenizer, template: try loaded.template(template),
         sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
       let dataset = try Dataset(paths: [data], builder: builder)
       return try LikelihoodEvaluation(
@@ -120,14 +120,10 @@ struct EvalCommand: ParsableCommand {
     case .exact:
       let examples = try examples(data, limit)
       return try ExactEvaluation(
-        loaded, adapters: adapters, storage: storage, template: try chatTemplate(loaded),
+        loaded, adapters: adapters, storage: storage, template: try loaded.template(template),
         examples: examples, shots: try shotsData.map { try self.examples($0, shots) } ?? [],
         maxTokens: maxTokens)
     }
-  }
-
-  private func chatTemplate(_ loaded: LoadedModel) throws -> ChatTemplate? {
-    template == "none" ? nil : try loaded.template(template)
   }
 
   private func examples(_ path: String, _ count: Int?) throws -> [ExactExample] {
@@ -176,11 +172,3 @@ struct EvalCommand: ParsableCommand {
 }
 
 extension EvaluationTask: ExpressibleByArgument {}
-
-/// Whole text files, for perplexity.
-enum TextFile {
-  /// The UTF-8 text of the file at `path`. Throws `DataError` when it cannot be read or is no text.
-  static func read(_ path: String) throws -> String {
-    try DataFile.text(at: path)
-  }
-}

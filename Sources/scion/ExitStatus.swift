@@ -17,35 +17,53 @@ enum ExitStatus: Int32 {
   case interrupted = 130
 
   init(_ error: any Error) {
+    self =
+      ExitStatus(ofLibrary: error)
+      ?? {
+        switch Scion.exitCode(for: error) {
+        case .success: .done
+        case .validationFailure: .badUsage
+        default: .failed
+        }
+      }()
+  }
+
+  /// The code of an error of our own; nil for the argument parser's and the system's.
+  private init?(ofLibrary error: any Error) {
     switch error {
     case is Interrupted: self = .interrupted
+    case is UsageError, is RecipeError: self = .badUsage
     case let error as TransformerError:
       if case .doesNotFit = error { self = .doesNotFit } else { self = .badInput }
     case let error as TensorError:
       switch error {
       case .cannotMap: self = .badInput
       case .outOfMemory: self = .doesNotFit
-      case .noConvergence, .cannotSpill: self = .failed
+      case .noConvergence, .cannotSpill, .cannotWrite: self = .failed
       }
-    case is GGUFError, is SafetensorsError, is TokenizationError, is DataError, is AdapterFileError:
-      self = .badInput
-    case is RecipeError, is UsageError: self = .badUsage
-    case is TrainingError, is AtomicFileError, is RunDirectoryError: self = .failed
-    default:
-      switch Scion.exitCode(for: error) {
-      case .success: self = .done
-      case .validationFailure: self = .badUsage
-      default: self = .failed
+    case let error as GGUFError:
+      if case .cannotWrite = error { self = .failed } else { self = .badInput }
+    case let error as SafetensorsError:
+      if case .cannotWrite = error { self = .failed } else { self = .badInput }
+    case let error as AdapterError:
+      switch error {
+      case .gguf(.cannotWrite), .safetensors(.cannotWrite), .cannotWrite: self = .failed
+      case .sameFile: self = .badUsage
+      default: self = .badInput
       }
+    case let error as RunDirectory.Failure:
+      if case .finishedRun = error { self = .badUsage } else { self = .failed }
+    case let error as InferenceError:
+      if case .invalidOption = error { self = .badUsage } else { self = .badInput }
+    case is TokenizationError, is DataError, is EvaluationError: self = .badInput
+    case is TrainingError, is WriteError: self = .failed
+    default: return nil
     }
   }
 
   /// The sentence for the terminal (help text for a request for help).
   func message(for error: any Error) -> String {
-    switch error {
-    case is any CustomStringConvertible & ScionError: "scion: \(error)"
-    default: Scion.fullMessage(for: error)
-    }
+    ExitStatus(ofLibrary: error) != nil ? "scion: \(error)" : Scion.fullMessage(for: error)
   }
 }
 

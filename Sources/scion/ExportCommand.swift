@@ -85,7 +85,7 @@ enum AdapterForm: String, ExpressibleByArgument, CaseIterable {
     case .gguf: try adapter.writeGGUF(path: output, base: base.metadata, name: name)
     case .peft:
       try adapter.writePEFT(
-        folder: output, base: base, baseName: base.metadata.string("general.name") ?? name)
+        folder: output, base: base.metadata, baseName: base.metadata.string("general.name") ?? name)
     }
   }
 }

@@ -1,5 +1,5 @@
-import ArgumentParser
-import FineTuning
+public import ArgumentParser
+public import FineTuning
 import Foundation
 import ModelFiles
 import Tensors
@@ -82,4 +82,6 @@ struct MergeCommand: ParsableCommand {
   }
 }
 
-extension MergeType: ExpressibleByArgument {}
+extension MergeType: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}

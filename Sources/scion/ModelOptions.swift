@@ -1,5 +1,5 @@
-import ArgumentParser
-import FineTuning
+public import ArgumentParser
+public import FineTuning
 import Foundation
 import Inference
 import ModelFiles

@@ -158,7 +158,12 @@ struct TrainOptions: ParsableArguments {
     set(weightDecay, \.weightDecay)
     set(clip, \.clip)
     set(seed, \.seed)
-    if let memory { result.memory = try ByteSize(parsing: memory) }
+    if let memory {
+      guard let size = ByteSize(memory) else {
+        throw UsageError("--memory \(memory) is not a size: write it like 600M or 2G")
+      }
+      result.memory = size
+    }
     set(valSplit, \.valSplit)
     if let evalEvery { result.evalEvery = evalEvery }
     if let patience { result.patience = patience }

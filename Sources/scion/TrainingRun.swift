@@ -157,7 +157,7 @@ struct TrainingRun {
     try adapter.writeGGUF(
       path: directory.adapter, base: session.loaded.file.metadata, name: name)
     try adapter.writePEFT(
-      folder: directory.peft, base: session.loaded.file, baseName: baseName)
+      folder: directory.peft, base: session.loaded.file.metadata, baseName: baseName)
   }
 
   private var name: String {

@@ -131,8 +131,8 @@ struct AttentionTests {
     try Compute.with(isa: Compute.scalar) { try run.run(test, .float32) }
     let exact = oracle(
       test, run.q.map(Double.init), run.k.map(Double.init), run.v.map(Double.init))
-    #expect(relativeError(run.o, exact.o) < Tolerance.float32)
-    #expect(relativeError(run.lse, exact.lse) < Tolerance.float32)
+    #expect(relativeError(run.o, exact.o) < LayerTolerance.float32)
+    #expect(relativeError(run.lse, exact.lse) < LayerTolerance.float32)
   }
 
   @Test(arguments: AttentionCase.all, [ElementType.float32, .bfloat16])
@@ -146,7 +146,7 @@ struct AttentionTests {
       try Compute.with(isa: isa) { try run.run(test, type) }
       for (index, (result, expected)) in zip(run.results, reference.results).enumerated() {
         // The log-sum-exp is never stored in bfloat16.
-        let tolerance = index == 1 ? Tolerance.float32 : Tolerance.of(type)
+        let tolerance = index == 1 ? LayerTolerance.float32 : LayerTolerance.of(type)
         #expect(
           relativeError(result, expected) < tolerance,
           "isa \(isa), result \(index) of o lse dq dk dv")
@@ -264,7 +264,7 @@ struct AttentionTests {
             shape: test.shape)
         }
         let expected = asked.flatMap { run.o[$0 * 120..<($0 + 1) * 120] }
-        #expect(relativeError(o.array(), expected) < Tolerance.of(type))
+        #expect(relativeError(o.array(), expected) < LayerTolerance.of(type))
       }
       #expect(bench.bordersAreIntact())
     }

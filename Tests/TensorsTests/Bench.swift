@@ -51,9 +51,8 @@ enum Compute {
   /// Every tier of this machine.
   static let available = (Int32(0)...4).filter { ck_isa_available($0) != 0 }
 
-  static func with<Result>(
-    isa: Int32, threads: Int32? = nil, _ body: () throws -> Result
-  ) rethrows -> Result {
+  /// Nobody else that holds the lock computes meanwhile; what `body` sets is set back.
+  static func alone<Result>(_ body: () throws -> Result) rethrows -> Result {
     lock.lock()
     let before = (ck_isa(), ck_threads())
     defer {
@@ -61,9 +60,17 @@ enum Compute {
       ck_set_threads(before.1)
       lock.unlock()
     }
-    ck_set_isa(isa)
-    if let threads { ck_set_threads(threads) }
     return try body()
+  }
+
+  static func with<Result>(
+    isa: Int32, threads: Int32? = nil, _ body: () throws -> Result
+  ) rethrows -> Result {
+    try alone {
+      ck_set_isa(isa)
+      if let threads { ck_set_threads(threads) }
+      return try body()
+    }
   }
 }
 
@@ -95,14 +102,12 @@ func relativeError(_ a: [Float], _ b: [Double]) -> Double {
   return (difference / max(norm, 1e-60)).squareRoot()
 }
 
-func relativeError(_ a: [Float], _ b: [Float]) -> Double { relativeError(a, b.map(Double.init)) }
-
 func dot(_ a: [Float], _ b: [Float]) -> Double {
   zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
 }
 
 /// The named tolerances: relative error of a whole result.
-enum Tolerance {
+enum LayerTolerance {
   /// float32 results of one rounding order against another's.
   static let float32 = 2e-6
   /// bfloat16 storage (8 bits of fraction), operands of products rounded to it.

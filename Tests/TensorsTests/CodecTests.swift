@@ -46,7 +46,7 @@ import Testing
   @Test(arguments: goldens.filter { $0.operation == "decode" })
   func decodesAsPythonDoesBitForBit(_ golden: Golden) {
     let values = Codec.decode(golden.input, as: golden.format)
-    #expect(values.map(\.bitPattern) == Self.floats(golden.output).map(\.bitPattern))
+    #expect(firstDifference(values, Self.floats(golden.output)) == nil)
   }
 
   @Test(arguments: goldens.filter { $0.operation == "encode" })
@@ -101,7 +101,7 @@ import Testing
     #expect(all.count == 5 * 512)
     for row in 0..<5 {
       let one = Codec.decode(matrix, rows: row..<row + 1)
-      #expect(one.map(\.bitPattern) == all[row * 512..<(row + 1) * 512].map(\.bitPattern))
+      #expect(firstDifference(one, Array(all[row * 512..<(row + 1) * 512])) == nil)
     }
     #expect(Codec.decode(matrix, rows: 2..<2).isEmpty)
   }
@@ -163,6 +163,14 @@ import Testing
       file: try MappedFile(name: "random", bytes: bytes), offset: 0, format: format, rows: rows,
       columns: columns)
   }
+}
+
+/// The first index at which the bits of two arrays differ, or at which one ends; nil when they are the same.
+func firstDifference(_ a: [Float], _ b: [Float]) -> Int? {
+  if let index = zip(a, b).enumerated().first(where: { $1.0.bitPattern != $1.1.bitPattern }) {
+    return index.offset
+  }
+  return a.count == b.count ? nil : min(a.count, b.count)
 }
 
 /// Blocks of random bits whose scales are finite halves.

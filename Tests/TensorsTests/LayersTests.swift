@@ -30,7 +30,7 @@ struct LayersTests {
         rmsNorm(into: y, bench.matrix(5, width, types[from], x), weight: weight, epsilon: 1e-5)
       }
       let error = relativeError(y.array(), normOracle(x.map(Double.init), weight, 1e-5))
-      #expect(error < Tolerance.of(types[to]))
+      #expect(error < LayerTolerance.of(types[to]))
       #expect(bench.bordersAreIntact())
     }
   }
@@ -89,12 +89,12 @@ struct LayersTests {
         let y = bench.matrix(positions.count, heads * size, type, x)
         Compute.with(isa: isa) {
           rotate(y, positions: positions, frequencies: frequencies, interleaved: interleaved)
-          #expect(relativeError(y.array(), expected) < Tolerance.of(type))
+          #expect(relativeError(y.array(), expected) < LayerTolerance.of(type))
           rotate(
             y, positions: positions, frequencies: frequencies, interleaved: interleaved,
             inverse: true)
         }
-        #expect(relativeError(y.array(), x) < Tolerance.of(type))
+        #expect(relativeError(y.array(), x) < LayerTolerance.of(type))
         #expect(bench.bordersAreIntact())
       }
     }
@@ -138,7 +138,7 @@ struct LayersTests {
         let values = result.array()
         for group in groups {
           let error = relativeError(group.map { values[$0] }, group.map { exact[$0] })
-          #expect(error < Tolerance.of(type))
+          #expect(error < LayerTolerance.of(type))
         }
       }
       #expect(bench.bordersAreIntact())

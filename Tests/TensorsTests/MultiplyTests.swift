@@ -5,7 +5,7 @@ import Testing
 /// How far a tier may be from the scalar oracle (relative, in the norm). Float32 sums differ in order only;
 /// the bfloat16 dot product rounds weights to 8 bits first: 2⁻⁹ at most, less on average; a bfloat16
 /// result is rounded once more.
-private enum Tolerance {
+private enum ProductTolerance {
   static let float32 = 3e-6
   static let bfloat16Weights = 3.5e-3
   static let bfloat16Result = 5e-3
@@ -20,7 +20,8 @@ private enum Tolerance {
   }
 }
 
-/// Everything that switches the tier or the number of threads, which are global: one suite, one at a time.
+/// Every format, direction, tier and odd size against the scalar oracle; the same bits for every number of
+/// threads; borders of NaN that nobody reads or writes.
 @Suite(.serialized) struct MultiplyTests {
   private struct Shape {
     var tokens: Int
@@ -46,7 +47,8 @@ private enum Tolerance {
         let output: ElementType = (i + j) % 2 == 0 ? .float32 : .bfloat16
         shapes.append(
           Shape(
-            tokens: t, out: o, blocks: [1, 3, 5][(i + j) % 3], rank: [0, 1, 8, 17][(i + 2 * j) % 4],
+            tokens: t, out: o, blocks: [1, 3, 5][(i + j) % 3],
+            rank: [0, 1, 8, 17][(i + 2 * j) % 4],
             input: (i / 2 + j) % 2 == 0 ? .bfloat16 : .float32, output: output,
             accumulate: output == .float32 && i % 2 == 0))
       }
@@ -68,34 +70,26 @@ private enum Tolerance {
   ) throws -> (values: [Float], intact: Bool) {
     var generator = SampleGenerator(seed: seed)
     let (k, n) = transposed ? (w.rows, w.columns) : (w.columns, w.rows)
-    let t = shape.tokens
-    let x = try BorderedMatrix(
-      rows: t, columns: k, type: shape.input, values: generator.values(t * k))
-    let u = try BorderedMatrix(
-      rows: t, columns: shape.rank, type: shape.input, values: generator.values(t * shape.rank))
-    let b = try BorderedMatrix(
-      rows: shape.rank, columns: n, type: shape.input, values: generator.values(shape.rank * n))
+    let (t, r) = (shape.tokens, shape.rank)
+    let bench = try Bench(byteCount: 4 * (t * k + t * r + r * n + t * n) + 2048)
+    let x = bench.matrix(t, k, shape.input, generator.values(t * k))
+    let u = bench.matrix(t, r, shape.input, generator.values(t * r))
+    let b = bench.matrix(r, n, shape.input, generator.values(r * n))
     let start = generator.values(t * n)
-    let y = try BorderedMatrix(
-      rows: t, columns: n, type: shape.output, values: shape.accumulate ? start : nil)
-    let adapter = shape.rank > 0 ? (u.matrix, b.matrix) : nil
+    let y = bench.matrix(t, n, shape.output, shape.accumulate ? start : nil)
+    let adapter = shape.rank > 0 ? (u, b) : nil
     if transposed {
       multiplyTransposed(
-        into: y.matrix, x.matrix, w, adapter: adapter, accumulate: shape.accumulate)
+        into: y, x, w, adapter: adapter, accumulate: shape.accumulate)
     } else {
-      multiply(into: y.matrix, x.matrix, w, adapter: adapter, accumulate: shape.accumulate)
+      multiply(into: y, x, w, adapter: adapter, accumulate: shape.accumulate)
     }
-    return (y.matrix.array(), y.isIntact && x.isIntact)
+    return (y.array(), bench.bordersAreIntact())
   }
 
+  /// Holds the lock of the process-wide settings and leaves them as they were.
   private func restoring(_ body: () throws -> Void) rethrows {
-    let set = Processor.instructionSet
-    let threads = Processor.threads
-    defer {
-      Processor.instructionSet = set
-      Processor.threads = threads
-    }
-    try body()
+    try Compute.with(isa: Processor.instructionSet.rawValue, threads: 2, body)
   }
 
   @Test(arguments: BlockFormat.allCases)
@@ -112,7 +106,7 @@ private enum Tolerance {
             Processor.instructionSet = set
             let actual = try product(w, shape, transposed: transposed, seed: 7)
             let error = relativeError(actual.values, expected.values)
-            let tolerance = Tolerance.of(
+            let tolerance = ProductTolerance.of(
               set, format, input: shape.input, output: shape.output)
             #expect(
               error <= tolerance,
@@ -147,7 +141,7 @@ private enum Tolerance {
         }
       }
       let actual = try product(w, shape, transposed: false, seed: 3)
-      #expect(relativeError(actual.values, expected) < Tolerance.float32)
+      #expect(relativeError(actual.values, expected) < ProductTolerance.float32)
     }
   }
 
@@ -229,23 +223,18 @@ private enum Tolerance {
 
   private func thin(tokens: Int, rank: Int, k: Int, type: ElementType) throws -> Thin {
     var generator = SampleGenerator(seed: 21)
-    let x = try BorderedMatrix(
-      rows: tokens, columns: k, type: type, values: generator.values(tokens * k))
-    let a = try BorderedMatrix(
-      rows: rank, columns: k, type: type, values: generator.values(rank * k))
-    let v = try BorderedMatrix(
-      rows: tokens, columns: rank, type: type, values: generator.values(tokens * rank))
-    let u = try BorderedMatrix(rows: tokens, columns: rank, type: type)
-    let da = try BorderedMatrix(
-      rows: rank, columns: k, type: .float32, values: generator.values(rank * k))
-    let g = try BorderedMatrix(
-      rows: rank, columns: k, type: .float32, values: generator.values(rank * k))
-    project(into: u.matrix, x.matrix, a.matrix, scale: 0.75)
-    projectGradient(into: da.matrix, v.matrix, x.matrix)
-    weightGradient(into: g.matrix, v.matrix, x.matrix)
+    let bench = try Bench(byteCount: 1 << 20)
+    let x = bench.matrix(tokens, k, type, generator.values(tokens * k))
+    let a = bench.matrix(rank, k, type, generator.values(rank * k))
+    let v = bench.matrix(tokens, rank, type, generator.values(tokens * rank))
+    let u = bench.matrix(tokens, rank, type)
+    let da = bench.matrix(rank, k, .float32, generator.values(rank * k))
+    let g = bench.matrix(rank, k, .float32, generator.values(rank * k))
+    project(into: u, x, a, scale: 0.75)
+    projectGradient(into: da, v, x)
+    weightGradient(into: g, v, x)
     return Thin(
-      u: u.matrix.array(), da: da.matrix.array(), g: g.matrix.array(),
-      intact: u.isIntact && da.isIntact && g.isIntact && x.isIntact)
+      u: u.array(), da: da.array(), g: g.array(), intact: bench.bordersAreIntact())
   }
 
   @Test(arguments: [1, 8, 17, 64, 70])
@@ -261,13 +250,14 @@ private enum Tolerance {
             for threads in [1, 3] {
               Processor.threads = threads
               let actual = try thin(tokens: tokens, rank: rank, k: k, type: type)
-              let tolerance = type == .bfloat16 ? Tolerance.bfloat16Result : Tolerance.float32
+              let tolerance =
+                type == .bfloat16 ? ProductTolerance.bfloat16Result : ProductTolerance.float32
               #expect(relativeError(actual.u, expected.u) <= tolerance, "\(set.name) \(tokens)")
               #expect(
-                relativeError(actual.da, expected.da) <= Tolerance.float32,
+                relativeError(actual.da, expected.da) <= ProductTolerance.float32,
                 "\(set.name) \(tokens)")
               #expect(
-                relativeError(actual.g, expected.g) <= Tolerance.float32,
+                relativeError(actual.g, expected.g) <= ProductTolerance.float32,
                 "\(set.name) \(tokens)")
               #expect(actual.intact, "\(set.name) \(tokens)")
             }
@@ -284,29 +274,13 @@ private enum Tolerance {
     let x = arena.allocate(rows: 2, columns: 3, type: .float32)
     x.assign([1, 10, 100, 2, 20, 200])
     let g = arena.allocate(rows: 2, columns: 3, type: .float32)
-    g.assign([1, 1, 1, 0, 0, 0])
-    try restoring {
+    restoring {
       for set in Processor.available {
         Processor.instructionSet = set
         g.assign([1, 1, 1, 0, 0, 0])
         weightGradient(into: g, d, x)
         #expect(g.array() == [8, 71, 701, 10, 100, 1000], "\(set.name)")
       }
-    }
-  }
-
-  // MARK: - The processor
-
-  @Test func theTierInUseIsAvailableAndCanBeSet() {
-    #expect(Processor.available.first == .scalar)
-    #expect(Processor.available.contains(Processor.instructionSet))
-    restoring {
-      for set in Processor.available {
-        Processor.instructionSet = set
-        #expect(Processor.instructionSet == set)
-      }
-      Processor.threads = 3
-      #expect(Processor.threads == 3)
     }
   }
 }

@@ -81,7 +81,7 @@ struct OptimizerTests {
       }
     }
     let result = split.array()
-    #expect(relativeError(first.array(), m) < Tolerance.float32)
+    #expect(relativeError(first.array(), m) < LayerTolerance.float32)
     #expect(relativeError(second.array(), v) < 2e-5)
     #expect(relativeError(result, plain) < 1e-5)
     #expect(split.high.array() != result)

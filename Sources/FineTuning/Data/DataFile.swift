@@ -58,6 +58,18 @@ public struct DataFile: Sendable {
     }
   }
 
+  /// The whole file as text, whatever its name. Throws `DataError` when it cannot be read or is not UTF-8.
+  public static func text(path: String) throws(DataError) -> String {
+    do {
+      let file = try MappedFile(path: path)
+      return try text(file.bytes(0..<file.byteCount)[...], path: path)
+    } catch let error as DataError {
+      throw error
+    } catch {
+      throw .cannotRead(path: path, reason: "\(error)")
+    }
+  }
+
   private static let unsupportedSuffixes = [
     (".csv", "CSV"), (".tsv", "TSV"), (".parquet", "Parquet"), (".arrow", "Arrow"),
     (".gz", "compressed"), (".zst", "compressed"), (".gguf", "a GGUF model"),

@@ -17,6 +17,8 @@ enum GGUFLimits {
   static let depth = 4
   /// Bytes of `general.alignment`.
   static let alignment = 1 << 20
+  /// Bytes of data of a file that is written.
+  static let data = 1 << 60
   /// Dimensions of a tensor.
   static let dimensions = 4
 }

@@ -62,6 +62,9 @@ public struct GGUFWriter: ~Copyable {
     var offset = 0
     for (tensor, size) in zip(tensors, sizes) {
       header.append(tensor, offset: offset)
+      guard size < GGUFLimits.data - offset else {
+        throw .tensorTooLarge(path: path, tensor: tensor.name, dimensions: tensor.dimensions)
+      }
       offset += padded(size, alignment)
     }
     header.pad(to: alignment)

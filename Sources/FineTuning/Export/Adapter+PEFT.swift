@@ -1,0 +1,204 @@
+internal import Foundation
+public import ModelFiles
+
+/// Adapters in Hugging Face PEFT's form: a folder with `adapter_config.json` and `adapter_model.safetensors`.
+///
+/// Keys `base_model.model.model.layers.{i}.self_attn.q_proj.lora_A.weight` and so on; A `[r, in]`, B `[out, r]`, F32. The rows of
+/// B for q and k are un-permuted when the base's architecture permutes them (see `RowOrder`), and permuted when read.
+extension Adapter {
+  private static let configurationName = "adapter_config.json"
+  private static let weightsName = "adapter_model.safetensors"
+
+  /// Writes both files into `folder`, made if need be. `base` is the metadata of the base; `baseName` is what
+  /// `base_model_name_or_path` says (a name PEFT users can load, such as `org/model`).
+  public func writePEFT(
+    folder: String, base: GGUFMetadata, baseName: String
+  ) throws(AdapterError) {
+    let order = try RowOrder(metadata: base, path: folder)
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw .file(path: folder, reason: "the folder cannot be made")
+    }
+    var descriptions: [SafetensorsTensorDescription] = []
+    for pair in tensors {
+      descriptions.append(
+        SafetensorsTensorDescription(
+          name: pair.peftName("A"), shape: [pair.rank, pair.inputWidth], format: .f32))
+      descriptions.append(
+        SafetensorsTensorDescription(
+          name: pair.peftName("B"), shape: [pair.outputWidth, pair.rank], format: .f32))
+    }
+    do throws(SafetensorsError) {
+      var writer = try SafetensorsWriter(
+        path: "\(folder)/\(Self.weightsName)", tensors: descriptions)
+      for pair in tensors {
+        var b = MatrixOrder.transposed(pair.bt, rows: pair.rank, columns: pair.outputWidth)
+        if let rows = order.huggingFaceRows(pair.projection, count: pair.outputWidth) {
+          // Hugging Face's row `rows[i]` is GGUF's row i.
+          b = MatrixOrder.rows(b, columns: pair.rank, order: MatrixOrder.inverse(rows))
+        }
+        try writer.append(values: pair.a)
+        try writer.append(values: b)
+      }
+      try writer.finish()
+    } catch {
+      throw .safetensors(error)
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let path = "\(folder)/\(Self.configurationName)"
+    let text: Data
+    do { text = try encoder.encode(configuration(baseName: baseName)) } catch {
+      throw .file(path: path, reason: "it cannot be written as JSON")
+    }
+    do {
+      try AtomicFile.write(path: path, bytes: Array(text) + Array("\n".utf8))
+    } catch {
+      throw .cannotWrite(error)
+    }
+  }
+
+  private func configuration(baseName: String) -> PEFTConfiguration {
+    // Names of modules alone would also match layers without adapters, so those are listed one by one.
+    let layers = Set(tensors.map(\.layer))
+    let projections = Set(tensors.map(\.projection))
+    let isUniform = tensors.count == layers.count * projections.count
+    let isEveryLayer = layers == Set(0..<layers.count)
+    let names =
+      isUniform && isEveryLayer
+      ? AdapterProjection.allCases.filter(projections.contains).map(\.moduleName)
+      : tensors.map(\.modulePath)
+    var configuration = PEFTConfiguration(
+      baseModel: baseName, rank: rank, alpha: alpha, targetModules: .list(names),
+      usesRankStabilization: isRankStabilized)
+    configuration.rankPattern = Dictionary(
+      uniqueKeysWithValues: tensors.filter { $0.rank != rank }.map { ($0.modulePath, $0.rank) })
+    return configuration
+  }
+
+  /// Reads the folder and checks every shape against `base`.
+  public init(peftFolder folder: String, base: GGUFFile) throws(AdapterError) {
+    let configurationPath = "\(folder)/\(Self.configurationName)"
+    guard let text = FileManager.default.contents(atPath: configurationPath) else {
+      throw .file(path: configurationPath, reason: "it cannot be read")
+    }
+    let configuration: PEFTConfiguration
+    do {
+      configuration = try JSONDecoder().decode(PEFTConfiguration.self, from: text)
+    } catch {
+      throw .file(path: configurationPath, reason: "it is no configuration of a LoRA adapter")
+    }
+    if let (key, value) = configuration.unsupportedSetting {
+      throw .unsupportedSetting(path: configurationPath, key: key, value: value)
+    }
+    let checked = try AdapterBase(base)
+    let order = try RowOrder(metadata: base.metadata, path: base.file.path)
+    let path = "\(folder)/\(Self.weightsName)"
+    let file: SafetensorsFile
+    do { file = try SafetensorsFile(path: path) } catch { throw .safetensors(error) }
+
+    var halves: [PEFTKey: SafetensorsTensor] = [:]
+    for tensor in file.tensors {
+      guard let key = PEFTKey(tensor.name) else {
+        throw .unsupportedTensor(path: path, name: tensor.name)
+      }
+      halves[key] = tensor
+    }
+    var read: [AdapterTensors] = []
+    for (key, tensor) in halves {
+      guard let other = halves[key.other] else {
+        throw .missingHalf(path: path, name: key.other.name)
+      }
+      guard key.isA else { continue }
+      read.append(
+        try Self.peftPair(
+          key, a: tensor, b: other, file: file, path: path, base: checked, order: order)
+      )
+    }
+    self.init(
+      tensors: read, alpha: configuration.alpha,
+      isRankStabilized: configuration.usesRankStabilization ?? false,
+      architecture: checked.architecture)
+  }
+
+  private static func peftPair(
+    _ key: PEFTKey, a: SafetensorsTensor, b: SafetensorsTensor, file: SafetensorsFile, path: String,
+    base: AdapterBase, order: RowOrder
+  ) throws(AdapterError) -> AdapterTensors {
+    guard let shape = base.shape(key.projection.tensorName(layer: key.layer)) else {
+      throw .notInBase(path: path, name: a.name)
+    }
+    func values(
+      _ tensor: SafetensorsTensor, _ expected: [Int], _ text: String
+    ) throws(AdapterError) -> [Float] {
+      guard tensor.shape == expected else {
+        throw .wrongShape(
+          path: path, name: tensor.name, expected: text, found: "\(tensor.shape)")
+      }
+      let values: [Float]
+      do { values = try file.values(tensor.name) } catch { throw .safetensors(error) }
+      guard values.allSatisfy(\.isFinite) else { throw .notFinite(path: path, name: tensor.name) }
+      return values
+    }
+    let rank = a.shape.first ?? 0
+    guard rank > 0 else {
+      throw .wrongShape(
+        path: path, name: a.name, expected: "[rank, \(shape.inputWidth)]", found: "\(a.shape)")
+    }
+    let aValues = try values(a, [rank, shape.inputWidth], "[\(rank), \(shape.inputWidth)]")
+    var bValues = try values(b, [shape.outputWidth, rank], "[\(shape.outputWidth), \(rank)]")
+    if let rows = order.huggingFaceRows(key.projection, count: shape.outputWidth) {
+      bValues = MatrixOrder.rows(bValues, columns: rank, order: rows)
+    }
+    return AdapterTensors(
+      layer: key.layer, projection: key.projection, rank: rank, inputWidth: shape.inputWidth,
+      outputWidth: shape.outputWidth, a: aValues,
+      bt: MatrixOrder.transposed(bValues, rows: shape.outputWidth, columns: rank))
+  }
+}
+
+extension AdapterTensors {
+  /// `layers.3.self_attn.q_proj`: the end of the module's name in Hugging Face models.
+  fileprivate var modulePath: String {
+    "layers.\(layer).\(projection.moduleParent).\(projection.moduleName)"
+  }
+
+  fileprivate func peftName(_ half: String) -> String {
+    "base_model.model.model.\(modulePath).lora_\(half).weight"
+  }
+}
+
+/// What a tensor's name in `adapter_model.safetensors` means.
+private struct PEFTKey: Hashable {
+  let layer: Int
+  let projection: AdapterProjection
+  let isA: Bool
+
+  /// Nil for any tensor but A or B of a projection that can have adapters. What stands before `layers` (model wrappers) is free.
+  init?(_ name: String) {
+    var parts = name.split(separator: ".")
+    guard parts.popLast() == "weight" else { return nil }
+    if parts.last == "default" { parts.removeLast() }
+    guard let half = parts.popLast(), half == "lora_A" || half == "lora_B",
+      let module = parts.popLast(), let parent = parts.popLast(), let index = parts.popLast(),
+      let layer = Int(index), layer >= 0, parts.popLast() == "layers",
+      let projection = AdapterProjection.allCases.first(where: {
+        $0.moduleName == module && $0.moduleParent == parent
+      })
+    else { return nil }
+    self.init(layer: layer, projection: projection, isA: half == "lora_A")
+  }
+
+  private init(layer: Int, projection: AdapterProjection, isA: Bool) {
+    self.layer = layer
+    self.projection = projection
+    self.isA = isA
+  }
+
+  var other: PEFTKey { PEFTKey(layer: layer, projection: projection, isA: !isA) }
+
+  var name: String {
+    "layers.\(layer).\(projection.moduleParent).\(projection.moduleName).lora_\(isA ? "A" : "B").weight"
+  }
+}

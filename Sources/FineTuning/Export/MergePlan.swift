@@ -1,0 +1,143 @@
+public import ModelFiles
+public import Tensors
+
+/// The format asked of a merged model's weights.
+public enum MergeType: Sendable, Equatable {
+  /// Each tensor keeps its own.
+  case keep
+  /// All matrices in this one, which must be encodable.
+  case format(BlockFormat)
+
+  /// From a name in `names`, in any case; nil for others.
+  public init?(_ name: String) {
+    if name.lowercased() == "keep" {
+      self = .keep
+      return
+    }
+    let format = BlockFormat.allCases.first { $0.name.lowercased() == name.lowercased() }
+    guard let format, format.isEncodable else { return nil }
+    self = .format(format)
+  }
+
+  /// What a user can ask for.
+  public static var names: [String] {
+    ["keep"] + BlockFormat.allCases.filter(\.isEncodable).map { $0.name.lowercased() }
+  }
+
+  /// Nil for `keep`.
+  var format: BlockFormat? {
+    if case .format(let format) = self { format } else { nil }
+  }
+}
+
+/// What happens to each tensor of a base when it is merged or written in another format: decided before anything is written.
+///
+/// `keep`: tensors without adapters are copied byte for byte; one that changes keeps its format, or becomes Q8_0 when Scion
+/// cannot encode that. A named format converts matrices only (vectors such as norms stay as they are); rows that are no
+/// whole blocks become F16.
+public struct MergePlan: Sendable {
+  public struct Entry: Sendable, Equatable {
+    public let tensor: GGUFTensor
+    /// The format it gets; nil = copied in a format Scion does not know.
+    public let format: BlockFormat?
+    /// Whether an adapter is added.
+    public let isAdapted: Bool
+    /// Whether its bytes are copied as they are.
+    public let isCopied: Bool
+    /// Why it does not get the format that was asked for.
+    public let notice: String?
+
+    /// Bytes in the merged file.
+    public var byteCount: Int {
+      guard !isCopied, let format else { return tensor.byteCount }
+      return tensor.elementCount / tensor.dimensions[0] * format.rowByteCount(tensor.dimensions[0])
+    }
+  }
+
+  /// In the order of the base's tensors.
+  public let entries: [Entry]
+
+  /// Throws when an adapter does not fit the base, or a tensor that has to change cannot be decoded.
+  public init(base: GGUFFile, adapter: Adapter?, type: MergeType) throws(AdapterError) {
+    let path = base.file.path
+    var pairs: [String: AdapterTensors] = [:]
+    for pair in adapter?.tensors ?? [] {
+      guard let tensor = base.tensor(pair.tensorName) else {
+        throw .notInBase(path: path, name: pair.tensorName)
+      }
+      guard tensor.dimensions == [pair.inputWidth, pair.outputWidth] else {
+        throw .wrongShape(
+          path: path, name: pair.tensorName,
+          expected: "[\(pair.outputWidth), \(pair.inputWidth)]",
+          found: "[" + tensor.dimensions.reversed().map { "\($0)" }.joined(separator: ", ") + "]")
+      }
+      pairs[pair.tensorName] = pair
+    }
+    var entries: [Entry] = []
+    for tensor in base.tensors {
+      let isAdapted = pairs[tensor.name] != nil
+      guard let own = tensor.format else {
+        if isAdapted {
+          throw .cannotChange(path: path, name: tensor.name, format: tensor.typeName)
+        }
+        let notice =
+          type == .keep ? nil : "\(tensor.name) stays \(tensor.typeName): Scion cannot decode it"
+        entries.append(
+          Entry(tensor: tensor, format: nil, isAdapted: false, isCopied: true, notice: notice))
+        continue
+      }
+      let isMatrix = tensor.dimensions.count > 1 && tensor.elementCount > tensor.dimensions[0]
+      let wanted = isMatrix ? type.format ?? own : own
+      if wanted == own, !isAdapted {
+        entries.append(
+          Entry(tensor: tensor, format: own, isAdapted: false, isCopied: true, notice: nil))
+        continue
+      }
+      let (format, notice) = Self.encodable(wanted, tensor: tensor)
+      entries.append(
+        Entry(
+          tensor: tensor, format: format, isAdapted: isAdapted, isCopied: false, notice: notice))
+    }
+    self.entries = entries
+  }
+
+  /// The nearest format to `wanted` that can be encoded in rows of this length.
+  private static func encodable(
+    _ wanted: BlockFormat, tensor: GGUFTensor
+  ) -> (BlockFormat, String?) {
+    let row = tensor.dimensions[0]
+    if !wanted.isEncodable, row % BlockFormat.q8_0.blockLength == 0 {
+      return (.q8_0, "\(tensor.name) becomes Q8_0: Scion cannot encode \(wanted.name)")
+    }
+    if wanted.isEncodable, row % wanted.blockLength == 0 { return (wanted, nil) }
+    return (.f16, "\(tensor.name) becomes F16: rows of \(row) are no whole \(wanted.name) blocks")
+  }
+
+  /// Bytes of all tensors in the merged file.
+  public var byteCount: Int { entries.reduce(0) { $0 + $1.byteCount } }
+
+  /// Notices of all tensors, in order.
+  public var notices: [String] { entries.compactMap(\.notice) }
+
+  /// `general.file_type` (llama.cpp's `llama_ftype`) of the type that most values are in; nil when it has no number here.
+  var fileType: UInt32? {
+    var counts: [UInt32: Int] = [:]
+    for entry in entries where entry.tensor.dimensions.count > 1 {
+      counts[entry.format?.rawValue ?? entry.tensor.typeID, default: 0] += entry.tensor.elementCount
+    }
+    let majority = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }
+    switch majority.flatMap({ BlockFormat(rawValue: $0.key) }) {
+    case .f32: return 0
+    case .f16: return 1
+    case .q4_0: return 2
+    case .q4_1: return 3
+    case .q8_0: return 7
+    case .q5_0: return 8
+    case .q5_1: return 9
+    case .q4_K: return 15
+    case .q6_K: return 18
+    case .bf16: return 32
+    case nil: return nil
+    }
+  }
+}

@@ -1,0 +1,157 @@
+public import ModelFiles
+internal import Tensors
+
+/// Writes a base with an adapter merged into it, W' = W + s·B·A, tensor by tensor and in chunks of rows: memory beyond the
+/// adapter is a few MiB whatever the model's size.
+///
+/// Metadata are copied in order, but for the name, the origin, the file type and stale `quantize.imatrix.*`. The output is
+/// complete or not there: it is written under a temporary name and renamed by `finish()`.
+///
+///     var merger = try Merger(base: base, adapter: adapter, type: .keep, output: path, name: nil)
+///     while let step = try merger.next() { … }
+///     try merger.finish()
+public struct Merger: ~Copyable {
+  /// One tensor done.
+  public struct Step: Sendable, Equatable {
+    public let entry: MergePlan.Entry
+    /// Position in the plan, from 0, and number of tensors in all.
+    public let index: Int
+    public let count: Int
+    /// ‖s·B·A‖_F / ‖W‖_F: how much the adapter changes this tensor; 0 without adapter.
+    public let relativeChange: Double
+  }
+
+  /// Values in a chunk of rows.
+  private static let chunkLength = 1 << 18
+
+  public let plan: MergePlan
+  private let base: GGUFFile
+  private let pairs: [String: AdapterTensors]
+  private let adapter: Adapter?
+  private var writer: GGUFWriter
+  private var position = 0
+
+  /// Checks everything and creates the temporary file. `name` replaces `general.name`; nil makes one from the base's.
+  public init(
+    base: GGUFFile, adapter: Adapter?, type: MergeType, output: String, name: String? = nil
+  ) throws(AdapterError) {
+    guard output != base.file.path else { throw .sameFile(path: output) }
+    let plan = try MergePlan(base: base, adapter: adapter, type: type)
+    let metadata = Self.metadata(
+      base: base.metadata, plan: plan, isMerged: adapter != nil, name: name)
+    // Whatever can throw comes before the first assignment: a value that cannot be copied is never half made.
+    let writer = try Self.writer(output: output, base: base, plan: plan, metadata: metadata)
+    self.plan = plan
+    self.base = base
+    self.adapter = adapter
+    self.writer = writer
+    pairs = Dictionary(
+      (adapter?.tensors ?? []).map { ($0.tensorName, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private static func writer(
+    output: String, base: GGUFFile, plan: MergePlan, metadata: GGUFMetadata
+  ) throws(AdapterError) -> GGUFWriter {
+    let tensors = plan.entries.map { entry in
+      guard !entry.isCopied, let format = entry.format else {
+        return GGUFTensorDescription(entry.tensor)
+      }
+      return GGUFTensorDescription(
+        name: entry.tensor.name, dimensions: entry.tensor.dimensions, format: format)
+    }
+    do {
+      return try GGUFWriter(
+        path: output, metadata: metadata, tensors: tensors, alignment: base.alignment)
+    } catch {
+      throw .gguf(error)
+    }
+  }
+
+  private static func metadata(
+    base: GGUFMetadata, plan: MergePlan, isMerged: Bool, name: String?
+  ) -> GGUFMetadata {
+    var metadata = base
+    for key in metadata.keys where key.hasPrefix("quantize.imatrix.") { metadata.remove(key) }
+    if isMerged {
+      BaseModelKeys(base).write(to: &metadata)
+      metadata.set("general.finetune", .string("lora"))
+      let baseName = base.string("general.name")
+      metadata.set("general.name", .string(name ?? baseName.map { "\($0) LoRA" } ?? "merged"))
+    } else if let name {
+      metadata.set("general.name", .string(name))
+    }
+    if let fileType = plan.fileType { metadata.set("general.file_type", .uint32(fileType)) }
+    return metadata
+  }
+
+  /// Writes the next tensor; nil when all are written.
+  public mutating func next() throws(AdapterError) -> Step? {
+    guard position < plan.entries.count else { return nil }
+    let entry = plan.entries[position]
+    let change: Double
+    do throws(GGUFError) {
+      if entry.isCopied {
+        try copy(entry.tensor)
+        change = 0
+      } else {
+        change = try convert(entry)
+      }
+    } catch {
+      throw .gguf(error)
+    }
+    position += 1
+    return Step(
+      entry: entry, index: position - 1, count: plan.entries.count, relativeChange: change)
+  }
+
+  /// Syncs and renames; all tensors must have been written.
+  public consuming func finish() throws(AdapterError) {
+    do throws(GGUFError) { try writer.finish() } catch { throw .gguf(error) }
+  }
+
+  private mutating func copy(_ tensor: GGUFTensor) throws(GGUFError) {
+    try writer.append(base.file, tensor.offset..<tensor.offset + tensor.byteCount)
+  }
+
+  private mutating func convert(_ entry: MergePlan.Entry) throws(GGUFError) -> Double {
+    let tensor = entry.tensor
+    guard let source = tensor.format else {
+      throw .unsupportedFormat(path: base.file.path, tensor: tensor.name, type: tensor.typeName)
+    }
+    let columns = tensor.dimensions[0]
+    // More than two dimensions (experts) are rows all the same.
+    let matrix = QuantizedMatrix(
+      file: base.file, offset: tensor.offset, format: source, rows: tensor.elementCount / columns,
+      columns: columns)
+    let pair = pairs[tensor.name]
+    let step = max(1, Self.chunkLength / columns)
+    var (changed, whole) = (0.0, 0.0)
+    for start in stride(from: 0, to: matrix.rows, by: step) {
+      let rows = start..<min(start + step, matrix.rows)
+      var weights = Codec.decode(matrix, rows: rows)
+      if let pair, let adapter {
+        let delta = Self.product(pair, rows: rows)
+        let scale = adapter.scale(rank: pair.rank)
+        let before = DenseMatrix(rows: rows.count, columns: columns, values: weights)
+        changed += Double(scale * scale) * delta.innerProduct(delta)
+        whole += before.innerProduct(before)
+        weights = before.adding(delta, times: scale).values
+      }
+      try writer.append(values: weights)
+    }
+    return whole > 0 ? (changed / whole).squareRoot() : 0
+  }
+
+  /// Rows `rows` of B·A.
+  private static func product(_ pair: AdapterTensors, rows: Range<Int>) -> DenseMatrix<Float> {
+    var bt: [Float] = []
+    bt.reserveCapacity(pair.rank * rows.count)
+    for component in 0..<pair.rank {
+      let start = component * pair.outputWidth
+      bt += pair.bt[start + rows.lowerBound..<start + rows.upperBound]
+    }
+    let a = DenseMatrix(rows: pair.rank, columns: pair.inputWidth, values: pair.a)
+    return DenseMatrix(rows: pair.rank, columns: rows.count, values: bt)
+      .times(a, transposeSelf: true)
+  }
+}

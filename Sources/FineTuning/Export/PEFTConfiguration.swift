@@ -1,0 +1,101 @@
+/// `adapter_config.json` of Hugging Face PEFT, as far as a plain LoRA adapter has it.
+struct PEFTConfiguration: Codable, Equatable {
+  var peftType = "LORA"
+  var taskType: String? = "CAUSAL_LM"
+  var baseModel: String?
+  var rank: Int
+  var alpha: Float
+  var dropout: Float? = 0
+  var targetModules: Names
+  var bias: String? = "none"
+  var usesRankStabilization: Bool?
+  var usesDoRA: Bool? = false
+  var fanInFanOut: Bool? = false
+  var inferenceMode: Bool? = true
+  var modulesToSave: [String]?
+  var rankPattern: [String: Int]? = [:]
+  var alphaPattern: [String: Float]? = [:]
+  var initialization: Initialization? = .flag(true)
+
+  enum CodingKeys: String, CodingKey {
+    case peftType = "peft_type"
+    case taskType = "task_type"
+    case baseModel = "base_model_name_or_path"
+    case rank = "r"
+    case alpha = "lora_alpha"
+    case dropout = "lora_dropout"
+    case targetModules = "target_modules"
+    case bias
+    case usesRankStabilization = "use_rslora"
+    case usesDoRA = "use_dora"
+    case fanInFanOut = "fan_in_fan_out"
+    case inferenceMode = "inference_mode"
+    case modulesToSave = "modules_to_save"
+    case rankPattern = "rank_pattern"
+    case alphaPattern = "alpha_pattern"
+    case initialization = "init_lora_weights"
+  }
+
+  /// A list of names, or one name or regular expression.
+  enum Names: Codable, Equatable {
+    case list([String])
+    case expression(String)
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let list = try? container.decode([String].self) {
+        self = .list(list)
+      } else {
+        self = .expression(try container.decode(String.self))
+      }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .list(let names): try container.encode(names)
+      case .expression(let text): try container.encode(text)
+      }
+    }
+  }
+
+  /// True, false, or the name of a method; only what training began with.
+  enum Initialization: Codable, Equatable {
+    case flag(Bool)
+    case method(String)
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let flag = try? container.decode(Bool.self) {
+        self = .flag(flag)
+      } else {
+        self = .method(try container.decode(String.self))
+      }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .flag(let flag): try container.encode(flag)
+      case .method(let name): try container.encode(name)
+      }
+    }
+  }
+
+  /// The first setting that is no plain LoRA, as (key, value).
+  var unsupportedSetting: (key: String, value: String)? {
+    if peftType != "LORA" { return ("peft_type", peftType) }
+    if rank < 1 { return ("r", "\(rank)") }
+    if !alpha.isFinite { return ("lora_alpha", "\(alpha)") }
+    if usesDoRA == true { return ("use_dora", "true") }
+    if fanInFanOut == true { return ("fan_in_fan_out", "true") }
+    if let bias, bias != "none" { return ("bias", bias) }
+    if let modulesToSave, !modulesToSave.isEmpty {
+      return ("modules_to_save", modulesToSave.joined(separator: ", "))
+    }
+    if let alphaPattern, !alphaPattern.isEmpty {
+      return ("alpha_pattern", alphaPattern.keys.sorted().joined(separator: ", "))
+    }
+    return nil
+  }
+}

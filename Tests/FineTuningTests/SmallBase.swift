@@ -1,0 +1,102 @@
+import ModelFiles
+import Tensors
+
+@testable import FineTuning
+
+/// A base of one block with all projections, in a chosen format: 64 wide, 2 heads of 32, 1 key head, 96 inside.
+enum SmallBase {
+  static let width = 64
+  static let inner = 96
+
+  static func shape(_ projection: AdapterProjection) -> (inputWidth: Int, outputWidth: Int) {
+    switch projection {
+    case .q, .o: (64, 64)
+    case .k, .v: (64, 32)
+    case .gate, .up: (64, 96)
+    case .down: (96, 64)
+    }
+  }
+
+  static func metadata(architecture: String = "llama") -> GGUFMetadata {
+    var metadata = GGUFMetadata()
+    metadata.set("general.architecture", .string(architecture))
+    metadata.set("general.name", .string("Small"))
+    metadata.set("\(architecture).embedding_length", .uint32(64))
+    metadata.set("\(architecture).attention.head_count", .uint32(2))
+    metadata.set("\(architecture).attention.head_count_kv", .uint32(1))
+    metadata.set("general.file_type", .uint32(99))
+    metadata.set("quantize.imatrix.file", .string("stale"))
+    metadata.set("tokenizer.ggml.tokens", .array(.string(["a", "b"])))
+    return metadata
+  }
+
+  static func values(_ count: Int, seed: UInt64) -> [Float] {
+    var generator = RandomGenerator(seed: seed)
+    return generator.gaussians(count, deviation: 0.5)
+  }
+
+  /// Writes the base with its matrices in `format` and a norm in F32. `odd` is put in as a tensor of a type Scion does not know.
+  static func write(
+    _ path: String, format: BlockFormat = .q8_0, architecture: String = "llama", odd: Bool = false
+  ) throws -> GGUFFile {
+    var tensors = [
+      GGUFTensorDescription(name: "token_embd.weight", dimensions: [64, 8], format: format),
+      GGUFTensorDescription(name: "blk.0.attn_norm.weight", dimensions: [64], format: .f32),
+    ]
+    for projection in AdapterProjection.allCases {
+      let shape = shape(projection)
+      tensors.append(
+        GGUFTensorDescription(
+          name: projection.tensorName(layer: 0), dimensions: [shape.inputWidth, shape.outputWidth],
+          format: format))
+    }
+    var writer = try GGUFWriter(
+      path: path, metadata: metadata(architecture: architecture), tensors: tensors, alignment: 32)
+    for (index, tensor) in tensors.enumerated() {
+      try writer.append(
+        values: values(tensor.dimensions.reduce(1, *), seed: UInt64(index + 1)))
+    }
+    try writer.finish()
+    return try GGUFFile(path: path)
+  }
+
+  /// Pairs of every projection; `rank` gives each its own.
+  static func adapter(
+    architecture: String = "llama", rankStabilized: Bool = true,
+    rank: (AdapterProjection) -> Int = { _ in 4 }
+  ) -> Adapter {
+    let tensors = AdapterProjection.allCases.enumerated().map { index, projection in
+      let (shape, rank) = (shape(projection), rank(projection))
+      return AdapterTensors(
+        layer: 0, projection: projection, rank: rank, inputWidth: shape.inputWidth,
+        outputWidth: shape.outputWidth,
+        a: values(rank * shape.inputWidth, seed: UInt64(100 + index)),
+        bt: values(rank * shape.outputWidth, seed: UInt64(200 + index)))
+    }
+    return Adapter(
+      tensors: tensors, alpha: 16, isRankStabilized: rankStabilized, architecture: architecture)
+  }
+
+  /// The change of one matrix `[outputWidth, inputWidth]`, by its definition.
+  static func delta(_ pair: AdapterTensors, scale: Float) -> [Float] {
+    var result = [Float](repeating: 0, count: pair.outputWidth * pair.inputWidth)
+    for row in 0..<pair.outputWidth {
+      for column in 0..<pair.inputWidth {
+        var sum: Float = 0
+        for component in 0..<pair.rank {
+          sum +=
+            pair.bt[component * pair.outputWidth + row]
+            * pair.a[component * pair.inputWidth + column]
+        }
+        result[row * pair.inputWidth + column] = scale * sum
+      }
+    }
+    return result
+  }
+
+  /// The largest difference of two arrays.
+  static func distance(_ left: [Float], _ right: [Float]) -> Float {
+    guard left.count == right.count else { return .infinity }
+    return zip(left, right).map { abs($0 - $1) }.max() ?? 0
+  }
+}
