@@ -53,7 +53,9 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Text that ends the answer; may be given more than once.")
   var stop: [String] = []
 
-  @Option(help: ArgumentHelp("Positions of context (default: the model's).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Positions of context (default: what prompt and answer need).", valueName: "n"))
   var context: Int?
 
   @Flag(help: "No figures on stderr.")
@@ -79,7 +81,8 @@ struct GenerateCommand: ParsableCommand {
       ids = loaded.tokens(text: text)
     }
     let session = try GenerationSession(
-      loaded, adapters: adapters, storage: model.storage, contextLength: context)
+      loaded, adapters: adapters, storage: model.storage,
+      contextLength: context ?? ids.count + max(maxTokens, 1))
     try session.start(
       prompt: ids,
       GenerationOptions(
