@@ -13,6 +13,8 @@ struct GenerateCommand: ParsableCommand {
       Without --chat the prompt is continued as plain text. With --chat it is put through the model's chat template \
       as the user's turn, which is what instruction-tuned models and adapters trained on prompt/completion records \
       expect. Greedy unless --temperature is above 0. The text goes to stdout, figures to stderr.
+
+        scion generate -m base.gguf --adapter tuned --chat -p "Hello"
       """)
 
   @OptionGroup var model: ModelOptions
@@ -20,46 +22,75 @@ struct GenerateCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var adapter: String?
 
-  @Option(name: [.customShort("p"), .long], help: "The prompt; - reads it from stdin.")
+  @Option(
+    name: [.customShort("p"), .long], parsing: .unconditional,
+    help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
   var prompt: String
 
   @Flag(help: "Treat the prompt as a user's turn in a chat.")
   var chat = false
 
-  @Option(help: "System message of the chat.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("System message of the chat.", valueName: "text"))
   var system: String?
 
-  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
+    completion: .list(TemplateName.all))
   var template = "auto"
 
-  @Option(help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
   var maxTokens = 256
 
-  @Option(help: "0 takes the likeliest token; higher values vary more.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "0 takes the likeliest token; higher values vary more.", valueName: "number"))
   var temperature: Float = 0
 
-  @Option(help: "Sample among the likeliest tokens that hold this share.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Sample among the likeliest tokens that hold this share.", valueName: "share"))
   var topP: Float = 1
 
-  @Option(help: "Sample among so many of the likeliest tokens.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Sample among so many of the likeliest tokens (default: all).", valueName: "n"))
   var topK: Int?
 
-  @Option(help: "Same seed, same text.")
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Same seed, same text.", valueName: "n"))
   var seed: UInt64 = 42
 
-  @Option(help: "Text that ends the answer; may be given more than once.")
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Text that ends the answer; may be given more than once.", valueName: "text")
+  )
   var stop: [String] = []
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Positions of context (default: what prompt and answer need).", valueName: "n"))
   var context: Int?
 
   @Flag(help: "No figures on stderr.")
   var quiet = false
+
+  func validate() throws {
+    if system != nil && !chat { throw ValidationError("--system needs --chat") }
+    if let context, context < 2 { throw ValidationError("--context must be at least 2") }
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1") }
+    try TemplateName.check(template)
+  }
 
   func run() throws {
     let loaded = try model.load()
@@ -77,7 +108,6 @@ struct GenerateCommand: ParsableCommand {
         + [ChatMessage(role: "user", content: text)]
       ids = loaded.tokens(messages: messages, template: try loaded.template(template))
     } else {
-      guard system == nil else { throw UsageError("--system needs --chat") }
       ids = loaded.tokens(text: text)
     }
     let session = try GenerationSession(
@@ -90,11 +120,11 @@ struct GenerateCommand: ParsableCommand {
         stop: stop))
     let interrupt = InterruptFlag()
     while let piece = try session.next() {
-      FileHandle.standardOutput.write(Data(piece.text.utf8))
+      try StandardStreams.result(piece.text)
       if interrupt.isSet { break }
     }
-    FileHandle.standardOutput.write(Data("\n".utf8))
-    if interrupt.isSet { throw Interrupted(description: "interrupted") }
+    try StandardStreams.result("\n")
+    if interrupt.isSet { throw Interrupted(description: "interrupted: the text is not complete") }
     var reporter = TerminalReporter(quiet: quiet)
     let report = session.report
     reporter.say(

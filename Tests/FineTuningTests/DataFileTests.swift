@@ -151,12 +151,12 @@ struct DataFileTests {
   @Test func refusesWhatIsNotUTF8WithItsLine() throws {
     let folder = try TemporaryFolder()
     let latin = try folder.write("a.txt", Array("ok\ncaf".utf8) + [0xE9] + Array("\n".utf8))
-    #expect(throws: DataError.badRecord(path: latin, line: 2, reason: "not UTF-8 text")) {
+    #expect(throws: DataError.notText(path: latin, line: 2, found: "not UTF-8 text")) {
       try DataFile(path: latin)
     }
     let lines = try folder.write(
       "a.jsonl", Array("{\"text\":\"a\"}\n{\"text\":\"".utf8) + [0xFF] + Array("\"}".utf8))
-    #expect(throws: DataError.badRecord(path: lines, line: 2, reason: "not UTF-8 text")) {
+    #expect(throws: DataError.notText(path: lines, line: 2, found: "not UTF-8 text")) {
       try DataFile(path: lines)
     }
     let wide = try folder.write("b.jsonl", [0xFF, 0xFE, 0x7B, 0])

@@ -53,7 +53,7 @@ import Testing
   @Test func namesTheReasonWhenTheFolderIsMissing() {
     let path = folder.file("no/a.txt")
     #expect(
-      throws: WriteError.notPermitted(path: path, reason: "No such file or directory")
+      throws: WriteError.notPermitted(path: path, reason: "no such file or directory")
     ) { try AtomicFile.write(path: path, text: "x") }
   }
 

@@ -18,7 +18,8 @@ extension Adapter {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw .file(path: folder, reason: "the folder cannot be made")
+      throw .cannotWrite(
+        .notPermitted(path: folder, reason: "the folder cannot be made"))
     }
     var descriptions: [SafetensorsTensorDescription] = []
     for pair in tensors {

@@ -17,7 +17,8 @@ public struct RunDirectory: Sendable, Equatable {
       switch self {
       case .finishedRun(let path):
         "\(path) already holds a finished run: choose another output, or pass --overwrite to replace it"
-      case .cannotMake(let path, let reason): "cannot make \(path): \(reason)"
+      case .cannotMake(let path, let reason):
+        "cannot use \(path) as output folder: \(reason); choose another"
       case .cannotWrite(let error): error.description
       }
     }
@@ -40,6 +41,12 @@ public struct RunDirectory: Sendable, Equatable {
     if manager.fileExists(atPath: adapter), !overwrite { throw .finishedRun(path: path) }
     if manager.fileExists(atPath: path), (try? manager.contentsOfDirectory(atPath: path)) == nil {
       throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
+    }
+    // Without any other file of a run, a README.md or peft/ there is the user's.
+    let isRun = [adapter, recipe, metrics, initialization].contains { manager.fileExists(atPath: $0) }
+    if !isRun, manager.fileExists(atPath: modelCard) || manager.fileExists(atPath: peft) {
+      throw .cannotMake(
+        path: path, reason: "it holds a README.md or peft/ that no run has written")
     }
     do {
       try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
