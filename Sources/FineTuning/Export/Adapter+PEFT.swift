@@ -88,7 +88,9 @@ extension Adapter {
     do {
       configuration = try JSONDecoder().decode(PEFTConfiguration.self, from: text)
     } catch {
-      throw .file(path: configurationPath, reason: "it is no configuration of a LoRA adapter")
+      throw .file(
+        path: configurationPath,
+        reason: "it is no configuration of a LoRA adapter; name a folder that PEFT wrote")
     }
     if let (key, value) = configuration.unsupportedSetting {
       throw .unsupportedSetting(path: configurationPath, key: key, value: value)

@@ -43,7 +43,9 @@ public struct RunDirectory: Sendable, Equatable {
       throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
     }
     // Without any other file of a run, a README.md or peft/ there is the user's.
-    let isRun = [adapter, recipe, metrics, initialization].contains { manager.fileExists(atPath: $0) }
+    let isRun = [adapter, recipe, metrics, initialization].contains {
+      manager.fileExists(atPath: $0)
+    }
     if !isRun, manager.fileExists(atPath: modelCard) || manager.fileExists(atPath: peft) {
       throw .cannotMake(
         path: path, reason: "it holds a README.md or peft/ that no run has written")
