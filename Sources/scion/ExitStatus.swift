@@ -76,7 +76,8 @@ enum ExitStatus: Int32 {
     guard self == .badUsage else { return Scion.fullMessage(for: error) }
     return "scion: "
       + UsageText.sentence(
-        message: Scion.message(for: error), fullMessage: Scion.fullMessage(for: error))
+        message: Scion.message(for: error), fullMessage: Scion.fullMessage(for: error),
+        first: CommandLine.arguments.dropFirst().first)
   }
 }
 

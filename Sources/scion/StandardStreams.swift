@@ -18,8 +18,9 @@ enum StandardStreams {
       try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
     } catch {
       let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-      let text = cause.map { $0.localizedDescription } ?? "the system refused"
-      throw Failure(reason: text.prefix(1).lowercased() + text.dropFirst())
+      // Foundation says "The operation could not be completed. No space left on device".
+      let words = cause?.localizedDescription.split(separator: ". ").last ?? "the system refused"
+      throw Failure(reason: words.prefix(1).lowercased() + words.dropFirst())
     }
   }
 

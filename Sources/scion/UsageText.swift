@@ -4,12 +4,13 @@ enum UsageText {
   /// - Parameters:
   ///   - message: the bare message, such as `Unknown option '--rnk'. Did you mean '--rank'?`
   ///   - fullMessage: all lines; its last names the command's help.
-  static func sentence(message: String, fullMessage: String) -> String {
+  ///   - first: the first argument. Where no command took it, it is what is wrong, whatever the parser met first.
+  static func sentence(message: String, fullMessage: String, first: String?) -> String {
     let help = helpCommand(fullMessage)
-    var text = message.split(separator: "\n").joined(separator: " ")
-    if help == "scion --help", text.hasPrefix("Unexpected argument ") {
-      text = "unknown command " + text.dropFirst("Unexpected argument ".count)
+    if help == "scion --help", let first, !first.hasPrefix("-") {
+      return "unknown command '\(first)'; see \(help)"
     }
+    var text = message.split(separator: "\n").joined(separator: " ")
     text = text.replacing(". Did you mean ", with: ", did you mean ")
       .replacing(". Please provide ", with: ", provide ")
     if text.hasSuffix(".") || text.hasSuffix("?") { text.removeLast() }
