@@ -156,7 +156,7 @@ struct DataFileTests {
     }
     let lines = try folder.write(
       "a.jsonl", Array("{\"text\":\"a\"}\n{\"text\":\"".utf8) + [0xFF] + Array("\"}".utf8))
-    #expect(throws: DataError.notText(path: lines, line: 2, found: "not UTF-8 text")) {
+    #expect(throws: DataError.badRecord(path: lines, line: 2, reason: "not UTF-8 text")) {
       try DataFile(path: lines)
     }
     let wide = try folder.write("b.jsonl", [0xFF, 0xFE, 0x7B, 0])

@@ -60,7 +60,7 @@ import Testing
   @Test func refusesToReplaceAFolder() throws {
     let path = folder.file("a")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    #expect(throws: WriteError.notPermitted(path: path, reason: "Is a directory")) {
+    #expect(throws: WriteError.notPermitted(path: path, reason: "is a directory")) {
       try AtomicFile.write(path: path, text: "x")
     }
     #expect(folder.names == ["a"])
