@@ -42,6 +42,26 @@ import Testing
     #expect(!place.exists("run/adapter.gguf"))
   }
 
+  @Test("A second ctrl-C ends the run at once, with 130, without noise and with whole files")
+  func interruptTwice() throws {
+    let place = try Workplace()
+    // One step of many tokens.
+    let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
+    try place.write("data.jsonl", String(repeating: line + "\n", count: 4000))
+    let run = try ScionProgram.start(
+      "\(TrainingTests.train) --batch 4000 --steps 100 --init gaussian --val-split 0"
+        .replacing("--batch 4 ", with: "").split(separator: " ").map(String.init), in: place.path)
+    try waitUntil { place.exists("run/metrics.jsonl") }
+    run.process.interrupt()
+    Thread.sleep(forTimeInterval: 0.02)
+    run.process.interrupt()
+    let outcome = run.wait()
+    #expect(outcome.code == 130)
+    #expect(!outcome.messages.contains("interrupted after"))
+    #expect(!outcome.messages.contains("OMP"))
+    try checkFiles(place)
+  }
+
   @Test("Killed at random moments, a run leaves whole files, and the next run starts over them")
   func killAtRandomMoments() throws {
     let place = try Workplace()
