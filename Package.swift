@@ -38,7 +38,8 @@ let package = Package(
     .systemLibrary(name: "CPCRE2", path: "CSupport/CPCRE2", providers: [.apt(["libpcre2-dev"])]),
 
     // Swift, from the bottom up. Arrows point down only.
-    .target(name: "Tensors", dependencies: ["CKernels", "CLAPACK", "CCrypto"], swiftSettings: strict),
+    .target(
+      name: "Tensors", dependencies: ["CKernels", "CLAPACK", "CCrypto"], swiftSettings: strict),
     .target(name: "ModelFiles", dependencies: ["Tensors"], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["ModelFiles", "CPCRE2"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["ModelFiles", "Tensors"], swiftSettings: strict),

@@ -23,7 +23,7 @@ import phrases
 import vocabulary as words
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "home"
-ROWS = {"train": 3600, "valid": 300, "test": 300}
+ROWS = {"train": 4000, "valid": 300, "test": 300}
 SPLITS = ("train", "valid", "test")
 KEYS = (
     "intent title task text person song artist genre playlist item quantity unit list drink cups color percent degrees"
@@ -234,7 +234,7 @@ class Speaker:
         """(prompt, answer, skeleton): the skeleton is the phrase with its slots still open."""
         self.spoken, self.corrected = self.chance(0.6), False
         self.values = self.split if self.split == "train" or self.chance(0.92) else "train"
-        source = self.split if self.split == "train" or self.chance(0.65) else "train"
+        source = self.split if self.split == "train" or self.chance(0.58) else "train"
         intent = self.pick_intent()
         self.hours = range(8, 21) if intent.endswith(("event", "calendar")) else range(5, 23)
         skeleton = self.pick(phrases.INTENTS[intent][0][source])

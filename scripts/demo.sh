@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fine-tunes the default model on samples/home, evaluates it before and after, merges, evaluates again, generates.
 #
-# Results go to demo/. A finished demo run again only prints them; an interrupted one goes on where it stopped; when
+# Results go to demo/. A finished demo run again only prints them; an interrupted one goes on with the step it was in; when
 # the program, the model, the data or the flags have changed, it starts over. Variables:
 #   MODEL             base model (default: the one in models/)
 #   SCION             the program (default: .build/release/scion)
@@ -37,7 +37,7 @@ evaluate() {
   local name=$1
   shift
   if [ ! -s "$OUT/$name-exact.json" ]; then
-    "$SCION" eval "$@" --task exact --data $OUT/test.jsonl --json "$OUT/$name-exact.json" --rows "$OUT/$name-rows.jsonl" >/dev/null
+    "$SCION" eval "$@" --task exact --max-tokens 96 --data $OUT/test.jsonl --json "$OUT/$name-exact.json" --rows "$OUT/$name-rows.jsonl" >/dev/null
   fi
   if [ ! -s "$OUT/$name-nll.json" ] && ! grep -q nll_per_token "$OUT/$name-exact.json"; then
     "$SCION" eval "$@" --task nll --data $OUT/test.jsonl --json "$OUT/$name-nll.json" >/dev/null
@@ -50,7 +50,7 @@ evaluate base -m "$MODEL"
 say "2/5  fine-tuning on $(wc -l <samples/home/train.jsonl) requests"
 if [ ! -e $OUT/trained ]; then
   # shellcheck disable=SC2086  # flags are meant to split
-  "$SCION" train -m "$MODEL" --data samples/home -o $OUT/adapter --resume auto $DEMO_FLAGS
+  "$SCION" train -m "$MODEL" --data samples/home -o $OUT/adapter --overwrite $DEMO_FLAGS
   touch $OUT/trained
 fi
 
@@ -72,7 +72,7 @@ for row in chosen[:2]:
 PY
 while IFS= read -r prompt; do
   printf '> %s\n' "$prompt"
-  "$SCION" generate -m $OUT/merged.gguf -p "$prompt" --temperature 0 --max-tokens 96 </dev/null 2>$OUT/generate.log || {
+  "$SCION" generate -m $OUT/merged.gguf --chat -p "$prompt" --max-tokens 96 </dev/null 2>$OUT/generate.log || {
     cat $OUT/generate.log >&2
     exit 1
   }
@@ -98,8 +98,9 @@ for title, name, path in rows:
 PY
 cat <<END
 
-Training report   $OUT/adapter/report.html      adapter for PEFT   $OUT/adapter/peft/
+Adapters          $OUT/adapter/adapter.gguf for llama.cpp, $OUT/adapter/peft/ for PEFT
+Loss, recipe      $OUT/adapter/metrics.jsonl, $OUT/adapter/recipe.yaml; the start: $OUT/adapter/init.json
 Answers           $OUT/{base,tuned,merged}-rows.jsonl
-Try it            $SCION generate -m $OUT/merged.gguf -p "wake me up tomorrow at quarter past six in the morning"
+Try it            $SCION generate -m $OUT/merged.gguf --chat -p "wake me up tomorrow at quarter past six in the morning"
 Finished in $((SECONDS - started)) s; run again, only the results are shown.
 END

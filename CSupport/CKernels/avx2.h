@@ -1,5 +1,6 @@
-/* What the AVX2 leaf is made of: one decoder per format (32 values to four registers), transposition, and
- * the epilogue of a register tile. The same functions as avx512.h, in 256 bits. */
+/* What the AVX2 leaf is made of: one decoder per format (32 values to four registers),
+ * transposition, and the epilogue of a register tile. The same functions as avx512.h, in 256
+ * bits. */
 #ifndef CK_AVX2_H
 #define CK_AVX2_H
 
@@ -14,8 +15,10 @@
 /* Values 8i ..< 8i + 8 of a run in v[i]. */
 typedef struct { __m256 v[4]; } ck_run;
 
-/* ---- Decoders: values k ..< k + 32 of a row (k a multiple of 32); formats without blocks may have fewer
- * (count < 32: the rest is zero and is not read). ---- */
+/* ---- Decoders ----
+ *
+ * Values k ..< k + 32 of a row (k a multiple of 32). Formats without blocks may have fewer
+ * (count < 32): the rest is zero and is not read. */
 
 /* The values themselves, or a copy of the few that exist, followed by zeros. */
 INLINE const char *whole_run(char room[128], const char *p, int64_t count, size_t size) {
@@ -72,7 +75,20 @@ INLINE __m256i spread_nibbles(const uint8_t *q) {
     return _mm256_and_si256(wide, _mm256_set1_epi8(15));
 }
 
-INLINE __m256 splat_half(uint16_t h) { return _mm256_set1_ps(_cvtsh_ss(h)); }
+/* Through a cleared register: the compiler's own _cvtsh_ss merges into a register that may be in
+ * use. */
+INLINE float half(uint16_t h) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h))); }
+
+INLINE __m256 splat_half(uint16_t h) { return _mm256_set1_ps(half(h)); }
+
+/* Two neighbouring halves (a scale and a minimum) at once. */
+INLINE __m128 half_pair(const uint16_t *pair) {
+    return _mm_cvtph_ps(_mm_loadu_si32(pair));
+}
+
+INLINE __m256 splat_first(__m128 pair) { return _mm256_broadcastss_ps(pair); }
+
+INLINE __m256 splat_second(__m128 pair) { return _mm256_broadcastss_ps(_mm_movehdup_ps(pair)); }
 
 INLINE ck_run decode_q4_0(const char *row, int64_t k, int64_t count) {
     (void)count;
@@ -84,7 +100,8 @@ INLINE ck_run decode_q4_0(const char *row, int64_t k, int64_t count) {
 INLINE ck_run decode_q4_1(const char *row, int64_t k, int64_t count) {
     (void)count;
     const ck_q4_1 *b = (const ck_q4_1 *)row + k / 32;
-    __m256 d = splat_half(b->d), m = splat_half(b->m);
+    __m128 pair = half_pair((const uint16_t *)b);
+    __m256 d = splat_first(pair), m = splat_second(pair);
     return scale_bytes(spread_nibbles(b->q), d, m, d, m);
 }
 
@@ -108,7 +125,8 @@ INLINE ck_run decode_q5_0(const char *row, int64_t k, int64_t count) {
 INLINE ck_run decode_q5_1(const char *row, int64_t k, int64_t count) {
     (void)count;
     const ck_q5_1 *b = (const ck_q5_1 *)row + k / 32;
-    __m256 d = splat_half(b->d), m = splat_half(b->m);
+    __m128 pair = half_pair((const uint16_t *)b);
+    __m256 d = splat_first(pair), m = splat_second(pair);
     return scale_bytes(spread_five_bits(b->q, b->high), d, m, d, m);
 }
 
@@ -130,8 +148,11 @@ INLINE ck_run decode_q4_k(const char *row, int64_t k, int64_t count) {
     int group = (int)(k / 32 % 8);
     uint8_t s, m;
     ck_q4_k_scale(b->scales, group, &s, &m);
-    __m256 scale = _mm256_set1_ps(_cvtsh_ss(b->d) * (float)s);
-    __m256 offset = _mm256_set1_ps(-_cvtsh_ss(b->dmin) * (float)m);
+    __m128i steps = _mm_cvtsi32_si128(s | m << 8);
+    __m128 factors = _mm_cvtepi32_ps(_mm_cvtepu8_epi32(steps));
+    __m128 pair = _mm_mul_ps(half_pair((const uint16_t *)b), factors);
+    __m256 scale = splat_first(pair);
+    __m256 offset = _mm256_sub_ps(_mm256_setzero_ps(), splat_second(pair));
     __m256i q = _mm256_loadu_si256((const __m256i *)(b->q + group / 2 * 32));
     q = _mm256_srl_epi16(q, _mm_cvtsi32_si128((group & 1) * 4));
     return scale_bytes(_mm256_and_si256(q, _mm256_set1_epi8(15)), scale, offset, scale, offset);
@@ -146,7 +167,7 @@ INLINE ck_run decode_q6_k(const char *row, int64_t k, int64_t count) {
     low = _mm256_and_si256(_mm256_srl_epi16(low, _mm_cvtsi32_si128((r >> 1) * 4)),
                            _mm256_set1_epi8(15));
     high = _mm256_and_si256(_mm256_srl_epi16(high, _mm_cvtsi32_si128(2 * r)), _mm256_set1_epi8(3));
-    float d = _cvtsh_ss(b->d);
+    float d = half(b->d);
     __m256 s0 = _mm256_set1_ps(d * (float)b->scales[run * 2]);
     __m256 s1 = _mm256_set1_ps(d * (float)b->scales[run * 2 + 1]), middle = _mm256_set1_ps(-32);
     return scale_bytes(_mm256_or_si256(low, _mm256_slli_epi16(high, 4)), s0,
@@ -177,7 +198,8 @@ INLINE void transpose_8x8(__m256 r[8]) {
     }
 }
 
-/* ---- Epilogue: 8 values at columns `column`... of a row; those past `columns` do not exist ---- */
+/* ---- Epilogue: 8 values at columns `column`... of a row; those past `columns` do not exist
+ * ---- */
 
 INLINE __m256i lane_mask(int32_t left) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(left), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

@@ -1,5 +1,6 @@
-/* What the two AVX-512 leaves share: one decoder per format (32 values to two registers), transposition,
- * and the epilogue of a register tile. Include inside the leaf's `#pragma clang attribute push`. */
+/* What the two AVX-512 leaves share: one decoder per format (32 values to two registers),
+ * transposition, and the epilogue of a register tile. Include inside the leaf's `#pragma clang
+ * attribute push`. */
 #ifndef CK_AVX512_H
 #define CK_AVX512_H
 
@@ -9,14 +10,17 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-#pragma clang attribute push(                                                                       \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),                   \
+    apply_to = function)
 
 /* Values 0...15 and 16...31 of a run. */
 typedef struct { __m512 a, b; } ck_run;
 
-/* ---- Decoders: values k ..< k + 32 of a row (k a multiple of 32); formats without blocks may have fewer
- * (count < 32: the rest is zero and is not read). ---- */
+/* ---- Decoders ----
+ *
+ * Values k ..< k + 32 of a row (k a multiple of 32). Formats without blocks may have fewer
+ * (count < 32): the rest is zero and is not read. */
 
 INLINE __mmask32 mask_of(int64_t count) {
     return count >= 32 ? 0xffffffffu : (1u << count) - 1;
@@ -57,7 +61,20 @@ INLINE ck_run look_up_nibbles(const uint8_t *q, __m512 scale, __m512 offset) {
                     _mm512_permutexvar_ps(_mm512_srli_epi32(index, 4), weights)};
 }
 
-INLINE __m512 splat_half(uint16_t h) { return _mm512_set1_ps(_cvtsh_ss(h)); }
+/* Through a cleared register: the compiler's own _cvtsh_ss merges into a register that may be in
+ * use. */
+INLINE float half(uint16_t h) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h))); }
+
+INLINE __m512 splat_half(uint16_t h) { return _mm512_set1_ps(half(h)); }
+
+/* Two neighbouring halves (a scale and a minimum) at once. */
+INLINE __m128 half_pair(const uint16_t *pair) {
+    return _mm_cvtph_ps(_mm_loadu_si32(pair));
+}
+
+INLINE __m512 splat_first(__m128 pair) { return _mm512_broadcastss_ps(pair); }
+
+INLINE __m512 splat_second(__m128 pair) { return _mm512_broadcastss_ps(_mm_movehdup_ps(pair)); }
 
 INLINE ck_run decode_q4_0(const char *row, int64_t k, int64_t count) {
     (void)count;
@@ -69,7 +86,8 @@ INLINE ck_run decode_q4_0(const char *row, int64_t k, int64_t count) {
 INLINE ck_run decode_q4_1(const char *row, int64_t k, int64_t count) {
     (void)count;
     const ck_q4_1 *b = (const ck_q4_1 *)row + k / 32;
-    return look_up_nibbles(b->q, splat_half(b->d), splat_half(b->m));
+    __m128 pair = half_pair((const uint16_t *)b);
+    return look_up_nibbles(b->q, splat_first(pair), splat_second(pair));
 }
 
 INLINE ck_run decode_five_bits(const uint8_t *q, uint32_t high, __m512 scale, __m512 offset) {
@@ -92,7 +110,8 @@ INLINE ck_run decode_q5_0(const char *row, int64_t k, int64_t count) {
 INLINE ck_run decode_q5_1(const char *row, int64_t k, int64_t count) {
     (void)count;
     const ck_q5_1 *b = (const ck_q5_1 *)row + k / 32;
-    return decode_five_bits(b->q, b->high, splat_half(b->d), splat_half(b->m));
+    __m128 pair = half_pair((const uint16_t *)b);
+    return decode_five_bits(b->q, b->high, splat_first(pair), splat_second(pair));
 }
 
 INLINE ck_run decode_q8_0(const char *row, int64_t k, int64_t count) {
@@ -100,8 +119,10 @@ INLINE ck_run decode_q8_0(const char *row, int64_t k, int64_t count) {
     const ck_q8_0 *b = (const ck_q8_0 *)row + k / 32;
     __m512 d = splat_half(b->d);
     const __m128i *q = (const __m128i *)b->q;
-    return (ck_run){_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(q))), d),
-                    _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(q + 1))), d)};
+    __m512i first = _mm512_cvtepi8_epi32(_mm_loadu_si128(q));
+    __m512i second = _mm512_cvtepi8_epi32(_mm_loadu_si128(q + 1));
+    return (ck_run){_mm512_mul_ps(_mm512_cvtepi32_ps(first), d),
+                    _mm512_mul_ps(_mm512_cvtepi32_ps(second), d)};
 }
 
 INLINE ck_run decode_q4_k(const char *row, int64_t k, int64_t count) {
@@ -110,8 +131,8 @@ INLINE ck_run decode_q4_k(const char *row, int64_t k, int64_t count) {
     int group = (int)(k / 32 % 8);
     uint8_t s, m;
     ck_q4_k_scale(b->scales, group, &s, &m);
-    __m512 scale = _mm512_set1_ps(_cvtsh_ss(b->d) * (float)s);
-    __m512 offset = _mm512_set1_ps(-_cvtsh_ss(b->dmin) * (float)m);
+    __m512 scale = _mm512_set1_ps(half(b->d) * (float)s);
+    __m512 offset = _mm512_set1_ps(-half(b->dmin) * (float)m);
     __m512 weights = _mm512_fmadd_ps(counting(), scale, offset);
     const __m128i *q = (const __m128i *)(b->q + group / 2 * 32);
     __m128i shift = _mm_cvtsi32_si128((group & 1) * 4);
@@ -130,7 +151,7 @@ INLINE ck_run decode_q6_k(const char *row, int64_t k, int64_t count) {
                            _mm256_set1_epi8(15));
     high = _mm256_and_si256(_mm256_srl_epi16(high, _mm_cvtsi32_si128(2 * r)), _mm256_set1_epi8(3));
     __m256i q = _mm256_or_si256(low, _mm256_slli_epi16(high, 4));
-    float d = _cvtsh_ss(b->d);
+    float d = half(b->d);
     __m512 s0 = _mm512_set1_ps(d * (float)b->scales[run * 2]);
     __m512 s1 = _mm512_set1_ps(d * (float)b->scales[run * 2 + 1]);
     __m512 middle = _mm512_set1_ps(32);
@@ -192,7 +213,8 @@ INLINE __m256i narrow_bf16(__m512 value) {
 
 INLINE __m512 load_initial(const ck_sweep *s, int64_t token, int j) {
     if (!s->initial) return _mm512_setzero_ps();
-    return _mm512_maskz_loadu_ps(column_mask(s, j), s->initial + token * s->initial_stride + 16 * j);
+    const float *p = s->initial + token * s->initial_stride + 16 * j;
+    return _mm512_maskz_loadu_ps(column_mask(s, j), p);
 }
 
 INLINE void store_result(const ck_sweep *s, int64_t token, int j, __m512 value) {

@@ -1,7 +1,8 @@
 /* Block layouts of the GGUF formats, the scalar number conversions, and the table of codecs.
  *
- * A row of a tensor is a whole number of blocks. Layouts and formulas are those of ggml (ggml-common.h,
- * ggml-quants.c); values of a 4- or 5-bit block of 32 lie as j in the low and j + 16 in the high nibbles.
+ * A row of a tensor is a whole number of blocks. Layouts and formulas are those of ggml
+ * (ggml-common.h, ggml-quants.c); values of a 4- or 5-bit block of 32 lie as j in the low and j +
+ * 16 in the high nibbles.
  *
  *   Q4_0  w = d (q - 8)        Q5_0  w = d (q - 16)      Q8_0  w = d q
  *   Q4_1  w = d q + m          Q5_1  w = d q + m
@@ -68,8 +69,8 @@ static inline uint16_t ck_to_f16(float f) {
     uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
     u &= 0x7fffffff;
     if (u > 0x7f800000) return sign | 0x7e00;
-    if (u >= 0x477ff000) return sign | 0x7c00; /* at least 65520 */
-    if (u < 0x38800000) {                      /* below 2^-14: the addition rounds to units of 2^-24 */
+    if (u >= 0x477ff000) return sign | 0x7c00; /* from 65520 on */
+    if (u < 0x38800000) { /* below 2^-14: the addition rounds to units of 2^-24 */
         float shifted = ck_float_of_bits(u) + 0.5f;
         return sign | (uint16_t)(ck_bits_of_float(shifted) - 0x3f000000);
     }

@@ -1,4 +1,5 @@
-/* Codecs of the unquantized formats: F32, F16, BF16 (one value is one block). Rows need no alignment. */
+/* Codecs of the unquantized formats: F32, F16, BF16 (one value is one block). Rows need no
+ * alignment. */
 #include "blocks.h"
 
 void ck_decode_f32(float *y, const void *w, int64_t count) { memcpy(y, w, (size_t)count * 4); }

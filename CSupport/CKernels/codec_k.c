@@ -1,5 +1,5 @@
-/* Scalar decoders of the blocks of 256 with two levels of scales: Q4_K and Q6_K. They are only read:
- * encoding them well is a search over scales, which this file does not do. */
+/* Scalar decoders of the blocks of 256 with two levels of scales: Q4_K and Q6_K. They are only
+ * read: encoding them well is a search over scales, which this file does not do. */
 #include "blocks.h"
 
 /* Groups 2i and 2i+1 (32 values each) share 32 bytes: low nibbles, then high nibbles. */

@@ -1,6 +1,6 @@
-/* Scalar codecs of the blocks of 32: Q4_0 Q4_1 Q5_0 Q5_1 Q8_0. Encoders give the same bytes as ggml's
- * quantize_row_*_ref (round by adding one half and truncating; Q4_0 and Q5_0 scale by the value of
- * largest magnitude, with its sign, so that it lands on the one extra negative step). */
+/* Scalar codecs of the blocks of 32: Q4_0 Q4_1 Q5_0 Q5_1 Q8_0. Encoders give the same bytes as
+ * ggml's quantize_row_*_ref (round by adding one half and truncating; Q4_0 and Q5_0 scale by the
+ * value of largest magnitude, with its sign, so that it lands on the one extra negative step). */
 #include "blocks.h"
 #include <float.h>
 #include <math.h>

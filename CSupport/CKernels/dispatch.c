@@ -1,5 +1,5 @@
-/* Asks the processor once which instruction-set tiers it can run, and keeps the one in use and the number
- * of threads: the only mutable global state of these kernels.
+/* Asks the processor once which instruction-set tiers it can run, and keeps the one in use and
+ * the number of threads: the only mutable global state of these kernels.
  *
  *   scalar      always; the oracle
  *   avx2        AVX2 + FMA + F16C: Intel since Haswell (2013), AMD since Zen (2017)

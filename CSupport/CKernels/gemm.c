@@ -1,10 +1,11 @@
 /* Products with a frozen, quantized right-hand side: the threaded driver over the leaf table.
  *
- * The output is cut into panels of 64 columns. A thread dequantizes a panel of W (at most `depth` values of K,
- * so that it stays in the second-level cache) and sweeps all tokens over it; sums that need several such
- * panels wait in y, or in a fp32 strip of the thread's scratch when y is bf16. The adapter is one more segment
- * of the last sweep. Work is handed out as equal shares of the (panel, token) plane, so that a number of panels
- * that the threads do not divide is split by tokens. */
+ * The output is cut into panels of 64 columns. A thread dequantizes a panel of W (at most
+ * `depth` values of K, so that it stays in the second-level cache) and sweeps all tokens over
+ * it; sums that need several such panels wait in y, or in a fp32 strip of the thread's scratch
+ * when y is bf16. The adapter is one more segment of the last sweep. Work is handed out as equal
+ * shares of the (panel, token) plane, so that a number of panels that the threads do not divide
+ * is split by tokens. */
 #include "product.h"
 #include "blocks.h"
 #include "oracle.h"
@@ -50,7 +51,8 @@ static void take_scratch(plan *plan) {
     plan->strips = (float *)(plan->adapter + adapter_bytes);
 }
 
-/* Packs step `step` of the panel at `column`; what x (or u) it is multiplied with, from token `from`. */
+/* Packs step `step` of the panel at `column`; what x (or u) it is multiplied with, from token
+ * `from`. */
 static ck_segment pack_step(const plan *plan, int64_t column, int32_t columns, int64_t from,
                             int64_t step) {
     const ck_product *p = plan->product;
@@ -62,19 +64,18 @@ static ck_segment pack_step(const plan *plan, int64_t column, int32_t columns, i
         segment.k = p->k - k0 < depth ? p->k - k0 : depth;
         segment.x = (const char *)p->x + (size_t)(from * p->x_stride + k0) * x_size;
         segment.x_stride = p->x_stride;
+        const char *w = (const char *)p->w + (size_t)(p->by_columns ? k0 : column) * p->row_bytes;
         if (p->by_columns)
-            plan->weights->pack_columns(plan->panel, (const char *)p->w + (size_t)k0 * p->row_bytes,
-                                        p->row_bytes, column, segment.k, columns);
+            plan->weights->pack_columns(plan->panel, w, p->row_bytes, column, segment.k, columns);
         else
-            plan->weights->pack_rows(plan->panel, (const char *)p->w + (size_t)column * p->row_bytes,
-                                     p->row_bytes, k0, segment.k, columns);
+            plan->weights->pack_rows(plan->panel, w, p->row_bytes, k0, segment.k, columns);
     } else {
         int64_t r0 = (step - plan->steps) * depth;
         segment.k = p->rank - r0 < depth ? p->rank - r0 : depth;
         segment.x = (const char *)p->u + (size_t)(from * p->rank + r0) * x_size;
         segment.x_stride = p->rank;
-        plan->activations->pack_columns(plan->panel, (const char *)p->b + (size_t)r0 * b_bytes, b_bytes,
-                                        column, segment.k, columns);
+        const char *b = (const char *)p->b + (size_t)r0 * b_bytes;
+        plan->activations->pack_columns(plan->panel, b, b_bytes, column, segment.k, columns);
     }
     return segment;
 }
@@ -122,8 +123,8 @@ static void run_step(const plan *plan, int64_t column, int64_t from, int64_t to,
     plan->leaf->sweep(&sweep);
 }
 
-/* `panels` neighbouring panels together, step by step: rows of w that one step decodes by columns are still
- * in the cache for the next panel. */
+/* `panels` neighbouring panels together, step by step: rows of w that one step decodes by
+ * columns are still in the cache for the next panel. */
 static void run_group(const plan *plan, int64_t panel, int64_t panels, int64_t from, int64_t to) {
     for (int64_t step = 0; step < plan->steps + plan->rank_steps; step++)
         for (int64_t i = 0; i < panels; i++)
@@ -143,7 +144,8 @@ static int64_t share_begin(const plan *plan, int64_t panels, int64_t i, int64_t 
 
 static void run_share(plan plan, int64_t panels, int64_t i, int64_t count) {
     int64_t tokens = plan.product->tokens;
-    int64_t at = share_begin(&plan, panels, i, count), end = share_begin(&plan, panels, i + 1, count);
+    int64_t at = share_begin(&plan, panels, i, count);
+    int64_t end = share_begin(&plan, panels, i + 1, count);
     take_scratch(&plan);
     while (at < end) {
         int64_t panel = at / tokens, from = at % tokens;
@@ -189,16 +191,16 @@ void ck_run_few(const ck_product *p) {
     float *room = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(x_count + u_count) * sizeof(float));
     const float *x = widen(room, p->x, p->x_type, x_count);
     const float *u = widen(room + x_count, p->u, p->x_type, u_count);
-#pragma omp parallel for schedule(static) num_threads(ck_threads())                                 \
+#pragma omp parallel for schedule(static) num_threads(ck_threads())                                \
     if (p->n * (p->k + p->rank) > SMALL_WORK)
     for (int64_t o = 0; o < p->n; o += CK_DOT_ROWS) {
         int64_t rows = p->n - o < CK_DOT_ROWS ? p->n - o : CK_DOT_ROWS;
         float sums[CK_DOT_TOKENS * CK_DOT_ROWS], b[CK_DOT_ROWS];
-        weights->dot(sums, x, (const char *)p->w + (size_t)o * p->row_bytes, p->row_bytes, p->tokens,
-                     rows, p->k);
+        const char *w = (const char *)p->w + (size_t)o * p->row_bytes;
+        weights->dot(sums, x, w, p->row_bytes, p->tokens, rows, p->k);
         for (int64_t r = 0; r < p->rank; r++) {
-            const float *row = widen(
-                b, (const char *)p->b + (size_t)(r * p->n + o) * type_size(p->x_type), p->x_type, rows);
+            const char *at = (const char *)p->b + (size_t)(r * p->n + o) * type_size(p->x_type);
+            const float *row = widen(b, at, p->x_type, rows);
             for (int64_t t = 0; t < p->tokens; t++)
                 for (int64_t j = 0; j < rows; j++)
                     sums[t * CK_DOT_ROWS + j] += u[t * p->rank + r] * row[j];
@@ -223,13 +225,14 @@ void ck_multiply(void *y, ck_format y_type, int32_t accumulate, const void *x, c
                  int64_t tokens, int64_t out, int64_t in) {
     const ck_leaf *leaf = ck_leaf_for(x_type);
     if (!leaf) {
-        ck_multiply_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, 1, tokens, out,
-                           in);
+        ck_multiply_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, 1, tokens,
+                           out, in);
         return;
     }
     ck_product product = {
-        .y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type, .x_stride = in,
-        .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in), .u = u, .b = bt,
+        .y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
+        .x_stride = in, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in),
+        .u = u, .b = bt,
         .rank = rank, .tokens = tokens, .n = out, .k = in, .scale = 1};
     if (tokens <= CK_DOT_TOKENS)
         ck_run_few(&product);
@@ -249,6 +252,7 @@ void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate, con
     ck_product product = {
         .y = dx, .y_type = dx_type, .accumulate = accumulate, .x = dy, .x_type = dy_type,
         .x_stride = out, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in),
-        .by_columns = 1, .u = v, .b = a, .rank = rank, .tokens = tokens, .n = in, .k = out, .scale = 1};
+        .by_columns = 1, .u = v, .b = a, .rank = rank, .tokens = tokens, .n = in, .k = out,
+        .scale = 1};
     ck_run_product(&product, leaf);
 }

@@ -1,9 +1,10 @@
 /* The table of leaf kernels: what a tier must do, single-threaded, for the product driver (gemm.c).
  *
- * A product y [tokens, N] = x [tokens, K] . W is cut into panels of at most 64 columns and at most `depth`
- * values of K. A leaf packs one panel of W, dequantized, in a layout of its own (`panel_bytes` large), and
- * sweeps all tokens over it. Each element of y is summed in the order of K, whatever the tile it falls in,
- * so that neither the number of threads nor the number of tokens changes a bit of it.
+ * A product y [tokens, N] = x [tokens, K] . W is cut into panels of at most 64 columns and at most
+ * `depth` values of K. A leaf packs one panel of W, dequantized, in a layout of its own,
+ * and sweeps all tokens over it. Each element of y is summed in the order of K, whatever the tile
+ * it falls in, so that the number of threads does not change a bit of it, nor does the number of
+ * tokens (but for one to four, which take the path without panels).
  */
 #ifndef CK_LEAF_H
 #define CK_LEAF_H
@@ -24,7 +25,8 @@ typedef struct {
     int64_t x_stride, k;
 } ck_segment;
 
-/* y [tokens, columns] = scale * (initial [tokens, columns] + sum of the segments). initial may be y. */
+/* y [tokens, columns] = scale * (initial [tokens, columns] + sum of the segments). initial may
+ * be y. */
 typedef struct {
     ck_segment segment[2];
     int32_t segments;
@@ -43,7 +45,8 @@ typedef void ck_pack_rows(void *panel, const char *w, size_t row_bytes, int64_t 
 /* Panel column j is column c0 + j (c0 a multiple of 32) of the k rows of w. */
 typedef void ck_pack_columns(void *panel, const char *w, size_t row_bytes, int64_t c0, int64_t k,
                              int32_t columns);
-/* y [tokens, 16] f32: x [tokens, in] f32 times the first `rows` (1...16) rows of w, transposed; tokens 1...4. */
+/* y [tokens, 16] f32: x [tokens, in] f32 times the first `rows` (1...16) rows of w, transposed;
+ * tokens 1...4. */
 typedef void ck_dot(float *y, const float *x, const char *w, size_t row_bytes, int64_t tokens,
                     int64_t rows, int64_t in);
 
@@ -76,7 +79,8 @@ static inline int32_t ck_panel_lanes(int32_t columns) {
 /* A register tile: `token` is its first row; the number of rows is built into the function. */
 typedef void ck_tile(const ck_sweep *sweep, int64_t token);
 
-/* Cuts the tokens into tiles of nearly equal height, at most `height`; tiles[h - 1] has height h. */
+/* Cuts the tokens into tiles of nearly equal height, at most `height`; tiles[h - 1] has height
+ * h. */
 static inline void ck_sweep_tiles(const ck_sweep *s, ck_tile *const *tiles, int64_t height) {
     int64_t count = (s->tokens + height - 1) / height;
     for (int64_t i = 0; i < count; i++) {
@@ -86,9 +90,9 @@ static inline void ck_sweep_tiles(const ck_sweep *s, ck_tile *const *tiles, int6
 }
 
 /* All formats of a leaf, given a macro ENTRY(id, name). */
-#define CK_ALL_FORMATS(ENTRY)                                                                       \
-    ENTRY(CK_F32, f32) ENTRY(CK_F16, f16) ENTRY(CK_BF16, bf16) ENTRY(CK_Q4_0, q4_0)                 \
-    ENTRY(CK_Q4_1, q4_1) ENTRY(CK_Q5_0, q5_0) ENTRY(CK_Q5_1, q5_1) ENTRY(CK_Q8_0, q8_0)             \
+#define CK_ALL_FORMATS(ENTRY)                                                                      \
+    ENTRY(CK_F32, f32) ENTRY(CK_F16, f16) ENTRY(CK_BF16, bf16) ENTRY(CK_Q4_0, q4_0)                \
+    ENTRY(CK_Q4_1, q4_1) ENTRY(CK_Q5_0, q5_0) ENTRY(CK_Q5_1, q5_1) ENTRY(CK_Q8_0, q8_0)            \
     ENTRY(CK_Q4_K, q4_k) ENTRY(CK_Q6_K, q6_k)
 
 #endif

@@ -1,8 +1,9 @@
-/* AVX2 with FMA, in fp32, for both types of activations (a tile's bf16 rows are widened on the stack first).
+/* AVX2 with FMA, in fp32, for both types of activations (a tile's bf16 rows are widened on the
+ * stack first).
  *
- * Panel: up to four strips [k][16] f32, one after another (k rounded up to 32). Register tile: 6 x 16, that is
- * 12 accumulators, 2 registers of the strip and one broadcast; each strip passes through the first-level
- * cache while the 6 rows of x stay there. */
+ * Panel: up to four strips [k][16] f32, one after another (k rounded up to 32). Register tile: 6
+ * x 16, that is 12 accumulators, 2 registers of the strip and one broadcast; each strip passes
+ * through the first-level cache while the 6 rows of x stay there. */
 #if defined(__x86_64__)
 #include "avx2.h"
 
@@ -70,7 +71,8 @@ INLINE void tile(const ck_sweep *s, int64_t token, int32_t column, const int row
         const ck_segment *segment = &s->segment[g];
         size_t stride = (size_t)segment->x_stride * 4;
         const char *x = (const char *)segment->x + (size_t)token * stride;
-        const float *strip = (const float *)segment->panel + column / STRIP * strip_size(segment->k);
+        const float *strip = segment->panel;
+        strip += column / STRIP * strip_size(segment->k);
         for (int64_t p = 0; p < segment->k; p++, x += 4, strip += STRIP) {
             __m256 w0 = _mm256_load_ps(strip), w1 = _mm256_load_ps(strip + 8);
 #pragma clang loop unroll(full)
@@ -88,9 +90,10 @@ INLINE void tile(const ck_sweep *s, int64_t token, int32_t column, const int row
     }
 }
 
-#define TILE(rows)                                                                                  \
-    static void tile_##rows(const ck_sweep *s, int64_t token) {                                     \
-        for (int32_t column = 0; column < s->columns; column += STRIP) tile(s, token, column, rows); \
+#define TILE(rows)                                                                                 \
+    static void tile_##rows(const ck_sweep *s, int64_t token) {                                    \
+        for (int32_t column = 0; column < s->columns; column += STRIP)                             \
+            tile(s, token, column, rows);                                                          \
     }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 
@@ -140,35 +143,45 @@ INLINE float sum_of(__m256 v) {
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
 
+typedef struct { __m256 a[2][CK_DOT_TOKENS], b[2][CK_DOT_TOKENS]; } sums;
+
+INLINE void add_run(sums *sums, decoder *decode, const float *x, const char *w, size_t row_bytes,
+                    int64_t in, int64_t k, int64_t count, const int tokens, const int rows) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        ck_run run = decode(w + (size_t)r * row_bytes, k, count);
+#pragma clang loop unroll(full)
+        for (int t = 0; t < tokens; t++) {
+            ck_run v = decode_f32((const char *)(x + t * in), k, count);
+            sums->a[r][t] = _mm256_fmadd_ps(run.v[0], v.v[0], sums->a[r][t]);
+            sums->b[r][t] = _mm256_fmadd_ps(run.v[1], v.v[1], sums->b[r][t]);
+            sums->a[r][t] = _mm256_fmadd_ps(run.v[2], v.v[2], sums->a[r][t]);
+            sums->b[r][t] = _mm256_fmadd_ps(run.v[3], v.v[3], sums->b[r][t]);
+        }
+    }
+}
+
 INLINE void dot_rows(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
                      int64_t in, const int tokens, const int rows) {
-    __m256 a[2][CK_DOT_TOKENS], b[2][CK_DOT_TOKENS];
+    sums sums;
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) a[r][t] = b[r][t] = _mm256_setzero_ps();
+        for (int t = 0; t < tokens; t++) sums.a[r][t] = sums.b[r][t] = _mm256_setzero_ps();
     const char *ahead = w + (size_t)rows * row_bytes; /* the rows of the next call */
     size_t step = row_bytes * 32 / (size_t)in;
-    for (int64_t k = 0; k < in; k += 32, ahead += step) {
+    int64_t k = 0;
+    for (; k + 32 <= in; k += 32, ahead += step) {
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            __builtin_prefetch(ahead + (size_t)r * row_bytes);
-            ck_run run = decode(w + (size_t)r * row_bytes, k, in - k);
-#pragma clang loop unroll(full)
-            for (int t = 0; t < tokens; t++) {
-                ck_run v = decode_f32((const char *)(x + t * in), k, in - k);
-                a[r][t] = _mm256_fmadd_ps(run.v[0], v.v[0], a[r][t]);
-                b[r][t] = _mm256_fmadd_ps(run.v[1], v.v[1], b[r][t]);
-                a[r][t] = _mm256_fmadd_ps(run.v[2], v.v[2], a[r][t]);
-                b[r][t] = _mm256_fmadd_ps(run.v[3], v.v[3], b[r][t]);
-            }
-        }
+        for (int r = 0; r < rows; r++) __builtin_prefetch(ahead + (size_t)r * row_bytes);
+        add_run(&sums, decode, x, w, row_bytes, in, k, 32, tokens, rows);
     }
+    if (k < in) add_run(&sums, decode, x, w, row_bytes, in, k, in - k, tokens, rows);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int t = 0; t < tokens; t++)
-            y[t * CK_DOT_ROWS + r] = sum_of(_mm256_add_ps(a[r][t], b[r][t]));
+            y[t * CK_DOT_ROWS + r] = sum_of(_mm256_add_ps(sums.a[r][t], sums.b[r][t]));
 }
 
 INLINE void dot_block(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
@@ -192,18 +205,18 @@ INLINE void dot(decoder *decode, float *y, const float *x, const char *w, size_t
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                            \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,          \
-                                 int64_t k, int32_t columns) {                                      \
-        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                              \
-    }                                                                                               \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,       \
-                                    int64_t k, int32_t columns) {                                   \
-        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                           \
-    }                                                                                               \
-    static void dot_##name(float *y, const float *x, const char *w, size_t row_bytes,               \
-                           int64_t tokens, int64_t rows, int64_t in) {                              \
-        dot(decode_##name, y, x, w, row_bytes, tokens, rows, in);                                   \
+#define FORMAT(id, name)                                                                           \
+    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
+                                 int64_t k, int32_t columns) {                                     \
+        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                             \
+    }                                                                                              \
+    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
+                                    int64_t k, int32_t columns) {                                  \
+        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                          \
+    }                                                                                              \
+    static void dot_##name(float *y, const float *x, const char *w, size_t row_bytes,              \
+                           int64_t tokens, int64_t rows, int64_t in) {                             \
+        dot(decode_##name, y, x, w, row_bytes, tokens, rows, in);                                  \
     }
 CK_ALL_FORMATS(FORMAT)
 

@@ -1,12 +1,14 @@
-/* AVX-512 in fp32: F32 activations on every AVX-512 processor, and bf16 ones where the bf16 dot product is
- * missing (a tile's rows of x are widened on the stack first). Products of one to four tokens, too.
+/* AVX-512 in fp32: F32 activations on every AVX-512 processor, and bf16 ones where the bf16 dot
+ * product is missing (a tile's rows of x are widened on the stack first). Products of one to
+ * four tokens, too.
  *
  * Panel: [k][lanes] f32, lanes 16, 32 or 64. Register tiles: 6 x 64, 12 x 32 and 12 x 16. */
 #if defined(__x86_64__)
 #include "avx512.h"
 
-#pragma clang attribute push(                                                                       \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),                   \
+    apply_to = function)
 
 enum { DEPTH = 512 };
 
@@ -86,19 +88,19 @@ INLINE void tile(const ck_sweep *s, int64_t token, const int rows, const int vec
         for (int j = 0; j < vectors; j++) store_result(s, token + i, j, c[i][j]);
 }
 
-#define TILE(rows, vectors)                                                                         \
-    static void tile_##rows##x##vectors(const ck_sweep *s, int64_t token) {                         \
-        tile(s, token, rows, vectors);                                                              \
+#define TILE(rows, vectors)                                                                        \
+    static void tile_##rows##x##vectors(const ck_sweep *s, int64_t token) {                        \
+        tile(s, token, rows, vectors);                                                             \
     }
 #define TILES_UP_TO_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
-#define TILES_UP_TO_12(v)                                                                           \
+#define TILES_UP_TO_12(v)                                                                          \
     TILES_UP_TO_6(v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v)
 TILES_UP_TO_6(4)
 TILES_UP_TO_12(2)
 TILES_UP_TO_12(1)
 
 #define NAMES_UP_TO_6(v) tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v
-#define NAMES_UP_TO_12(v)                                                                           \
+#define NAMES_UP_TO_12(v)                                                                          \
     NAMES_UP_TO_6(v), tile_7x##v, tile_8x##v, tile_9x##v, tile_10x##v, tile_11x##v, tile_12x##v
 
 static ck_tile *const wide[] = {NAMES_UP_TO_6(4)};
@@ -147,36 +149,46 @@ static void sweep(const ck_sweep *s) {
 
 /* ---- Few tokens: no panel, every row of w is read once ---- */
 
+typedef struct { __m512 a[2][CK_DOT_TOKENS], b[2][CK_DOT_TOKENS]; } sums;
+
+INLINE void add_run(sums *sums, decoder *decode, const float *x, const char *w, size_t row_bytes,
+                    int64_t in, int64_t k, int64_t count, const int tokens, const int rows) {
+    ck_run run[2];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) run[r] = decode(w + (size_t)r * row_bytes, k, count);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < tokens; t++) {
+        ck_run v = decode_f32((const char *)(x + t * in), k, count);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            sums->a[r][t] = _mm512_fmadd_ps(run[r].a, v.a, sums->a[r][t]);
+            sums->b[r][t] = _mm512_fmadd_ps(run[r].b, v.b, sums->b[r][t]);
+        }
+    }
+}
+
 INLINE void dot_rows(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
                      int64_t in, const int tokens, const int rows) {
-    __m512 a[2][CK_DOT_TOKENS], b[2][CK_DOT_TOKENS];
+    sums sums;
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) a[r][t] = b[r][t] = _mm512_setzero_ps();
+        for (int t = 0; t < tokens; t++) sums.a[r][t] = sums.b[r][t] = _mm512_setzero_ps();
     const char *ahead = w + (size_t)rows * row_bytes; /* the rows of the next call */
     size_t step = row_bytes * 32 / (size_t)in;
-    for (int64_t k = 0; k < in; k += 32, ahead += step) {
+    int64_t k = 0;
+    for (; k + 32 <= in; k += 32, ahead += step) {
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) __builtin_prefetch(ahead + (size_t)r * row_bytes);
-        ck_run run[2];
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) run[r] = decode(w + (size_t)r * row_bytes, k, in - k);
-#pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) {
-            ck_run v = decode_f32((const char *)(x + t * in), k, in - k);
-#pragma clang loop unroll(full)
-            for (int r = 0; r < rows; r++) {
-                a[r][t] = _mm512_fmadd_ps(run[r].a, v.a, a[r][t]);
-                b[r][t] = _mm512_fmadd_ps(run[r].b, v.b, b[r][t]);
-            }
-        }
+        add_run(&sums, decode, x, w, row_bytes, in, k, 32, tokens, rows);
     }
+    if (k < in) add_run(&sums, decode, x, w, row_bytes, in, k, in - k, tokens, rows);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int t = 0; t < tokens; t++)
-            y[t * CK_DOT_ROWS + r] = _mm512_reduce_add_ps(_mm512_add_ps(a[r][t], b[r][t]));
+            y[t * CK_DOT_ROWS + r] =
+                _mm512_reduce_add_ps(_mm512_add_ps(sums.a[r][t], sums.b[r][t]));
 }
 
 INLINE void dot_block(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
@@ -199,18 +211,18 @@ INLINE void dot(decoder *decode, float *y, const float *x, const char *w, size_t
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                            \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,          \
-                                 int64_t k, int32_t columns) {                                      \
-        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                              \
-    }                                                                                               \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,       \
-                                    int64_t k, int32_t columns) {                                   \
-        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                           \
-    }                                                                                               \
-    static void dot_##name(float *y, const float *x, const char *w, size_t row_bytes,               \
-                           int64_t tokens, int64_t rows, int64_t in) {                              \
-        dot(decode_##name, y, x, w, row_bytes, tokens, rows, in);                                   \
+#define FORMAT(id, name)                                                                           \
+    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
+                                 int64_t k, int32_t columns) {                                     \
+        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                             \
+    }                                                                                              \
+    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
+                                    int64_t k, int32_t columns) {                                  \
+        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                          \
+    }                                                                                              \
+    static void dot_##name(float *y, const float *x, const char *w, size_t row_bytes,              \
+                           int64_t tokens, int64_t rows, int64_t in) {                             \
+        dot(decode_##name, y, x, w, row_bytes, tokens, rows, in);                                  \
     }
 CK_ALL_FORMATS(FORMAT)
 

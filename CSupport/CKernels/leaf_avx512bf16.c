@@ -1,12 +1,13 @@
-/* AVX-512 with the bf16 dot product (vdpbf16ps: two products a lane, fp32 accumulation); for bf16 activations.
+/* AVX-512 with the bf16 dot product (vdpbf16ps: two products a lane, fp32 accumulation); for
+ * bf16 activations.
  *
- * Panel: [k/2][lanes][2] bf16, lanes 16, 32 or 64: pairs of neighbours in k, as the instruction wants them.
- * Register tiles: 6 x 64, 12 x 32 and 12 x 16 (24, 24 and 12 accumulators); x is read in place, one broadcast
- * of a pair per row and step. An odd last k is a pair with zero. */
+ * Panel: [k/2][lanes][2] bf16, lanes 16, 32 or 64: pairs of neighbours in k, as the instruction
+ * wants them. Register tiles: 6 x 64, 12 x 32 and 12 x 16 (24, 24 and 12 accumulators); x is
+ * read in place, one broadcast of a pair per row and step. An odd last k is a pair with zero. */
 #if defined(__x86_64__)
 #include "avx512.h"
 
-#pragma clang attribute push(                                                                       \
+#pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))),        \
     apply_to = function)
 
@@ -56,7 +57,8 @@ INLINE void pack_columns(decoder *decode, void *panel, const char *w, size_t row
                 if (p + 1 < k) odd = load_pairs(decode, row + row_bytes, c0 + j, columns - j);
             }
             _mm512_store_si512(to + j, _mm512_permutex2var_epi16(even, first, odd));
-            if (lanes > 16) _mm512_store_si512(to + j + 16, _mm512_permutex2var_epi16(even, second, odd));
+            if (lanes > 16)
+                _mm512_store_si512(to + j + 16, _mm512_permutex2var_epi16(even, second, odd));
         }
     }
 }
@@ -105,19 +107,19 @@ INLINE void tile(const ck_sweep *s, int64_t token, const int rows, const int vec
         for (int j = 0; j < vectors; j++) store_result(s, token + i, j, c[i][j]);
 }
 
-#define TILE(rows, vectors)                                                                         \
-    static void tile_##rows##x##vectors(const ck_sweep *s, int64_t token) {                         \
-        tile(s, token, rows, vectors);                                                              \
+#define TILE(rows, vectors)                                                                        \
+    static void tile_##rows##x##vectors(const ck_sweep *s, int64_t token) {                        \
+        tile(s, token, rows, vectors);                                                             \
     }
 #define TILES_UP_TO_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
-#define TILES_UP_TO_12(v)                                                                           \
+#define TILES_UP_TO_12(v)                                                                          \
     TILES_UP_TO_6(v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v)
 TILES_UP_TO_6(4)
 TILES_UP_TO_12(2)
 TILES_UP_TO_12(1)
 
 #define NAMES_UP_TO_6(v) tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v
-#define NAMES_UP_TO_12(v)                                                                           \
+#define NAMES_UP_TO_12(v)                                                                          \
     NAMES_UP_TO_6(v), tile_7x##v, tile_8x##v, tile_9x##v, tile_10x##v, tile_11x##v, tile_12x##v
 
 static void sweep(const ck_sweep *s) {
@@ -133,14 +135,14 @@ static void sweep(const ck_sweep *s) {
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                            \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,          \
-                                 int64_t k, int32_t columns) {                                      \
-        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                              \
-    }                                                                                               \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,       \
-                                    int64_t k, int32_t columns) {                                   \
-        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                           \
+#define FORMAT(id, name)                                                                           \
+    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
+                                 int64_t k, int32_t columns) {                                     \
+        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                             \
+    }                                                                                              \
+    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
+                                    int64_t k, int32_t columns) {                                  \
+        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                          \
     }
 CK_ALL_FORMATS(FORMAT)
 

@@ -1,5 +1,6 @@
-/* The tier `scalar`; see oracle.h. It needs no scratch memory but a few kilobytes of stack. Sums run in
- * 16 interleaved parts (fixed, so that the compiler may use whatever vectors the baseline has). */
+/* The tier `scalar`; see oracle.h. It needs no scratch memory but a few kilobytes of stack. Sums
+ * run in 16 interleaved parts (fixed, so that the compiler may use whatever vectors the baseline
+ * has). */
 #include "oracle.h"
 #include "blocks.h"
 
@@ -51,7 +52,8 @@ void ck_multiply_scalar(void *y, ck_format y_type, int32_t accumulate, const voi
                 float sum = 0;
                 for (int j = 0; j < 16; j++) sum += parts[t][j];
                 for (int64_t r = 0; r < rank; r++)
-                    sum += element(u, x_type, (t0 + t) * rank + r) * element(bt, x_type, r * out + o);
+                    sum += element(u, x_type, (t0 + t) * rank + r) *
+                           element(bt, x_type, r * out + o);
                 int64_t at = (t0 + t) * out + o;
                 put(y, y_type, at, sum * scale + (accumulate ? ((float *)y)[at] : 0));
             }
@@ -72,8 +74,9 @@ void ck_multiply_transposed_scalar(void *dx, ck_format dx_type, int32_t accumula
             int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
             float sums[TOKENS][RUN] = {{0}}, weights[RUN];
             for (int64_t o = 0; o < out + rank; o++) {
+                const char *row = (const char *)w + (size_t)o * stride;
                 if (o < out)
-                    codec->decode(weights, (const char *)w + (size_t)o * stride + ck_offset(codec, k), n);
+                    codec->decode(weights, row + ck_offset(codec, k), n);
                 else
                     load_run(weights, a, dy_type, (o - out) * in + k, n);
                 for (int64_t t = 0; t < count; t++) {

@@ -1,6 +1,6 @@
-/* The oracle: the products written down plainly, with the scalar codecs and fp32 sums, for every format.
- * It is the tier `scalar`, and what every other tier is tested against. Arguments as in CKernels.h;
- * `scale` multiplies the products (not a y that is accumulated to). */
+/* The oracle: the products written down plainly, with the scalar codecs and fp32 sums, for every
+ * format. It is the tier `scalar`, and what every other tier is tested against. Arguments as in
+ * CKernels.h; `scale` multiplies the products (not a y that is accumulated to). */
 #ifndef CK_ORACLE_H
 #define CK_ORACLE_H
 

@@ -1,11 +1,13 @@
-/* The one product behind ck_multiply, ck_multiply_transposed, ck_project and the gradients (gemm.c). */
+/* The one product behind ck_multiply, ck_multiply_transposed, ck_project and the gradients
+ * (gemm.c). */
 #ifndef CK_PRODUCT_H
 #define CK_PRODUCT_H
 
 #include "leaf.h"
 
-/* y [tokens, N] = scale * (accumulate ? y : 0 + x [tokens, K] . W + u [tokens, rank] . b [rank, N])
- * W [K, N] is w itself when by_columns (w has K rows of N values), else w transposed (N rows of K values). */
+/* y [tokens, N] = scale * (accumulate ? y : 0 + x [tokens, K] . W + u [tokens, rank] . b [rank,
+ * N]) W [K, N] is w itself when by_columns (w has K rows of N values), else w transposed (N rows
+ * of K values). */
 typedef struct {
     void *y;
     ck_format y_type;

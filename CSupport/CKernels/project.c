@@ -1,6 +1,7 @@
-/* Thin and dense products between activations, as products of the driver in gemm.c: `a` and `x` are
- * right-hand sides in the formats F32 or BF16. A gradient sums over tokens: its left side, d^T, is transposed
- * into the caller's scratch, 1024 rows at a time, and its sums go straight to the fp32 gradient. */
+/* Thin and dense products between activations, as products of the driver in gemm.c: `a` and `x`
+ * are right-hand sides in the formats F32 or BF16. A gradient sums over tokens: its left side,
+ * d^T, is transposed into the caller's scratch, 1024 rows at a time, and its sums go straight to
+ * the fp32 gradient. */
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
@@ -23,15 +24,16 @@ void ck_project(void *u, const void *x, const void *a, ck_format type, float sca
         ck_run_product(&product, leaf);
 }
 
-/* to [m, tokens] = the columns from ..< from + m of d [tokens, d_stride], in squares that fit registers. */
-#define TRANSPOSE(name, element)                                                                    \
-    static void name(element *to, const element *d, int64_t tokens, int64_t m, int64_t d_stride) {  \
-        for (int64_t t = 0; t < tokens; t += SIDE) {                                                \
-            int64_t height = tokens - t < SIDE ? tokens - t : SIDE;                                 \
-            for (int64_t i = 0; i < m; i++)                                                         \
-                for (int64_t j = 0; j < height; j++)                                                \
-                    to[i * tokens + t + j] = d[(t + j) * d_stride + i];                             \
-        }                                                                                           \
+/* to [m, tokens] = the columns from ..< from + m of d [tokens, d_stride], in squares that fit
+ * registers. */
+#define TRANSPOSE(name, element)                                                                   \
+    static void name(element *to, const element *d, int64_t tokens, int64_t m, int64_t d_stride) { \
+        for (int64_t t = 0; t < tokens; t += SIDE) {                                               \
+            int64_t height = tokens - t < SIDE ? tokens - t : SIDE;                                \
+            for (int64_t i = 0; i < m; i++)                                                        \
+                for (int64_t j = 0; j < height; j++)                                               \
+                    to[i * tokens + t + j] = d[(t + j) * d_stride + i];                            \
+        }                                                                                          \
     }
 TRANSPOSE(transpose_halves, uint16_t)
 TRANSPOSE(transpose_floats, float)

@@ -1,9 +1,10 @@
-/* Memory that a thread keeps for the products: two buffers a thread, which grow and are freed when the thread
- * ends. The next request for the same buffer by the same thread may move it.
+/* Memory that a thread keeps for the products: two buffers a thread, which grow and are freed
+ * when the thread ends. The next request for the same buffer by the same thread may move it.
  *
- * Per thread at most about 0.9 MB for the panels, and on the calling thread in addition the transposed left
- * side of a gradient (4 MB for 1024 rows and 2048 tokens of bf16) or the widened input of a product of one to
- * four tokens. When the system refuses it, the process is stopped: kernels cannot fail. */
+ * Per thread at most about 0.9 MB for the panels, and on the calling thread in addition the
+ * transposed left side of a gradient (4 MB for 1024 rows and 2048 tokens of bf16) or the widened
+ * input of a product of one to four tokens. When the system refuses it, the process is stopped:
+ * kernels cannot fail. */
 #ifndef CK_SCRATCH_H
 #define CK_SCRATCH_H
 
@@ -15,6 +16,7 @@ typedef enum {
     CK_SCRATCH_BUFFERS,
 } ck_product_buffer;
 
-void *ck_product_scratch(ck_product_buffer which, size_t bytes); /* page-aligned, contents undefined */
+/* Page-aligned, contents undefined. */
+void *ck_product_scratch(ck_product_buffer which, size_t bytes);
 
 #endif

@@ -36,6 +36,9 @@ public final class BatchGenerator {
     var answer: [Int32]
   }
 
+  /// Answers at a time.
+  public var slotCount: Int { slots.count }
+
   /// Tokens run through the model so far, prompts included.
   public private(set) var processedTokens = 0
 
@@ -43,14 +46,16 @@ public final class BatchGenerator {
   ///   - adapters: must have been made with the same `storage`.
   ///   - maxTokens: most tokens of an answer.
   ///   - ends: tokens that end an answer.
-  ///   - slots: answers at a time.
+  ///   - slots: most answers at a time; 64 make good use of the products.
+  ///   - cacheBytes: most memory for keys and values; fewer slots are used where it would not do.
   ///   - contextLength: nil: what the model was trained for.
   ///   - promptTokens: tokens of prompts processed at a time.
   ///
   /// Throws `emptyPrompt`, `promptTooLong`, `unknownToken` for the first bad prompt, or `TensorError.outOfMemory`.
   public init(
     _ model: Model, adapters: AdapterSet? = nil, storage: ElementType, prompts: [[Int32]],
-    maxTokens: Int, ends: Set<Int32>, slots: Int = 32, contextLength: Int? = nil,
+    maxTokens: Int, ends: Set<Int32>, slots: Int = 64, cacheBytes: Int = 512 << 20,
+    contextLength: Int? = nil,
     promptTokens: Int = 1024
   ) throws {
     precondition(adapters.map { $0.storage == storage } ?? true)
@@ -68,9 +73,11 @@ public final class BatchGenerator {
         throw InferenceError.unknownToken(id: bad, vocabulary: vocabulary)
       }
     }
-    let slots = max(min(slots, prompts.count), 1)
     let longest = prompts.map(\.count).max() ?? 1
     let capacity = min(longest + maxTokens, contextLength)
+    let slotBytes = KeyValueCache.byteCount(
+      configuration, slots: 1, capacity: capacity, storage: storage)
+    let slots = max(min(slots, prompts.count, cacheBytes / slotBytes), 1)
     self.model = model
     self.adapters = adapters
     self.prompts = prompts
@@ -84,7 +91,7 @@ public final class BatchGenerator {
       configuration,
       WorkspaceShape(
         tokens: tokens, storage: storage, rank: adapters?.layout.rank ?? 0, checkpointing: nil,
-        lossRows: 32))
+        lossRows: min(slots, 64)))
   }
 
   /// Answers that nobody has begun yet or that are under way.

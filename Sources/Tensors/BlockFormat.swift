@@ -2,16 +2,23 @@ internal import CKernels
 
 /// The numeric formats of GGUF tensors that Scion computes with: one table of facts.
 ///
-/// Raw values are the ids in the file (`ggml_type`). A row of a tensor is a whole number of blocks.
+/// Raw values are the ids in the file (`ggml_type`); cases have llama.cpp's names. A row of a tensor is a whole number of blocks.
 public enum BlockFormat: UInt32, Sendable, Hashable, CaseIterable {
   case f32 = 0
   case f16 = 1
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_0 = 2
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_1 = 3
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q5_0 = 6
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q5_1 = 7
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q8_0 = 8
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_K = 12
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q6_K = 14
   case bf16 = 30
 

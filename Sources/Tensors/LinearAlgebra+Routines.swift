@@ -1,8 +1,13 @@
 internal import CLAPACK
 
-// The calls to BLAS and LAPACK, single and double precision side by side. The library's threads are
-// left as the system sets them; it finds the same result on each run with the same number of
-// threads.
+// The calls to BLAS and LAPACK, single and double precision side by side, on one thread: results must
+// not depend on the number of threads, and the library's own threads would fight with the kernels'.
+
+/// Set once, at the first call that could start threads.
+private let isSingleThreaded: Bool = {
+  openblas_set_num_threads(1)
+  return true
+}()
 
 private let letterS = CChar(UInt8(ascii: "S"))
 private let letterL = CChar(UInt8(ascii: "L"))
@@ -21,6 +26,7 @@ extension Float: DenseScalar {
     m: Int, n: Int, k: Int
   ) {
     precondition(a.count == m * k && b.count == k * n && c.count == m * n)
+    precondition(isSingleThreaded)
     unsafe cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), 1,
@@ -60,6 +66,7 @@ extension Float: DenseScalar {
     precondition(a.count == vectors * length && vectors <= length)
     let (m, n) = (Int32(length), Int32(vectors))
     var tau = [Float](repeating: 0, count: vectors)
+    precondition(isSingleThreaded)
     try check("sgeqrf", unsafe LAPACKE_sgeqrf(LAPACK_COL_MAJOR, m, n, &a, m, &tau))
     try check("sorgqr", unsafe LAPACKE_sorgqr(LAPACK_COL_MAJOR, m, n, n, &a, m, tau))
   }
@@ -75,6 +82,7 @@ extension Float: DenseScalar {
     var vt = [Float](repeating: 0, count: k * columns)
     // Column-major LAPACK sees Aᵀ = V S Uᵀ: its left vectors are our right ones.
     var work = a
+    precondition(isSingleThreaded)
     let info = unsafe LAPACKE_sgesdd(
       LAPACK_COL_MAJOR, letterS, n, m, &work, n, &values, &vt, n, &u, kept)
     if info > 0 {
@@ -96,6 +104,7 @@ extension Float: DenseScalar {
   ) throws(TensorError) {
     precondition(a.count == size * size && right.count == size * count)
     let (n, sides) = (Int32(size), Int32(count))
+    precondition(isSingleThreaded)
     try check("spotrf", unsafe LAPACKE_spotrf(LAPACK_COL_MAJOR, letterL, n, &a, n))
     try check(
       "spotrs",
@@ -111,6 +120,7 @@ extension Double: DenseScalar {
     m: Int, n: Int, k: Int
   ) {
     precondition(a.count == m * k && b.count == k * n && c.count == m * n)
+    precondition(isSingleThreaded)
     unsafe cblas_dgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), 1,
@@ -150,6 +160,7 @@ extension Double: DenseScalar {
     precondition(a.count == vectors * length && vectors <= length)
     let (m, n) = (Int32(length), Int32(vectors))
     var tau = [Double](repeating: 0, count: vectors)
+    precondition(isSingleThreaded)
     try check("dgeqrf", unsafe LAPACKE_dgeqrf(LAPACK_COL_MAJOR, m, n, &a, m, &tau))
     try check("dorgqr", unsafe LAPACKE_dorgqr(LAPACK_COL_MAJOR, m, n, n, &a, m, tau))
   }
@@ -165,6 +176,7 @@ extension Double: DenseScalar {
     var vt = [Double](repeating: 0, count: k * columns)
     // Column-major LAPACK sees Aᵀ = V S Uᵀ: its left vectors are our right ones.
     var work = a
+    precondition(isSingleThreaded)
     let info = unsafe LAPACKE_dgesdd(
       LAPACK_COL_MAJOR, letterS, n, m, &work, n, &values, &vt, n, &u, kept)
     if info > 0 {
@@ -186,6 +198,7 @@ extension Double: DenseScalar {
   ) throws(TensorError) {
     precondition(a.count == size * size && right.count == size * count)
     let (n, sides) = (Int32(size), Int32(count))
+    precondition(isSingleThreaded)
     try check("dpotrf", unsafe LAPACKE_dpotrf(LAPACK_COL_MAJOR, letterL, n, &a, n))
     try check(
       "dpotrs",

@@ -47,7 +47,10 @@ public struct MemoryPlan: Sendable, Equatable {
           Part(name: "optimizer state", bytes: layout.count * optimizerBytes),
           Part(name: "process", bytes: MemoryPlan.processBytes),
         ])
-      if plan.total <= budget ?? MemoryPlan.defaultBudget { self = plan; return }
+      if plan.total <= budget ?? MemoryPlan.defaultBudget {
+        self = plan
+        return
+      }
       if plan.total < smallest?.total ?? .max { smallest = plan }
     }
     guard let smallest else { preconditionFailure("there is always a candidate") }

@@ -128,7 +128,8 @@ public final class Workspace {
   }
 
   /// Bytes that such a workspace maps.
-  public static func byteCount(_ configuration: ModelConfiguration, _ shape: WorkspaceShape) -> Int {
+  public static func byteCount(_ configuration: ModelConfiguration, _ shape: WorkspaceShape) -> Int
+  {
     WorkspaceLayout(configuration, shape).byteCount
   }
 

@@ -63,7 +63,9 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Text that ends the answer; may be given more than once.")
   var stop: [String] = []
 
-  @Option(help: ArgumentHelp("Positions of context (default: the model's).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Positions of context (default: what prompt and answer need).", valueName: "n"))
   var context: Int?
 
   @Option(
@@ -90,7 +92,8 @@ struct GenerateCommand: ParsableCommand {
     }
     let tokens = try given ?? promptTokens(loaded)
     let session = try GenerationSession(
-      loaded, adapters: adapters, storage: model.storage, contextLength: context)
+      loaded, adapters: adapters, storage: model.storage,
+      contextLength: context ?? ids.count + max(maxTokens, 1))
     try session.start(
       prompt: tokens,
       GenerationOptions(

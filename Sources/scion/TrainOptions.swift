@@ -104,7 +104,8 @@ struct TrainOptions: ParsableArguments {
   var memory: String?
 
   @Option(
-    help: "Share of the data set aside for validation when there is no valid.jsonl (default: 0.05).")
+    help: "Share of the data set aside for validation when there is no valid.jsonl (default: 0.05)."
+  )
   var valSplit: Float?
 
   @Option(help: "Steps between validations (default: at the end of each epoch).")

@@ -68,6 +68,17 @@ struct BatchGeneratorTests {
     #expect(try generator.step() == nil)
   }
 
+  @Test func usesFewerSlotsWhereMemoryIsShort() throws {
+    let slotBytes = KeyValueCache.byteCount(
+      model.configuration, slots: 1, capacity: 19 + 15, storage: .float32)
+    for (cacheBytes, slots) in [(0, 1), (3 * slotBytes + 1, 3), (1 << 30, 8)] {
+      let generator = try BatchGenerator(
+        model, storage: .float32, prompts: prompts, maxTokens: 15, ends: [], slots: 8,
+        cacheBytes: cacheBytes)
+      #expect(generator.slotCount == slots)
+    }
+  }
+
   @Test func endsAtTheContext() throws {
     let answers = try batch(
       [[5, 6, 7], [8]], maxTokens: 50, ends: [], slots: 2, contextLength: 10)

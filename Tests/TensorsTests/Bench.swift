@@ -102,6 +102,8 @@ func relativeError(_ a: [Float], _ b: [Double]) -> Double {
   return (difference / max(norm, 1e-60)).squareRoot()
 }
 
+func relativeError(_ a: [Float], _ b: [Float]) -> Double { relativeError(a, b.map(Double.init)) }
+
 func dot(_ a: [Float], _ b: [Float]) -> Double {
   zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
 }

@@ -13,15 +13,15 @@ struct ReferenceTests {
   struct Reference: Decodable {
     struct Gradient: Decodable {
       let fro: Double
-      let max_abs: Double
+      let maxAbs: Double
     }
     struct Sequence: Decodable {
       let ids: [Int32]
-      let mean_nll: Double
-      let nll_per_target: [Double]
-      let last_top20_ids: [Int]
-      let last_top20_logits: [Double]
-      let hidden_fro: [Double]
+      let meanNll: Double
+      let nllPerTarget: [Double]
+      let lastTop20Ids: [Int]
+      let lastTop20Logits: [Double]
+      let hiddenFro: [Double]
       let grads: [String: Gradient]
     }
     let sequences: [Sequence]
@@ -45,7 +45,9 @@ struct ReferenceTests {
   private func load() throws -> (Model, Reference) {
     let model = try Model(GGUFFile(path: TestFiles.realModel))
     let data = try Data(contentsOf: TestFiles.shared("reference/numerics.json"))
-    return (model, try JSONDecoder().decode(Reference.self, from: data))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return (model, try decoder.decode(Reference.self, from: data))
   }
 
   @Test(.enabled(if: TestFiles.hasRealModel && TestFiles.hasShared))
@@ -62,23 +64,23 @@ struct ReferenceTests {
       for layer in 0...model.configuration.layerCount {
         let norm = sumOfSquares(model.residual(tokens: tokens, workspace)).squareRoot()
         #expect(
-          abs(norm / sequence.hidden_fro[layer] - 1) < 1e-3, "hidden state \(layer): \(norm)")
+          abs(norm / sequence.hiddenFro[layer] - 1) < 1e-3, "hidden state \(layer): \(norm)")
         if layer < model.configuration.layerCount {
           model.forwardBlock(layer, batch, adapters: nil, workspace)
         }
       }
 
       let logits = model.logits(rows: [tokens - 1], workspace)
-      let largest = sequence.last_top20_logits.map(abs).max() ?? 1
-      for (id, expected) in zip(sequence.last_top20_ids, sequence.last_top20_logits) {
+      let largest = sequence.lastTop20Logits.map(abs).max() ?? 1
+      for (id, expected) in zip(sequence.lastTop20Ids, sequence.lastTop20Logits) {
         #expect(abs(Double(logits[0, id]) - expected) < 1e-3 * largest)
       }
 
       let losses = model.loss(
         batch, workspace, gradientWeight: 1 / Float(batch.targetCount))
       let mean = losses.reduce(0) { $0 + Double($1) } / Double(losses.count)
-      #expect(abs(mean - sequence.mean_nll) < 1e-4)
-      for (loss, expected) in zip(losses, sequence.nll_per_target) {
+      #expect(abs(mean - sequence.meanNll) < 1e-4)
+      for (loss, expected) in zip(losses, sequence.nllPerTarget) {
         #expect(abs(Double(loss) - expected) < 1e-3 * max(1, expected))
       }
 
@@ -93,7 +95,7 @@ struct ReferenceTests {
         let norm = sumOfSquares(g).squareRoot()
         #expect(abs(norm / expected.fro - 1) < 1e-2, "\(name): \(norm) against \(expected.fro)")
         let largest = g.array().reduce(0) { max($0, abs($1)) }
-        #expect(abs(Double(largest) / expected.max_abs - 1) < 1e-2, "\(name)")
+        #expect(abs(Double(largest) / expected.maxAbs - 1) < 1e-2, "\(name)")
       }
     }
   }
@@ -110,7 +112,7 @@ struct ReferenceTests {
       model.forward(batch, adapters: nil, workspace)
       let losses = model.loss(batch, workspace)
       let mean = losses.reduce(0) { $0 + Double($1) } / Double(losses.count)
-      #expect(abs(mean - sequence.mean_nll) < 0.01, "\(mean) against \(sequence.mean_nll)")
+      #expect(abs(mean - sequence.meanNll) < 0.01, "\(mean) against \(sequence.meanNll)")
     }
   }
 }

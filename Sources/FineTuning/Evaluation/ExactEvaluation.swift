@@ -18,13 +18,13 @@ public final class ExactEvaluation: Evaluation {
   ///   - template: nil for a model without one: the contents of the turns are joined plainly.
   ///   - shots: put before each prompt as earlier turns.
   ///   - maxTokens: most tokens of an answer.
-  ///   - slots: answers at a time.
+  ///   - slots: most answers at a time.
   ///
   /// Throws `noExamples`, `promptTooLong` or `TensorError.outOfMemory`.
   public init(
     _ loaded: LoadedModel, adapters: AdapterSet? = nil, storage: ElementType,
     template: ChatTemplate?, examples: [ExactExample], shots: [ExactExample] = [],
-    maxTokens: Int = 256, slots: Int = 32
+    maxTokens: Int = 256, slots: Int = 64
   ) throws {
     guard !examples.isEmpty else { throw EvaluationError.noExamples }
     let context = loaded.model.configuration.contextLength

@@ -78,17 +78,25 @@ extension FineTuneRecipe: Codable {
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
+    // A float as the shortest decimal that means it, a whole one as an integer: people read this file.
+    func encode(_ value: Float, _ key: CodingKeys) throws {
+      if let whole = Int(exactly: value) {
+        try container.encode(whole, forKey: key)
+      } else {
+        try container.encode(Double("\(value)") ?? Double(value), forKey: key)
+      }
+    }
     // Optionals are written as null, so that the file shows every key there is.
     try container.encode(model, forKey: .model)
     try container.encode(data, forKey: .data)
     try container.encode(output, forKey: .output)
     try container.encode(rank, forKey: .rank)
-    try container.encode(alpha, forKey: .alpha)
+    try encode(alpha, .alpha)
     try container.encode(rslora, forKey: .rslora)
     try container.encode(targets, forKey: .targets)
     try container.encode(initialization, forKey: .initialization)
     try container.encode(initSamples, forKey: .initSamples)
-    try container.encode(gamma, forKey: .gamma)
+    try encode(gamma, .gamma)
     try container.encode(optimizer, forKey: .optimizer)
     try container.encode(epochs, forKey: .epochs)
     try container.encode(steps, forKey: .steps)
@@ -96,16 +104,16 @@ extension FineTuneRecipe: Codable {
     try container.encode(batch, forKey: .batch)
     try container.encode(accum, forKey: .accum)
     try container.encode(seqLen, forKey: .seqLen)
-    try container.encode(lr, forKey: .lr)
+    try encode(lr, .lr)
     try container.encode(schedule, forKey: .schedule)
-    try container.encode(warmup, forKey: .warmup)
-    try container.encode(weightDecay, forKey: .weightDecay)
-    try container.encode(clip, forKey: .clip)
+    try encode(warmup, .warmup)
+    try encode(weightDecay, .weightDecay)
+    try encode(clip, .clip)
     try container.encode(seed, forKey: .seed)
     try container.encode(threads, forKey: .threads)
     try container.encode(memory, forKey: .memory)
     try container.encode(compute, forKey: .compute)
-    try container.encode(valSplit, forKey: .valSplit)
+    try encode(valSplit, .valSplit)
     try container.encode(evalEvery, forKey: .evalEvery)
     try container.encode(patience, forKey: .patience)
     try container.encode(trainOnPrompt, forKey: .trainOnPrompt)
