@@ -2,6 +2,8 @@ import ArgumentParser
 import FineTuning
 import Foundation
 import Inference
+import ModelFiles
+import Tensors
 import Tokenization
 
 /// `scion generate`: text from the base, from base + adapter, or from a merged model.
@@ -13,6 +15,9 @@ struct GenerateCommand: ParsableCommand {
       Without --chat the prompt is continued as plain text. With --chat it is put through the model's chat template \
       as the user's turn, which is what instruction-tuned models and adapters trained on prompt/completion records \
       expect. Greedy unless --temperature is above 0. The text goes to stdout, figures to stderr.
+
+      To compare with other programs, --ids gives the prompt as tokens, and --logits writes what the model predicts \
+      after the prompt, {"ids": [...], "logits": [...]}, one logit a token of the vocabulary, instead of generating.
 
         scion generate -m base.gguf --adapter tuned --chat -p "Hello"
       """)
@@ -29,7 +34,13 @@ struct GenerateCommand: ParsableCommand {
   @Option(
     name: [.customShort("p"), .long], parsing: .unconditional,
     help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
-  var prompt: String
+  var prompt: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The prompt as token ids in place of -p, such as 1,4093,198.", valueName: "list"))
+  var ids: String?
 
   @Flag(help: "Treat the prompt as a user's turn in a chat.")
   var chat = false
@@ -82,10 +93,19 @@ struct GenerateCommand: ParsableCommand {
       "Positions of context (default: what prompt and answer need).", valueName: "n"))
   var context: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the prompt's next-token logits as JSON; generate nothing.", valueName: "file"))
+  var logits: String?
+
   @Flag(help: "No figures on stderr.")
   var quiet = false
 
   func validate() throws {
+    if (prompt == nil) == (ids == nil) {
+      throw ValidationError("give the prompt: either -p or --ids")
+    }
+    if ids != nil && chat { throw ValidationError("--ids are complete: --chat does not apply") }
     if system != nil && !chat { throw ValidationError("--system needs --chat") }
     if let context, context < 2 { throw ValidationError("--context must be at least 2") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1") }
@@ -93,31 +113,53 @@ struct GenerateCommand: ParsableCommand {
   }
 
   func run() throws {
+    let given = try ids.map(GenerateCommand.tokens)
     let loaded = try model.load()
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
     }
-    var text = prompt
-    if prompt == "-" {
-      text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
-    }
-    let ids: [Int32]
-    if chat {
-      let messages =
-        (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
-        + [ChatMessage(role: "user", content: text)]
-      ids = loaded.tokens(messages: messages, template: try loaded.template(template))
-    } else {
-      ids = loaded.tokens(text: text)
-    }
+    let tokens = try given ?? promptTokens(loaded)
     let session = try GenerationSession(
       loaded, adapters: adapters, storage: model.storage,
-      contextLength: context ?? ids.count + max(maxTokens, 1))
+      contextLength: context ?? tokens.count + max(maxTokens, 1))
     try session.start(
-      prompt: ids,
+      prompt: tokens,
       GenerationOptions(
         maxTokens: maxTokens, temperature: temperature, topP: topP, topK: topK, seed: seed,
         stop: stop))
+    if let logits {
+      try NextTokenLogits(ids: tokens, logits: session.logits().array()).write(path: logits)
+    } else {
+      try generate(session)
+    }
+  }
+
+  /// The token ids of a list such as "1, 4093, 198".
+  static func tokens(_ list: String) throws -> [Int32] {
+    try list.split(separator: ",", omittingEmptySubsequences: false).map { item in
+      let item = item.trimmingCharacters(in: .whitespaces)
+      guard let id = Int32(item) else {
+        throw UsageError("--ids: \"\(item)\" is not a token id: give numbers with commas between")
+      }
+      return id
+    }
+  }
+
+  /// The tokens of --prompt, as plain text or as a user's turn.
+  private func promptTokens(_ loaded: LoadedModel) throws -> [Int32] {
+    var text = prompt ?? ""
+    if text == "-" {
+      text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    }
+    guard chat else { return loaded.tokens(text: text) }
+    let messages =
+      (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+      + [ChatMessage(role: "user", content: text)]
+    return loaded.tokens(messages: messages, template: try loaded.template(template))
+  }
+
+  /// Writes the text as it comes, then the figures.
+  private func generate(_ session: GenerationSession) throws {
     let interrupt = InterruptFlag()
     while let piece = try session.next() {
       try StandardStreams.result(piece.text)
@@ -133,5 +175,23 @@ struct GenerateCommand: ParsableCommand {
         report.promptTokens, Double(report.promptTokens) / max(report.promptSeconds, 1e-9),
         report.generatedTokens,
         Double(report.generatedTokens) / max(report.generationSeconds, 1e-9)))
+  }
+}
+
+/// What a model predicts after a prompt, as `--logits` writes it.
+struct NextTokenLogits: Codable {
+  var ids: [Int32]
+  /// One a token of the vocabulary, before softmax.
+  var logits: [Float]
+
+  /// Throws `InferenceError.notFinite`, as generating would, or `WriteError`.
+  func write(path: String) throws {
+    guard logits.allSatisfy(\.isFinite) else {
+      throw InferenceError.notFinite(position: ids.count)
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let document = String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+    try AtomicFile.write(path: path, text: document)
   }
 }

@@ -11,8 +11,8 @@ struct MergeCommand: ParsableCommand {
     abstract: "Write one quantized GGUF with the adapter merged into the base.",
     discussion: """
       Streamed tensor by tensor; the base is left as it is and its metadata (tokenizer, template) are kept. --type keep \
-      quantizes each changed tensor back to its own type, which in 4 bits loses part of the adapter's small changes; \
-      q8_0 keeps them. The output appears only when it is complete.
+      quantizes each changed tensor back to its own type; in 4 bits an adapter's changes are smaller than a step and \
+      most of them are rounded away, so measure the result with eval. q8_0 keeps them. The output appears only when it is complete.
 
         scion merge -m base.gguf --adapter tuned -o merged.gguf --type q8_0
       """)
