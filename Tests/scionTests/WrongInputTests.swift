@@ -50,7 +50,7 @@ import Testing
       "size.yaml: memory is lots: it must be a size like 160M, 2G or 1.5GiB"),
     Case(
       "generate -m base.gguf", 2,
-      "missing expected argument '--prompt <text>'; see scion generate --help"),
+      "give the prompt: either -p or --ids; see scion generate --help"),
     Case(
       "generate -m base.gguf -p a --temperature -1", 2,
       "temperature is -1.0, but must be 0 or more"),
