@@ -107,7 +107,7 @@ struct TrainingRun {
           step.step, session.stepCount, step.loss, smoothedLoss ?? step.loss,
           step.tokensPerSecond, memoryText,
           clockText(seconds: perStep * Double(session.stepCount - step.step))),
-        every: 0, always: step.step % session.recipe.logEvery == 0)
+        every: 3600, always: step.step % session.recipe.logEvery == 0)
       let interrupted = interrupt.isSet
       if session.isValidationDue && !interrupted {
         let isBest = try validate(step.step, metrics, &reporter)
