@@ -93,7 +93,7 @@ struct GenerateCommand: ParsableCommand {
     let tokens = try given ?? promptTokens(loaded)
     let session = try GenerationSession(
       loaded, adapters: adapters, storage: model.storage,
-      contextLength: context ?? ids.count + max(maxTokens, 1))
+      contextLength: context ?? tokens.count + max(maxTokens, 1))
     try session.start(
       prompt: tokens,
       GenerationOptions(
