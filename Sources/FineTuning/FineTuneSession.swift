@@ -82,7 +82,8 @@ public final class FineTuneSession {
     complete.provenance = FineTuneRecipe.Provenance(
       scion: version,
       base: Dataset.Source(path: modelPath, sha256: loaded.file.file.sha256()),
-      data: data.train.sources + (data.validation?.sources ?? []))
+      data: data.train.sources
+        + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) })
     self.recipe = complete
   }
 

@@ -20,7 +20,11 @@ public struct LoadedModel: Sendable {
   /// The same over a parsed file.
   public init(_ file: GGUFFile) throws {
     self.file = file
-    model = try Model(file)
+    do {
+      model = try Model(file)
+    } catch let error as TransformerError {
+      throw TransformerError.inFile(path: file.file.path, error)
+    }
     tokenizer = try Tokenizer(file.metadata)
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
       throw InferenceError.vocabularyMismatch(

@@ -22,11 +22,14 @@ public final class MappedFile: Sendable {
     guard unsafe fstat(descriptor, &status) == 0 else {
       throw .cannotMap(path: path, reason: systemReason())
     }
+    guard (status.st_mode & S_IFMT) != S_IFDIR else {
+      throw .cannotMap(path: path, reason: "it is a folder")
+    }
     guard (status.st_mode & S_IFMT) == S_IFREG else {
-      throw .cannotMap(path: path, reason: "not a regular file")
+      throw .cannotMap(path: path, reason: "it is no regular file")
     }
     let size = Int(status.st_size)
-    guard size > 0 else { throw .cannotMap(path: path, reason: "the file is empty") }
+    guard size > 0 else { throw .cannotMap(path: path, reason: "it is empty") }
     let pointer = unsafe mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0)
     guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
       throw .cannotMap(path: path, reason: systemReason())
@@ -74,7 +77,8 @@ public final class MappedFile: Sendable {
   }
 }
 
-/// The system's sentence for the last error.
-func systemReason() -> String {
-  unsafe String(cString: strerror(errno))
+/// The system's sentence for an error, by default the last one, as the middle of a sentence: in lower case.
+func systemReason(_ code: Int32 = errno) -> String {
+  let text = unsafe String(cString: strerror(code))
+  return text.prefix(1).lowercased() + text.dropFirst()
 }

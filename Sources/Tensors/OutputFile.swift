@@ -93,7 +93,6 @@ public struct OutputFile: ~Copyable, Sendable {
       default: .other
       }
     return .cannotWrite(
-      path: path, operation: operation, cause: cause,
-      reason: unsafe String(cString: strerror(code)))
+      path: path, operation: operation, cause: cause, reason: systemReason(code))
   }
 }

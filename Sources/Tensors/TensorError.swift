@@ -26,7 +26,7 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
     case .outOfMemory(let name, let byteCount):
       "no memory for \(byteCount) bytes of \(name): close other programs or lower --memory"
     case .cannotMap(let path, let reason):
-      "cannot read \(path): \(reason)"
+      "cannot read \(path): \(reason); give a file that can be read"
     case .cannotSpill(let directory, let reason):
       "cannot keep temporary activations in \(directory): \(reason); free space there or choose "
         + "another output folder"

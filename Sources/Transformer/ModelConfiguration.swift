@@ -54,6 +54,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     guard let architecture = metadata.string("general.architecture") else {
       throw .missingMetadata(key: "general.architecture")
     }
+    guard metadata.string("general.type") != "adapter" else { throw .adapterInsteadOfModel }
     guard architecture == "llama" else {
       throw .unsupportedArchitecture(name: architecture)
     }

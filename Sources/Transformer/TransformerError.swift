@@ -1,5 +1,9 @@
 /// What can fail when a model is read or planned. Wrong shapes in calls are programmer errors and trap.
 public enum TransformerError: Error, Equatable, CustomStringConvertible {
+  /// The file is an adapter; a model is needed.
+  case adapterInsteadOfModel
+  /// `error` is about the file at `path`.
+  indirect case inFile(path: String, TransformerError)
   /// The file's architecture has no forward pass here.
   case unsupportedArchitecture(name: String)
   /// A key that the architecture needs is missing or has the wrong type.
@@ -13,6 +17,10 @@ public enum TransformerError: Error, Equatable, CustomStringConvertible {
 
   public var description: String {
     switch self {
+    case .adapterInsteadOfModel:
+      "this is an adapter, not a model: give its base with -m and the adapter with --adapter"
+    case .inFile(let path, let error):
+      "\(path): \(error)"
     case .unsupportedArchitecture(let name):
       "architecture \"\(name)\" is not supported: use a GGUF of the llama architecture"
     case .missingMetadata(let key):
@@ -22,10 +30,14 @@ public enum TransformerError: Error, Equatable, CustomStringConvertible {
     case .wrongShape(let tensor, let expected, let found):
       "tensor \(tensor) has shape \(found) where \(expected) is expected: the file is damaged"
     case .doesNotFit(let budget, let smallest):
-      "this run needs at least \(megabytes(smallest)) of memory and --memory allows "
-        + "\(megabytes(budget)): raise it to \(megabytes(smallest)), or lower --seq-len or --rank"
+      "this run needs at least \(mebibytes(smallest, .up)) of memory and --memory allows "
+        + "\(mebibytes(budget, .down)): raise it to \(mebibytes(smallest, .up)), or lower --seq-len "
+        + "or --rank"
     }
   }
 }
 
-private func megabytes(_ bytes: Int) -> String { "\((bytes + 999_999) / 1_000_000)M" }
+/// In the unit that `--memory` takes as M, rounded so that the smallest budget named is enough.
+private func mebibytes(_ bytes: Int, _ rule: FloatingPointRoundingRule) -> String {
+  "\(Int((Double(bytes) / 1_048_576).rounded(rule)))M"
+}

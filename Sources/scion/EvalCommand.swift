@@ -12,14 +12,15 @@ struct EvalCommand: ParsableCommand {
     commandName: "eval",
     abstract: "Measure likelihood, perplexity or exact answers on held-out data.",
     discussion: """
-      nll         scores completions given their prompts (target tokens only)
-      perplexity  scores plain text by llama.cpp's protocol: windows of --context tokens, second halves only
-      exact       generates greedily and compares the trimmed text with the completion; answers that are JSON objects \
-      are also compared as objects, and by their "intent"
+      nll: scores completions given their prompts (target tokens only).
+      perplexity: scores plain text by llama.cpp's protocol, windows of --context tokens, second halves only.
+      exact: generates greedily and compares the trimmed text with the completion; answers that are JSON objects are \
+      also compared as objects, and by their "intent".
 
-      Without --adapter the base is measured.
+      Without --adapter the base is measured. The result goes to stdout, and with --json to a file.
 
-        scion eval -m base.gguf --adapter tuned --task exact --data test.jsonl --json result.json
+        scion eval -m base.gguf --task nll --data test.jsonl
+        scion eval -m base.gguf --adapter tuned --task exact --data test.jsonl
       """)
 
   @OptionGroup var model: ModelOptions
@@ -27,47 +28,70 @@ struct EvalCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var adapter: String?
 
   @Option(help: ArgumentHelp("What to measure.", valueName: "nll|perplexity|exact"))
   var task: EvaluationTask
 
   @Option(
-    help: ArgumentHelp("JSONL records, or a text file for perplexity.", valueName: "file"))
+    help: ArgumentHelp("JSONL records, or a text file for perplexity.", valueName: "file"),
+    completion: .file())
   var data: String
 
-  @Option(help: ArgumentHelp("Use only the first N records.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Use only the first N records.", valueName: "n"))
   var limit: Int?
 
-  @Option(help: ArgumentHelp("Window of perplexity, in tokens.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Window of perplexity, in tokens.", valueName: "n"))
   var context = 512
 
-  @Option(help: ArgumentHelp("Longest sequence of nll; longer ones are cut.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Longest sequence of nll; longer ones are cut.", valueName: "n"))
   var seqLen = 2048
 
-  @Option(help: ArgumentHelp("Most tokens of an answer (exact).", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Most tokens of an answer (exact).", valueName: "n")
+  )
   var maxTokens = 256
 
-  @Option(help: ArgumentHelp("Examples put before each prompt (exact).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Examples put before each prompt (exact).", valueName: "n"))
   var shots = 0
 
-  @Option(help: ArgumentHelp("Where the examples come from (their first ones).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Where the examples come from (their first ones).", valueName: "file"),
+    completion: .file())
   var shotsData: String?
 
-  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
+    completion: .list(TemplateName.all))
   var template = "auto"
 
-  @Option(help: ArgumentHelp("Write the result as one JSON document.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write the result as one JSON document.", valueName: "file"),
+    completion: .file())
   var json: String?
 
-  @Option(help: ArgumentHelp("Write one JSON line per example.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write one JSON line per example.", valueName: "file"),
+    completion: .file())
   var rows: String?
 
   @Flag(help: "No progress on stderr.")
   var quiet = false
 
+  @Flag(help: "Leave bad records out instead of stopping (nll, exact).")
+  var skipBad = false
+
   func validate() throws {
+    try TemplateName.check(template)
+    if context < 4 { throw ValidationError("--context must be at least 4") }
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
     if shots < 0 { throw ValidationError("--shots must be 0 or more") }
     if (shots > 0) != (shotsData != nil) {
@@ -113,7 +137,7 @@ struct EvalCommand: ParsableCommand {
       let builder = SequenceBuilder(
         tokenizer: loaded.tokenizer, template: try loaded.template(template),
         sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
-      let dataset = try Dataset(paths: [data], builder: builder)
+      let dataset = try Dataset(paths: [data], builder: builder, skipBad: skipBad)
       return try LikelihoodEvaluation(
         task: .nll, loaded.model, adapters: adapters, storage: storage,
         sequences: Array(dataset.sequences.prefix(limit ?? dataset.sequences.count)))
@@ -127,7 +151,7 @@ struct EvalCommand: ParsableCommand {
   }
 
   private func examples(_ path: String, _ count: Int?) throws -> [ExactExample] {
-    let records = try DataFile(path: path).records
+    let records = try DataFile(path: path, skipBad: skipBad).records
     return try records.prefix(count ?? records.count).map { try ExactExample($0) }
   }
 
@@ -146,7 +170,7 @@ struct EvalCommand: ParsableCommand {
     encoder.outputFormatting.insert(.prettyPrinted)
     let document = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
     if let json { try AtomicFile.write(path: json, text: document) }
-    print(EvalCommand.summary(report))
+    try StandardStreams.result(EvalCommand.summary(report) + "\n")
   }
 
   /// The result as lines of `name value`.

@@ -33,6 +33,7 @@ enum ExitStatus: Int32 {
     switch error {
     case is Interrupted: self = .interrupted
     case is UsageError, is RecipeError: self = .badUsage
+    case is StandardStreams.Failure: self = .failed
     case let error as TransformerError:
       if case .doesNotFit = error { self = .doesNotFit } else { self = .badInput }
     case let error as TensorError:
@@ -54,8 +55,16 @@ enum ExitStatus: Int32 {
     case let error as RunDirectory.Failure:
       if case .finishedRun = error { self = .badUsage } else { self = .failed }
     case let error as InferenceError:
-      if case .invalidOption = error { self = .badUsage } else { self = .badInput }
-    case is TokenizationError, is DataError, is EvaluationError: self = .badInput
+      switch error {
+      case .invalidOption, .emptyPrompt, .promptTooLong: self = .badUsage
+      default: self = .badInput
+      }
+    case let error as EvaluationError:
+      switch error {
+      case .invalidContext, .tooFewShots: self = .badUsage
+      default: self = .badInput
+      }
+    case is TokenizationError, is DataError: self = .badInput
     case is TrainingError, is WriteError: self = .failed
     default: return nil
     }
@@ -63,7 +72,12 @@ enum ExitStatus: Int32 {
 
   /// The sentence for the terminal (help text for a request for help).
   func message(for error: any Error) -> String {
-    ExitStatus(ofLibrary: error) != nil ? "scion: \(error)" : Scion.fullMessage(for: error)
+    if ExitStatus(ofLibrary: error) != nil { return "scion: \(error)" }
+    guard self == .badUsage else { return Scion.fullMessage(for: error) }
+    return "scion: "
+      + UsageText.sentence(
+        message: Scion.message(for: error), fullMessage: Scion.fullMessage(for: error),
+        first: CommandLine.arguments.dropFirst().first)
   }
 }
 

@@ -17,13 +17,15 @@ struct ExportCommand: ParsableCommand {
   @Option(
     name: [.customShort("m"), .long],
     help: ArgumentHelp(
-      "The base that the adapter belongs to (default: $SCION_MODEL).", valueName: "file"))
+      "The base that the adapter belongs to (default: $SCION_MODEL).", valueName: "file"),
+    completion: .file())
   var model: String?
 
   @Option(
     help: ArgumentHelp(
       "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var adapter: String
 
   @Option(help: ArgumentHelp("The form to write.", valueName: "gguf|peft"))
@@ -31,17 +33,23 @@ struct ExportCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("o"), .long],
-    help: ArgumentHelp("File (gguf) or folder (peft) to write.", valueName: "path"))
+    help: ArgumentHelp("File (gguf) or folder (peft) to write.", valueName: "path"),
+    completion: .file())
   var output: String
+
+  @Flag(help: "Replace an existing output file.")
+  var overwrite = false
 
   func run() throws {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
+    try OutputPath.check(
+      output, overwrite: overwrite || to == .peft, inputs: [path, self.adapter])
     let base = try GGUFFile(path: path)
     let adapter = try Adapter(path: adapter, base: base)
     try to.write(adapter, base, output)
-    print(output)
+    try StandardStreams.result(output + "\n")
   }
 }
 
@@ -52,26 +60,34 @@ struct ImportCommand: ParsableCommand {
     abstract: "Read a PEFT folder or a llama.cpp adapter and write a GGUF adapter.",
     discussion: "  scion import tuned-peft -m base.gguf -o adapter.gguf")
 
-  @Argument(help: ArgumentHelp("PEFT folder or adapter GGUF.", valueName: "path"))
+  @Argument(
+    help: ArgumentHelp("PEFT folder or adapter GGUF.", valueName: "path"),
+    completion: .file())
   var adapter: String
 
   @Option(
     name: [.customShort("m"), .long],
     help: ArgumentHelp(
-      "The base that the adapter belongs to (default: $SCION_MODEL).", valueName: "file"))
+      "The base that the adapter belongs to (default: $SCION_MODEL).", valueName: "file"),
+    completion: .file())
   var model: String?
 
   @Option(
-    name: [.customShort("o"), .long], help: ArgumentHelp("The file to write.", valueName: "file"))
+    name: [.customShort("o"), .long], help: ArgumentHelp("The file to write.", valueName: "file"),
+    completion: .file())
   var output: String
+
+  @Flag(help: "Replace an existing output file.")
+  var overwrite = false
 
   func run() throws {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
+    try OutputPath.check(output, overwrite: overwrite, inputs: [path, adapter])
     let base = try GGUFFile(path: path)
     try AdapterForm.gguf.write(Adapter(path: adapter, base: base), base, output)
-    print(output)
+    try StandardStreams.result(output + "\n")
   }
 }
 

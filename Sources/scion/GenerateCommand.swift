@@ -18,6 +18,8 @@ struct GenerateCommand: ParsableCommand {
 
       To compare with other programs, --ids gives the prompt as tokens, and --logits writes what the model predicts \
       after the prompt, {"ids": [...], "logits": [...]}, one logit a token of the vocabulary, instead of generating.
+
+        scion generate -m base.gguf --adapter tuned --chat -p "Hello"
       """)
 
   @OptionGroup var model: ModelOptions
@@ -25,13 +27,17 @@ struct GenerateCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var adapter: String?
 
-  @Option(name: [.customShort("p"), .long], help: "The prompt; - reads it from stdin.")
+  @Option(
+    name: [.customShort("p"), .long], parsing: .unconditional,
+    help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
   var prompt: String?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The prompt as token ids in place of -p, such as 1,4093,198.", valueName: "list"))
   var ids: String?
@@ -39,31 +45,50 @@ struct GenerateCommand: ParsableCommand {
   @Flag(help: "Treat the prompt as a user's turn in a chat.")
   var chat = false
 
-  @Option(help: "System message of the chat.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("System message of the chat.", valueName: "text"))
   var system: String?
 
-  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
+    completion: .list(TemplateName.all))
   var template = "auto"
 
-  @Option(help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
   var maxTokens = 256
 
-  @Option(help: "0 takes the likeliest token; higher values vary more.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "0 takes the likeliest token; higher values vary more.", valueName: "number"))
   var temperature: Float = 0
 
-  @Option(help: "Sample among the likeliest tokens that hold this share.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Sample among the likeliest tokens that hold this share.", valueName: "share"))
   var topP: Float = 1
 
-  @Option(help: "Sample among so many of the likeliest tokens.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Sample among so many of the likeliest tokens (default: all).", valueName: "n"))
   var topK: Int?
 
-  @Option(help: "Same seed, same text.")
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Same seed, same text.", valueName: "n"))
   var seed: UInt64 = 42
 
-  @Option(help: "Text that ends the answer; may be given more than once.")
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Text that ends the answer; may be given more than once.", valueName: "text")
+  )
   var stop: [String] = []
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Positions of context (default: what prompt and answer need).", valueName: "n"))
   var context: Int?
@@ -82,6 +107,9 @@ struct GenerateCommand: ParsableCommand {
     }
     if ids != nil && chat { throw ValidationError("--ids are complete: --chat does not apply") }
     if system != nil && !chat { throw ValidationError("--system needs --chat") }
+    if let context, context < 2 { throw ValidationError("--context must be at least 2") }
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1") }
+    try TemplateName.check(template)
   }
 
   func run() throws {
@@ -134,11 +162,11 @@ struct GenerateCommand: ParsableCommand {
   private func generate(_ session: GenerationSession) throws {
     let interrupt = InterruptFlag()
     while let piece = try session.next() {
-      FileHandle.standardOutput.write(Data(piece.text.utf8))
+      try StandardStreams.result(piece.text)
       if interrupt.isSet { break }
     }
-    FileHandle.standardOutput.write(Data("\n".utf8))
-    if interrupt.isSet { throw Interrupted(description: "interrupted") }
+    try StandardStreams.result("\n")
+    if interrupt.isSet { throw Interrupted(description: "interrupted: the text is not complete") }
     var reporter = TerminalReporter(quiet: quiet)
     let report = session.report
     reporter.say(

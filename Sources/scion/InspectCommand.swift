@@ -15,7 +15,7 @@ struct InspectCommand: ParsableCommand {
         scion inspect --cpu
       """)
 
-  @Argument(help: ArgumentHelp("A GGUF file.", valueName: "file"))
+  @Argument(help: ArgumentHelp("A GGUF file.", valueName: "file"), completion: .file())
   var file: String?
 
   @Flag(help: "Show the processor's kernel tiers.")
@@ -31,12 +31,13 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     if cpu {
       for tier in Processor.InstructionSet.allCases where tier.isAvailable {
-        print(tier == Processor.instructionSet ? "* \(tier.name)" : "  \(tier.name)")
+        try StandardStreams.result(
+          tier == Processor.instructionSet ? "* \(tier.name)\n" : "  \(tier.name)\n")
       }
-      print("  \(Processor.threads) threads")
+      try StandardStreams.result("  \(Processor.threads) threads\n")
     }
     guard let file else { return }
     let summary = GGUFSummary(try GGUFFile(path: file))
-    print(InspectText.render(summary, listingTensors: tensors))
+    try StandardStreams.result(InspectText.render(summary, listingTensors: tensors) + "\n")
   }
 }

@@ -22,7 +22,9 @@ struct InterruptFlag {
       let counter = counter
       source.setEventHandler {
         let earlier = counter.value.add(1, ordering: .relaxed).oldValue
-        if earlier > 0 { Foundation.exit(ExitStatus.interrupted.rawValue) }
+        // Not exit(): OpenMP's clean-up must not run under threads that still compute. What is half written has a
+        // temporary name.
+        if earlier > 0 { _exit(ExitStatus.interrupted.rawValue) }
       }
       source.resume()
       sources.append(source)

@@ -19,26 +19,32 @@ struct MergeCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("m"), .long],
-    help: ArgumentHelp("Base model, a GGUF file (default: $SCION_MODEL).", valueName: "file"))
+    help: ArgumentHelp("Base model, a GGUF file (default: $SCION_MODEL).", valueName: "file"),
+    completion: .file())
   var model: String?
 
   @Option(
     help: ArgumentHelp(
       "Adapter: the folder that train wrote, an adapter.gguf, or a PEFT folder.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var adapter: String
 
   @Option(
-    name: [.customShort("o"), .long], help: ArgumentHelp("The file to write.", valueName: "file"))
+    name: [.customShort("o"), .long], help: ArgumentHelp("The file to write.", valueName: "file"),
+    completion: .file())
   var output: String
 
   @Option(
     help: ArgumentHelp(
       "Type of the weights: keep, f32, f16, bf16, q8_0, q5_0, q5_1, q4_0, q4_1.",
-      valueName: "type"))
+      valueName: "type"),
+    completion: .list(["keep", "f32", "f16", "bf16", "q8_0", "q5_0", "q5_1", "q4_0", "q4_1"]))
   var type: MergeType = .keep
 
-  @Option(help: "general.name of the merged model.")
+  @Option(
+    help: ArgumentHelp(
+      "general.name of the merged model (default: the base's and \"LoRA\").", valueName: "text"))
   var name: String?
 
   @Flag(help: "Replace an existing output file.")
@@ -51,9 +57,7 @@ struct MergeCommand: ParsableCommand {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
-    if FileManager.default.fileExists(atPath: output) && !overwrite {
-      throw UsageError("\(output) exists: choose another output, or pass --overwrite")
-    }
+    try OutputPath.check(output, overwrite: overwrite, inputs: [path, adapter])
     let base = try GGUFFile(path: path)
     let adapter = try Adapter(path: adapter, base: base)
     let began = ContinuousClock.now
@@ -78,7 +82,7 @@ struct MergeCommand: ParsableCommand {
       String(
         format: "merged %d tensors in %.1f s, peak memory %@", changed, seconds,
         bytesText(ProcessMemory.peak)))
-    print("\(output)  \(bytesText(size))")
+    try StandardStreams.result("\(output)  \(bytesText(size))\n")
   }
 }
 

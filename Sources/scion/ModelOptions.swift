@@ -10,16 +10,18 @@ import Transformer
 struct ModelOptions: ParsableArguments {
   @Option(
     name: [.customShort("m"), .long],
-    help: ArgumentHelp("Base model, a GGUF file (default: $SCION_MODEL).", valueName: "file"))
+    help: ArgumentHelp("Base model, a GGUF file (default: $SCION_MODEL).", valueName: "file"),
+    completion: .file())
   var model: String?
 
   @Option(
     help: ArgumentHelp(
       "Number type of activations: bf16 (half the memory, fast), f32 (exact), or auto (bf16).",
-      valueName: "auto|bf16|f32"))
+      valueName: "type"))
   var compute: ComputeType?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Threads (default: all cores this process may use).", valueName: "n"))
   var threads: Int?
 

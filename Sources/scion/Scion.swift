@@ -13,7 +13,7 @@ struct Scion: ParsableCommand {
 
       A first run:
         scion train -m base.gguf --data examples/ -o tuned
-        scion eval -m base.gguf --adapter tuned --task exact --data examples/test.jsonl
+        scion eval -m base.gguf --adapter tuned --task exact --data test.jsonl
         scion merge -m base.gguf --adapter tuned -o merged.gguf
         scion generate -m merged.gguf --chat -p "Hello"
 
@@ -39,9 +39,9 @@ struct Program {
       let code = ExitStatus(error)
       let message = code.message(for: error)
       if code == .done {
-        print(message)
-      } else if !message.isEmpty {
-        FileHandle.standardError.write(Data((message + "\n").utf8))
+        try? StandardStreams.result(message + "\n")
+      } else {
+        StandardStreams.message(message + "\n")
       }
       Foundation.exit(code.rawValue)
     }

@@ -47,7 +47,7 @@ struct TerminalReporter {
   }
 
   private func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
+    StandardStreams.message(text)
   }
 }
 

@@ -7,16 +7,19 @@ struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Training data: a JSONL or text file, or a folder with train.jsonl (valid.jsonl, test.jsonl).",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var data: String?
 
   @Option(
     name: [.customShort("o"), .long],
-    help: ArgumentHelp("Folder for the run's results.", valueName: "folder"))
+    help: ArgumentHelp("Folder for the run's results.", valueName: "folder"),
+    completion: .file())
   var output: String?
 
   @Option(
-    help: ArgumentHelp("Recipe to start from; flags override its keys.", valueName: "file"))
+    help: ArgumentHelp("Recipe to start from; flags override its keys.", valueName: "file"),
+    completion: .file())
   var recipe: String?
 
   @Flag(help: "Replace the results of an earlier run in the output folder.")
@@ -24,13 +27,21 @@ struct TrainOptions: ParsableArguments {
 
   // MARK: Adapters
 
-  @Option(help: "Rank of the adapters, 1 to 256 (default: 8).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Rank of the adapters, 1 to 256 (default: 8).", valueName: "n"))
   var rank: Int?
 
-  @Option(help: "Adapters are scaled by alpha/√rank (default: 16).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Adapters are scaled by alpha/√rank, see --rslora (default: 16).", valueName: "number"))
   var alpha: Float?
 
-  @Flag(inversion: .prefixedNo, help: "Scale by alpha/√rank rather than alpha/rank.")
+  @Flag(
+    inversion: .prefixedNo, help: "Scale by alpha/√rank rather than alpha/rank (default: --rslora)."
+  )
   var rslora: Bool?
 
   @Option(
@@ -43,75 +54,128 @@ struct TrainOptions: ParsableArguments {
     help: ArgumentHelp(
       "Where adapters start: lora-one (the gradient's leading directions), lora-one-a (its row space, "
         + "no change at step 0), gaussian or kaiming (classic LoRA) (default: lora-one).",
-      valueName: "start"))
+      valueName: "start"),
+    completion: .list(FineTuneRecipe.initializations))
   var initialization: String?
 
-  @Option(help: "Sequences whose gradient the start takes (default: 64).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Sequences whose gradient the start takes (default: 64).", valueName: "n"))
   var initSamples: Int?
 
-  @Option(help: "LoRA-One's start has spectral norm alpha/(gamma·√rank) (default: 128).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "LoRA-One's start has spectral norm alpha/(gamma·√rank) (default: 128).", valueName: "number")
+  )
   var gamma: Float?
 
   // MARK: Optimization
 
-  @Option(help: "Optimizer: adamw (default).")
+  @Option(
+    help: ArgumentHelp("Optimizer (default: adamw).", valueName: "adamw"),
+    completion: .list(FineTuneRecipe.optimizers))
   var optimizer: String?
 
-  @Option(help: "Passes over the data (default: 1).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Passes over the data (default: 1).", valueName: "n"))
   var epochs: Int?
 
-  @Option(help: "Optimizer steps, instead of --epochs; 0 writes the adapter as initialised.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Optimizer steps, instead of --epochs; 0 writes the adapter as initialised.", valueName: "n"))
   var steps: Int?
 
-  @Option(help: "Tokens per step (default: 2048).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Tokens per step (default: 2048).", valueName: "n"))
   var batchTokens: Int?
 
-  @Option(help: "Sequences per step, instead of --batch-tokens.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Sequences per step, instead of --batch-tokens.", valueName: "n"))
   var batch: Int?
 
-  @Option(help: "Batches added up for one step (default: 1).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Batches added up for one step (default: 1).", valueName: "n"))
   var accum: Int?
 
-  @Option(help: "Most tokens in a sequence; longer records are cut (default: 1024).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Most tokens in a sequence; longer records are cut (default: 1024).", valueName: "n"))
   var seqLen: Int?
 
-  @Option(help: "Highest learning rate (default: 2e-4).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Highest learning rate (default: 2e-4).", valueName: "rate"))
   var lr: Float?
 
   @Option(
     help: ArgumentHelp(
-      "Learning rate after warm-up (default: linear).", valueName: "linear|cosine|constant"))
+      "Learning rate after warm-up (default: linear).", valueName: "linear|cosine|constant"),
+    completion: .list(FineTuneRecipe.schedules))
   var schedule: String?
 
-  @Option(help: "Share of the steps with a rising learning rate (default: 0.03).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Share of the steps with a rising learning rate (default: 0.03).", valueName: "share"))
   var warmup: Float?
 
-  @Option(help: "Decoupled weight decay (default: 0).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Decoupled weight decay (default: 0).", valueName: "number"))
   var weightDecay: Float?
 
-  @Option(help: "Largest norm of the gradient; 0 for no clipping (default: 1).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Largest norm of the gradient; 0 for no clipping (default: 1).", valueName: "norm"))
   var clip: Float?
 
-  @Option(help: "Same seed, same data, same machine type: same adapter (default: 42).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Same seed, same data, same machine type: same adapter (default: 42).", valueName: "n"))
   var seed: UInt64?
 
   // MARK: Memory, data, messages
 
   @Option(
     help: ArgumentHelp(
-      "Budget for resident memory, e.g. 600M or 2G; refused when it cannot be met.",
+      "Budget for resident memory, e.g. 600M or 2G; a run that needs more ends with exit code 4 before it starts.",
       valueName: "size"))
   var memory: String?
 
   @Option(
-    help: "Share of the data set aside for validation when there is no valid.jsonl (default: 0.05)."
-  )
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Share of the data set aside for validation when there is no valid.jsonl (default: 0.05).",
+      valueName: "share"))
   var valSplit: Float?
 
-  @Option(help: "Steps between validations (default: at the end of each epoch).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Steps between validations (default: at the end of each epoch); the last step always has one.",
+      valueName: "n"))
   var evalEvery: Int?
 
-  @Option(help: "Stop after so many validations without improvement.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Stop after so many validations without improvement (default: never).", valueName: "n"))
   var patience: Int?
 
   @Flag(help: "Learn prompts too, not only completions.")
@@ -120,10 +184,15 @@ struct TrainOptions: ParsableArguments {
   @Flag(help: "Leave bad records out instead of stopping.")
   var skipBad = false
 
-  @Option(help: ArgumentHelp("Chat template: auto, chatml or none.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
+    completion: .list(TemplateName.all))
   var template: String?
 
-  @Option(help: "Steps between progress lines off a terminal (default: 1).")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Steps between progress lines off a terminal (default: 1).", valueName: "n"))
   var logEvery: Int?
 
   @Flag(help: "No progress on stderr.")

@@ -140,7 +140,11 @@ struct AdapterGGUFTests {
       error(try foreign(folder, tensors: [a, (b.0, [3, 64])]))
         == .wrongShape(path: path, name: b.0, expected: "[64, 2]", found: "[64, 3]"))
     #expect(error(try foreign(folder, value: .nan)) == .notFinite(path: path, name: a.0))
-    #expect(error("/nowhere") == .file(path: "/nowhere", reason: "no such file or folder"))
+    #expect(
+      error("/nowhere")
+        == .file(
+          path: "/nowhere",
+          reason: "no such file or folder; name the folder of a training run or an adapter file"))
     let empty = try TemporaryFolder()
     #expect(error(empty.path) == .notAnAdapter(path: empty.path))
   }

@@ -151,7 +151,7 @@ struct DataFileTests {
   @Test func refusesWhatIsNotUTF8WithItsLine() throws {
     let folder = try TemporaryFolder()
     let latin = try folder.write("a.txt", Array("ok\ncaf".utf8) + [0xE9] + Array("\n".utf8))
-    #expect(throws: DataError.badRecord(path: latin, line: 2, reason: "not UTF-8 text")) {
+    #expect(throws: DataError.notText(path: latin, line: 2, found: "not UTF-8 text")) {
       try DataFile(path: latin)
     }
     let lines = try folder.write(

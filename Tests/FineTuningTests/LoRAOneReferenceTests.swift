@@ -30,7 +30,7 @@ struct LoRAOneReferenceTests {
     let model = try Model(GGUFFile(path: TestFiles.realModel))
     let layout = AdapterLayout(model.configuration, rank: 8, alpha: 16, rankStabilized: true)
     let plan = try MemoryPlan(
-      model.configuration, layout, storage: .bfloat16, fileBytes: 98_362_432, longest: 1024,
+      model.configuration, layout, storage: .float32, fileBytes: 98_362_432, longest: 1024,
       stepTokens: 8192, optimizerBytes: 8, budget: nil)
     let trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
     let start = try StartSession(
@@ -42,7 +42,7 @@ struct LoRAOneReferenceTests {
       spillDirectory: FileManager.default.temporaryDirectory.path)
     while try start.advance() != nil {}
     let report = start.report()
-    #expect(abs(try #require(report.lossBefore) - 1.738199) < 0.01)
+    #expect(abs(try #require(report.lossBefore) - 1.738199) < 1e-3)
     #expect(report.matrices.count == 210)
     for matrix in report.matrices {
       let parts = matrix.name.split(separator: ".")
@@ -50,11 +50,11 @@ struct LoRAOneReferenceTests {
         Projection.allCases.first { $0.tensorName == String(parts[2]) })
       let name = "model.layers.\(parts[1]).\(projection.moduleName).weight"
       let norm = try #require(gradients.norms[name])
-      #expect(abs(matrix.frobeniusNorm / norm - 1) < 0.05, "\(name): \(matrix.frobeniusNorm)")
+      #expect(abs(matrix.frobeniusNorm / norm - 1) < 0.01, "\(name): \(matrix.frobeniusNorm)")
       for (value, expected) in zip(
         matrix.singularValues.prefix(4), gradients.singularValues[name] ?? [])
       {
-        #expect(abs(Double(value) / expected - 1) < 0.05, "\(name): \(value) against \(expected)")
+        #expect(abs(Double(value) / expected - 1) < 0.02, "\(name): \(value) against \(expected)")
       }
       #expect(abs(matrix.startNorm - 16 / (128 * 8.0.squareRoot())) < 1e-5)
     }

@@ -53,14 +53,14 @@ import Testing
   @Test func namesTheReasonWhenTheFolderIsMissing() {
     let path = folder.file("no/a.txt")
     #expect(
-      throws: WriteError.notPermitted(path: path, reason: "No such file or directory")
+      throws: WriteError.notPermitted(path: path, reason: "no such file or directory")
     ) { try AtomicFile.write(path: path, text: "x") }
   }
 
   @Test func refusesToReplaceAFolder() throws {
     let path = folder.file("a")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    #expect(throws: WriteError.notPermitted(path: path, reason: "Is a directory")) {
+    #expect(throws: WriteError.notPermitted(path: path, reason: "is a directory")) {
       try AtomicFile.write(path: path, text: "x")
     }
     #expect(folder.names == ["a"])

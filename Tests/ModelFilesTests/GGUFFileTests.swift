@@ -100,9 +100,9 @@ import Testing
 
   @Test func namesTheReasonOfAFileThatCannotBeOpened() throws {
     #expect(
-      throws: GGUFError.cannotOpen(path: "/nowhere/x.gguf", reason: "No such file or directory")
+      throws: GGUFError.cannotOpen(path: "/nowhere/x.gguf", reason: "no such file or directory")
     ) { try GGUFFile(path: "/nowhere/x.gguf") }
-    #expect(throws: GGUFError.cannotOpen(path: "/tmp", reason: "not a regular file")) {
+    #expect(throws: GGUFError.cannotOpen(path: "/tmp", reason: "it is a folder")) {
       try GGUFFile(path: "/tmp")
     }
   }

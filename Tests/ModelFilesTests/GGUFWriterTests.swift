@@ -130,7 +130,7 @@ import Testing
     }
     #expect(
       error
-        == .cannotWrite(.notPermitted(path: path, reason: "No such file or directory")))
+        == .cannotWrite(.notPermitted(path: path, reason: "no such file or directory")))
   }
 
   // MARK: - Real files

@@ -24,6 +24,18 @@ public struct SyntheticModel: Sendable {
   /// Factor on the head; larger makes the predictions surer.
   public var headScale: Float
   public var seed: UInt64
+  /// What the metadata say about text.
+  public var tokenizer = TokenizerKind.sentencePiece
+
+  public enum TokenizerKind: Sendable {
+    /// Single characters, no chat template.
+    case sentencePiece
+    /// Byte pair encoding over all 256 bytes (one merge), ChatML. Needs a vocabulary of at least `byteVocabulary`.
+    case byteLevel
+  }
+
+  /// Three special tokens, 256 bytes, one merged pair.
+  public static let byteVocabulary = 260
 
   public init(
     layers: Int = 2, width: Int = 32, heads: Int = 4, keyValueHeads: Int = 2,
@@ -121,7 +133,7 @@ public struct SyntheticModel: Sendable {
     return file.bytes
   }
 
-  private var keyCount: Int { 17 }
+  private var keyCount: Int { tokenizer == .byteLevel ? 18 : 17 }
 
   private func writeMetadata(_ file: inout GGUFBytes) {
     file.entry("general.architecture", "llama")
@@ -134,6 +146,13 @@ public struct SyntheticModel: Sendable {
     file.entry("llama.attention.head_count_kv", UInt32(keyValueHeads))
     file.entry("llama.attention.layer_norm_rms_epsilon", Float(1e-5))
     file.entry("llama.rope.freq_base", Float(10_000))
+    switch tokenizer {
+    case .sentencePiece: writeSentencePiece(&file)
+    case .byteLevel: writeByteLevel(&file)
+    }
+  }
+
+  private func writeSentencePiece(_ file: inout GGUFBytes) {
     file.entry("tokenizer.ggml.model", "llama")
     file.entry("tokenizer.ggml.tokens", pieces)
     file.entry("tokenizer.ggml.scores", pieces.indices.map { -Float($0) })
@@ -144,12 +163,46 @@ public struct SyntheticModel: Sendable {
     file.entry("tokenizer.ggml.add_bos_token", true)
   }
 
+  private func writeByteLevel(_ file: inout GGUFBytes) {
+    precondition(vocabulary >= Self.byteVocabulary)
+    file.entry("tokenizer.ggml.model", "gpt2")
+    file.entry("tokenizer.ggml.pre", "smollm")
+    file.entry("tokenizer.ggml.tokens", pieces)
+    file.entry("tokenizer.ggml.token_type", pieces.indices.map { $0 < 3 ? 3 : Int32(1) })
+    file.entry("tokenizer.ggml.merges", ["t h"])
+    file.entry("tokenizer.ggml.bos_token_id", UInt32(1))
+    file.entry("tokenizer.ggml.eos_token_id", UInt32(2))
+    file.entry(
+      "tokenizer.chat_template",
+      "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] "
+        + "+ '<|im_end|>' + '\\n'}}{% endfor %}"
+        + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
+  }
+
   /// The pieces of the vocabulary, by id.
   public var pieces: [String] {
+    if tokenizer == .byteLevel { return bytePieces }
     let characters = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'\"{}[]()-+*/=\nABCDEFGHIJKLMNOP"
     var pieces = ["<unk>", "<s>", "</s>", "▁"] + characters.map { String($0) }
     while pieces.count < vocabulary { pieces.append("<extra \(pieces.count)>") }
     return Array(pieces.prefix(vocabulary))
+  }
+
+  /// GPT-2's alphabet: printable bytes of Latin-1 as themselves, the others as U+0100 and up.
+  private var bytePieces: [String] {
+    var pieces = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    var next: UInt32 = 0x100
+    for byte in UInt32(0)..<256 {
+      var scalar = byte
+      if !(33...126).contains(byte) && !(161...172).contains(byte) && !(174...255).contains(byte) {
+        scalar = next
+        next += 1
+      }
+      pieces.append(Unicode.Scalar(scalar).map { String(Character($0)) } ?? "?")
+    }
+    pieces.append("th")
+    while pieces.count < vocabulary { pieces.append("<extra \(pieces.count)>") }
+    return pieces
   }
 
   // MARK: - Random blocks

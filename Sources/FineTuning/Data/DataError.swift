@@ -10,6 +10,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case unknownFormat(path: String, line: Int, fields: [String])
   /// A record that cannot be used.
   case badRecord(path: String, line: Int, reason: String)
+  /// A file that is not UTF-8 text, from `line` on; `found` says what it is.
+  case notText(path: String, line: Int, found: String)
   /// Files of one data set hold different formats.
   case mixedFiles(path: String, format: String, expectedPath: String, expected: String)
   /// Nothing but blank lines, or every record was skipped.
@@ -20,7 +22,7 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .cannotRead(let path, let reason):
-      "cannot read data \(path): \(reason)"
+      "cannot read data \(path): \(reason); give a file with records"
     case .noTrainingFile(let folder):
       "\(folder) has no train.jsonl (train.json, train.txt or train-N.jsonl also do): add one, or name a file"
     case .unsupportedFormat(let path, let format):
@@ -30,6 +32,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
         + " is in no known format: use \(Self.supported)"
     case .badRecord(let path, let line, let reason):
       "\(path):\(line): \(reason): correct it, or pass --skip-bad to leave such records out"
+    case .notText(let path, let line, let found):
+      "\(path):\(line): \(found): convert the file to UTF-8"
     case .mixedFiles(let path, let format, let expectedPath, let expected):
       "\(path) holds \(format) records but \(expectedPath) holds \(expected): use one format"
     case .noRecords(let path, let skipped):

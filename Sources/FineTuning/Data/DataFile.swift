@@ -40,7 +40,7 @@ public struct DataFile: Sendable {
     sha256 = file.sha256()
     let bytes = file.bytes(0..<file.byteCount)
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
-      throw .badRecord(path: path, line: 1, reason: "the file is UTF-16: convert it to UTF-8")
+      throw .notText(path: path, line: 1, found: "the file is UTF-16")
     }
     let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     let isJSON = name.hasSuffix(".jsonl") || name.hasSuffix(".json") || name.hasSuffix(".ndjson")
@@ -83,7 +83,7 @@ public struct DataFile: Sendable {
       line += 1
       if String(validating: part, as: UTF8.self) == nil { break }
     }
-    throw .badRecord(path: path, line: line, reason: "not UTF-8 text")
+    throw .notText(path: path, line: line, found: "not UTF-8 text")
   }
 }
 

@@ -18,7 +18,8 @@ extension Adapter {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw .file(path: folder, reason: "the folder cannot be made")
+      throw .cannotWrite(
+        .notPermitted(path: folder, reason: "the folder cannot be made"))
     }
     var descriptions: [SafetensorsTensorDescription] = []
     for pair in tensors {
@@ -87,7 +88,9 @@ extension Adapter {
     do {
       configuration = try JSONDecoder().decode(PEFTConfiguration.self, from: text)
     } catch {
-      throw .file(path: configurationPath, reason: "it is no configuration of a LoRA adapter")
+      throw .file(
+        path: configurationPath,
+        reason: "it is no configuration of a LoRA adapter; name a folder that PEFT wrote")
     }
     if let (key, value) = configuration.unsupportedSetting {
       throw .unsupportedSetting(path: configurationPath, key: key, value: value)

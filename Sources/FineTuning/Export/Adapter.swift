@@ -77,7 +77,9 @@ public struct Adapter: Sendable, Equatable {
   public init(path: String, base: GGUFFile) throws(AdapterError) {
     let manager = FileManager.default
     guard manager.fileExists(atPath: path) else {
-      throw .file(path: path, reason: "no such file or folder")
+      throw .file(
+        path: path,
+        reason: "no such file or folder; name the folder of a training run or an adapter file")
     }
     guard (try? manager.contentsOfDirectory(atPath: path)) != nil else {
       try self.init(ggufPath: path, base: base)

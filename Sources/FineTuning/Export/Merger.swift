@@ -35,7 +35,7 @@ public struct Merger: ~Copyable {
   public init(
     base: GGUFFile, adapter: Adapter?, type: MergeType, output: String, name: String? = nil
   ) throws(AdapterError) {
-    guard output != base.file.path else { throw .sameFile(path: output) }
+    guard !FileIdentity.same(output, base.file.path) else { throw .sameFile(path: output) }
     let plan = try MergePlan(base: base, adapter: adapter, type: type)
     let metadata = Self.metadata(
       base: base.metadata, plan: plan, isMerged: adapter != nil, name: name)

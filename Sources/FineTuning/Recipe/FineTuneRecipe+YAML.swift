@@ -154,7 +154,9 @@ extension FineTuneRecipe: Codable {
       throw .wrongType(key: Self.key(context), expected: Self.typeName(type))
     } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
       throw .badValue(
-        key: Self.key(context), value: "not usable", expected: context.debugDescription)
+        key: Self.key(context), value: Self.text(of: context, in: mapping),
+        expected: Self.key(context) == "memory" ? "a size like 160M, 2G or 1.5GiB" : "another value"
+      )
     } catch {
       throw .malformed(reason: Self.sentence(error))
     }
@@ -177,11 +179,26 @@ extension FineTuneRecipe: Codable {
     guard let text = String(validating: data, as: UTF8.self) else {
       throw .file(path: path, reason: "it is not UTF-8 text")
     }
-    try self.init(yaml: text)
+    do throws(RecipeError) {
+      try self.init(yaml: text)
+    } catch {
+      throw .inFile(path: path, error)
+    }
+  }
+
+  /// The text of the value that `context` complains about.
+  private static func text(of context: DecodingError.Context, in mapping: Node.Mapping) -> String {
+    context.codingPath.first.flatMap { mapping[Node($0.stringValue)]?.string } ?? "not usable"
   }
 
   private static func sentence(_ error: any Error) -> String {
-    "\(error)".split(separator: "\n").map { String($0) }.joined(separator: " ")
+    if case YamlError.parser(_, let problem, let mark, _) = error {
+      return "line \(mark.line): \(problem)"
+    }
+    if case YamlError.scanner(_, let problem, let mark, _) = error {
+      return "line \(mark.line): \(problem)"
+    }
+    return "\(error)".split(separator: "\n").map { String($0) }.joined(separator: " ")
   }
 
   private static func key(_ context: DecodingError.Context) -> String {

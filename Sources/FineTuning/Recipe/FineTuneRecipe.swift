@@ -74,7 +74,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var trainOnPrompt = false
   /// Leave bad records out instead of stopping.
   public var skipBad = false
-  /// `auto` (the model's own), `none`, a name, or a file.
+  /// See `templates`; `auto` is the model's own.
   public var template = "auto"
 
   // MARK: Messages
@@ -110,6 +110,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public static let optimizers = ["adamw"]
   public static let schedules = ["linear", "cosine", "constant"]
   public static let computes = ["auto", "bf16", "f32"]
+  public static let templates = ["auto", "chatml", "none"]
 
   // MARK: - What the settings mean
 
@@ -187,7 +188,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("val_split", valSplit, valSplit >= 0 && valSplit < 1, "a share, 0 to below 1")
     try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
     try check("patience", patience, patience.map { $0 > 0 } ?? true, "at least 1")
-    try check("template", "\"\"", !template.isEmpty, "auto, none, a name or a file")
+    try check("template", template, among: Self.templates)
     try check("log_every", logEvery, logEvery > 0, "at least 1")
   }
 

@@ -6,6 +6,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
   case conflict(String, String)
   /// A key that no recipe has; `nearest` is the likeliest valid one.
   case unknownKey(String, nearest: String?)
+  /// `error` is about the file at `path`.
+  indirect case inFile(path: String, RecipeError)
   /// A key whose value has the wrong type.
   case wrongType(key: String, expected: String)
   /// Not YAML, or not a mapping.
@@ -22,15 +24,18 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     case .conflict(let first, let second):
       "\(first) and \(second) exclude each other: give one of them"
     case .unknownKey(let key, let nearest):
-      "unknown recipe key \"\(key)\"" + (nearest.map { ": did you mean \"\($0)\"?" } ?? "")
+      "unknown recipe key \"\(key)\": "
+        + (nearest.map { "did you mean \"\($0)\"?" } ?? "remove it, or see scion train --help")
+    case .inFile(let path, let error):
+      "\(path): \(error)"
     case .wrongType(let key, let expected):
       "\(key) has the wrong type: it must be \(expected)"
     case .malformed(let reason):
-      "the recipe is not valid YAML: \(reason)"
+      "the recipe is not usable YAML: \(reason); correct it"
     case .missing(let key):
       "\(key) is not set: give it on the command line or in the recipe"
     case .file(let path, let reason):
-      "recipe \(path): \(reason)"
+      "recipe \(path): \(reason); give a YAML file that a run wrote, or none"
     }
   }
 }

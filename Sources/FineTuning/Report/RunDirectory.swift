@@ -17,7 +17,8 @@ public struct RunDirectory: Sendable, Equatable {
       switch self {
       case .finishedRun(let path):
         "\(path) already holds a finished run: choose another output, or pass --overwrite to replace it"
-      case .cannotMake(let path, let reason): "cannot make \(path): \(reason)"
+      case .cannotMake(let path, let reason):
+        "cannot use \(path) as output folder: \(reason); choose another"
       case .cannotWrite(let error): error.description
       }
     }
@@ -33,13 +34,21 @@ public struct RunDirectory: Sendable, Equatable {
   public var modelCard: String { "\(path)/README.md" }
 
   /// Makes the folder `path`. A finished run in it is refused, or its files deleted when `overwrite`; files of a run that did
-  /// not finish are deleted, others left alone.
+  /// not finish are deleted (temporary ones too), others left alone.
   public init(path: String, overwrite: Bool = false) throws(Failure) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     let manager = FileManager.default
     if manager.fileExists(atPath: adapter), !overwrite { throw .finishedRun(path: path) }
     if manager.fileExists(atPath: path), (try? manager.contentsOfDirectory(atPath: path)) == nil {
       throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
+    }
+    // Without any other file of a run, a README.md or peft/ there is the user's.
+    let isRun = [adapter, recipe, metrics, initialization].contains {
+      manager.fileExists(atPath: $0)
+    }
+    if !isRun, manager.fileExists(atPath: modelCard) || manager.fileExists(atPath: peft) {
+      throw .cannotMake(
+        path: path, reason: "it holds a README.md or peft/ that no run has written")
     }
     do {
       try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -48,11 +57,24 @@ public struct RunDirectory: Sendable, Equatable {
     }
     for file in [adapter, peft, recipe, metrics, initialization, modelCard]
     where manager.fileExists(atPath: file) {
-      do {
-        try manager.removeItem(atPath: file)
-      } catch {
-        throw .cannotMake(path: path, reason: "the old \(file) cannot be deleted")
-      }
+      try Self.delete(file, of: path)
+    }
+    // What a killed run was just writing: `.adapter.gguf.RANDOM.tmp`.
+    for name in (try? manager.contentsOfDirectory(atPath: path)) ?? []
+    where name.hasSuffix(".tmp") && Self.fileNames.contains(where: { name.hasPrefix(".\($0).") }) {
+      try Self.delete("\(path)/\(name)", of: path)
+    }
+  }
+
+  private static let fileNames = [
+    "adapter.gguf", "recipe.yaml", "metrics.jsonl", "init.json", "README.md",
+  ]
+
+  private static func delete(_ file: String, of path: String) throws(Failure) {
+    do {
+      try FileManager.default.removeItem(atPath: file)
+    } catch {
+      throw .cannotMake(path: path, reason: "the old \(file) cannot be deleted")
     }
   }
 

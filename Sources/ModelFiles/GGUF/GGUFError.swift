@@ -53,6 +53,8 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   case misalignedTensor(path: String, tensor: String, offset: UInt64, alignment: Int)
   /// A tensor whose bytes `start..<end` do not lie inside the file.
   case tensorPastEnd(path: String, tensor: String, start: UInt64, end: UInt64, fileSize: Int)
+  /// Bytes other than zeros follow the last tensor, which ends at `end`.
+  case dataAfterTensors(path: String, end: Int, fileSize: Int)
   /// Two tensors that share bytes, from `offset` on.
   case overlappingTensors(path: String, first: String, second: String, offset: Int)
 
@@ -77,7 +79,7 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .cannotOpen(let path, let reason):
-      "cannot read \(path): \(reason)"
+      "cannot read \(path): \(reason); give the path of a GGUF file"
     case .notGGUF(let path, let found):
       "\(path) is not a GGUF file: it begins with \(found) instead of GGUF; "
         + "give a .gguf model, or download the file itself if this is a pointer or a web page"
@@ -129,6 +131,9 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
         + "download it again"
     case .tensorPastEnd(let path, let tensor, let start, let end, let fileSize):
       "\(path) is truncated: tensor \(tensor) needs bytes \(start)..<\(end) but the file ends at "
+        + "\(fileSize); download it again"
+    case .dataAfterTensors(let path, let end, let fileSize):
+      "\(path) is damaged: its last tensor ends at byte \(end) but foreign bytes follow up to "
         + "\(fileSize); download it again"
     case .overlappingTensors(let path, let first, let second, let offset):
       "\(path) is damaged: tensors \(first) and \(second) share bytes from \(offset) on; "

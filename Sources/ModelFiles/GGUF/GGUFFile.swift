@@ -91,6 +91,11 @@ public struct GGUFFile: Sendable {
           format: BlockFormat(rawValue: info.typeID), offset: Int(start), byteCount: info.byteCount)
       )
     }
+    // Padding is zeros; anything else belongs to no tensor (two files in one, a download gone wrong).
+    let end = tensors.map { $0.offset + $0.byteCount }.max() ?? Int(dataStart)
+    guard isZero(file, from: min(end, file.byteCount)) else {
+      throw .dataAfterTensors(path: file.path, end: end, fileSize: file.byteCount)
+    }
     let sorted = tensors.sorted { $0.offset < $1.offset }
     for (first, second) in zip(sorted, sorted.dropFirst())
     where second.offset < first.offset + first.byteCount {
@@ -98,6 +103,17 @@ public struct GGUFFile: Sendable {
         path: file.path, first: first.name, second: second.name, offset: second.offset)
     }
     return tensors
+  }
+
+  /// Whether the file is nothing but zeros from `start` on.
+  private static func isZero(_ file: MappedFile, from start: Int) -> Bool {
+    var start = start
+    while start < file.byteCount {
+      let end = min(start + 1 << 16, file.byteCount)
+      guard file.bytes(start..<end).allSatisfy({ $0 == 0 }) else { return false }
+      start = end
+    }
+    return true
   }
 
   // MARK: - Use

@@ -55,7 +55,7 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .cannotOpen(let path, let reason):
-      "cannot read \(path): \(reason)"
+      "cannot read \(path): \(reason); give the path of a safetensors file"
     case .tooShort(let path, let fileSize):
       "\(path) is not a safetensors file: it has \(fileSize) bytes, at least 8 are needed; "
         + "download it again"

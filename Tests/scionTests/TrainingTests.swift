@@ -1,0 +1,148 @@
+import Foundation
+import Testing
+
+/// From a model and examples to an adapter and a merged model, with the built executable.
+@Suite struct TrainingTests {
+  static let train = "train -m base.gguf --data data.jsonl -o run --batch 4 --init-samples 8"
+
+  @Test("Training writes everything of the contract, messages only on stderr")
+  func trainingWritesEverything() throws {
+    let place = try Workplace()
+    let outcome = try place.scion("\(Self.train) --steps 6 --eval-every 3")
+    #expect(outcome.code == 0, "\(outcome.messages)")
+    #expect(outcome.output.isEmpty)
+    #expect(outcome.messages.contains("step 6/6"))
+    #expect(
+      try place.names("run") == [
+        "README.md", "adapter.gguf", "init.json", "metrics.jsonl", "peft", "recipe.yaml",
+      ])
+    #expect(
+      try place.names("run/peft") == ["adapter_config.json", "adapter_model.safetensors"])
+
+    let rows = try place.text("run/metrics.jsonl").split(separator: "\n").map {
+      try Workplace.object(String($0))
+    }
+    let steps = rows.filter { $0["loss"] != nil }
+    #expect(steps.count == 6)
+    for row in steps {
+      #expect(
+        row.keys.sorted() == [
+          "elapsed_seconds", "epoch", "grad_norm", "learning_rate", "loss", "resident_bytes",
+          "step", "tokens", "tokens_per_second",
+        ])
+    }
+    let validations = rows.filter { $0["validation_loss"] != nil }
+    #expect(validations.compactMap { $0["step"] as? Int } == [0, 3, 6])
+
+    let start = try place.json("run/init.json")
+    #expect((start["matrices"] as? [Any])?.count == 14)
+    let recipe = place.text("run/recipe.yaml")
+    for key in ["lr: 2e-4", "rank: 8", "seed: 42", "sha256: "] {
+      #expect(recipe.contains(key), "\(key)")
+    }
+  }
+
+  @Test(
+    "The same seed gives the same bytes: with 1 and 2 threads, and from the recipe that was written"
+  )
+  func sameSeedSameBytes() throws {
+    let place = try Workplace()
+    #expect(try place.scion("\(Self.train) --steps 4 --threads 1 --quiet").code == 0)
+    let first = try #require(place.bytes("run/adapter.gguf"))
+    #expect(try place.scion("\(Self.train) --steps 4 --threads 2 --quiet --overwrite").code == 0)
+    #expect(place.bytes("run/adapter.gguf") == first)
+
+    try FileManager.default.moveItem(
+      atPath: "\(place.path)/run", toPath: "\(place.path)/earlier")
+    let again = try place.scion("train --recipe earlier/recipe.yaml")
+    #expect(again.code == 0, "\(again.messages)")
+    #expect(place.bytes("run/adapter.gguf") == first)
+
+    #expect(
+      try place.scion("\(Self.train) --steps 4 --seed 43 --quiet --overwrite").code == 0)
+    #expect(place.bytes("run/adapter.gguf") != first)
+  }
+
+  @Test("--steps 0 writes the adapter as initialised, and --quiet says nothing")
+  func stepsZeroWritesTheStart() throws {
+    let place = try Workplace()
+    let outcome = try place.scion("\(Self.train) --steps 0 --quiet")
+    #expect(outcome.code == 0)
+    #expect(outcome.messages.isEmpty && outcome.output.isEmpty)
+    #expect(place.exists("run/adapter.gguf") && place.exists("run/init.json"))
+    #expect(!place.text("run/metrics.jsonl").contains("\"loss\""))
+    // LoRA-One's start is not zero: it changes what the model says.
+    let base = try likelihood(place, "")
+    #expect(try likelihood(place, "--adapter run") != base)
+  }
+
+  @Test(
+    "An adapter is used from its folder, its file, PEFT's form, and after export and import, alike")
+  func everyFormIsTheSameAdapter() throws {
+    let place = try Workplace()
+    #expect(try place.scion("\(Self.train) --steps 8 --lr 1e-2 --quiet").code == 0)
+    let base = try likelihood(place, "")
+    let adapted = try likelihood(place, "--adapter run")
+    #expect(adapted < base)
+    let export = try place.scion("export -m base.gguf --adapter run --to peft -o peft")
+    #expect(export.code == 0 && export.output == "peft\n", "\(export.messages)")
+    let read = try place.scion("import peft -m base.gguf -o imported.gguf")
+    #expect(read.code == 0 && read.output == "imported.gguf\n", "\(read.messages)")
+    for form in ["run/adapter.gguf", "run/peft", "peft", "imported.gguf"] {
+      #expect(try likelihood(place, "--adapter \(form)") == adapted, "\(form)")
+    }
+  }
+
+  @Test("A merged model needs no adapter and generates the same text")
+  func mergedModelGeneratesTheSame() throws {
+    let place = try Workplace()
+    #expect(try place.scion("\(Self.train) --steps 8 --lr 1e-2 --quiet").code == 0)
+    let merge = try place.scion("merge -m base.gguf --adapter run -o merged.gguf --type f32")
+    #expect(merge.code == 0, "\(merge.messages)")
+    #expect(merge.output.hasPrefix("merged.gguf  "))
+    let flags = "--chat -p hello --max-tokens 12 --compute f32"
+    let adapted = try place.scion("generate -m base.gguf --adapter run \(flags)")
+    let merged = try place.scion("generate -m merged.gguf \(flags) --quiet")
+    #expect(adapted.code == 0 && merged.code == 0)
+    #expect(!merged.output.isEmpty && merged.output == adapted.output)
+    #expect(merged.messages.isEmpty)
+    #expect(adapted.messages.contains("; generated "))
+    let inspect = try place.scion("inspect merged.gguf")
+    #expect(inspect.code == 0 && inspect.output.contains("synthetic LoRA"))
+  }
+
+  @Test("eval writes one JSON document with the keys of its task, and a row per example")
+  func evaluationHasItsKeys() throws {
+    let place = try Workplace()
+    let common = ["examples", "seconds", "task", "tokens"]
+    let tasks = [
+      ("nll", "", ["nll_per_token", "perplexity"], ["index", "nll", "tokens"]),
+      (
+        "perplexity", "--context 64", ["nll_per_token", "perplexity", "perplexity_error"], nil
+      ),
+      (
+        "exact", "--limit 3 --max-tokens 4", ["exact_match"],
+        ["exact", "expected", "index", "output", "prompt", "tokens"]
+      ),
+    ]
+    for (task, flags, keys, rowKeys) in tasks {
+      let outcome = try place.scion(
+        "eval -m base.gguf --task \(task) --data data.jsonl \(flags) --json r.json --rows r.jsonl")
+      #expect(outcome.code == 0, "\(task): \(outcome.messages)")
+      #expect(outcome.output.hasPrefix("task            \(task)\n"))
+      #expect(try place.json("r.json").keys.sorted() == (common + keys).sorted())
+      let rows = place.text("r.jsonl").split(separator: "\n")
+      if let rowKeys, let first = rows.first {
+        #expect(try Workplace.object(String(first)).keys.sorted() == rowKeys)
+        #expect(rows.count == (task == "exact" ? 3 : 24))
+      }
+    }
+  }
+
+  private func likelihood(_ place: Workplace, _ flags: String) throws -> Double {
+    let outcome = try place.scion(
+      "eval -m base.gguf --task nll --data data.jsonl --json nll.json --quiet \(flags)")
+    #expect(outcome.code == 0, "\(outcome.messages)")
+    return try #require(place.json("nll.json")["nll_per_token"] as? Double)
+  }
+}
