@@ -52,7 +52,7 @@ public final class FineTuneSession {
     let configuration = loaded.model.configuration
     let layout = AdapterLayout(
       configuration, rank: recipe.rank, alpha: recipe.alpha, rankStabilized: recipe.rslora,
-      targets: recipe.projections.map(\.projection))
+      targets: recipe.projections)
     let lengths = data.train.lengths
     let longest = max(lengths.max() ?? 1, data.validation?.lengths.max() ?? 1)
     let stepTokens =

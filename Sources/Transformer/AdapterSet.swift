@@ -59,10 +59,10 @@ public final class AdapterSet {
   }
 
   /// The pair as the products use it.
-  public func adapter(layer: Int, _ projection: Projection) -> Adapter? {
+  public func adapter(layer: Int, _ projection: Projection) -> AdapterPair? {
     guard let slot = slot(layer: layer, projection) else { return nil }
     let values = working ?? parameters.high
-    return Adapter(
+    return AdapterPair(
       a: values.slice(slot.offsetA, rows: slot.rank, columns: slot.in),
       bt: values.slice(slot.offsetBT, rows: slot.rank, columns: slot.out),
       scale: layout.scale(rank: slot.rank))

@@ -12,7 +12,7 @@ struct Block {
   let weights: BlockWeights
   let adapters: AdapterSet?
 
-  private func adapter(_ projection: Projection) -> Adapter? {
+  private func adapter(_ projection: Projection) -> AdapterPair? {
     adapters?.adapter(layer: layer, projection)
   }
 

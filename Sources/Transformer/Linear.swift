@@ -20,7 +20,7 @@ public struct NoGradientSink: LinearGradientSink {
 
 /// `y = x · Wᵀ + u · Bᵀ` with `u = scale · x · Aᵀ` kept for the backward.
 func linear(
-  into y: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: Adapter?, u: Matrix?,
+  into y: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: AdapterPair?, u: Matrix?,
   accumulate: Bool = false
 ) {
   guard let adapter, let u else {
@@ -37,7 +37,7 @@ func linear(
 ///
 /// `dx` may be nil where nobody below learns. `v` is scratch [tokens, rank].
 func linearBackward(
-  into dx: Matrix?, dy: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: Adapter?,
+  into dx: Matrix?, dy: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: AdapterPair?,
   _ gradient: AdapterGradient?, u: Matrix?, v: Matrix?, accumulate: Bool = false
 ) {
   guard let adapter, let u, let v else {

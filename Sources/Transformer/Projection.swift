@@ -1,4 +1,5 @@
-/// The seven linear layers of a block, in the order in which everything lists them.
+/// The seven linear layers of a block, in the order in which everything lists them, with their names in each file format:
+/// one table of facts.
 public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
   case query, key, value, output, gate, up, down
 
@@ -28,24 +29,27 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
     }
   }
 
-  /// The module's path inside a Hugging Face layer.
-  public var moduleName: String {
+  /// Name of the module in Hugging Face models: what PEFT's `target_modules` lists.
+  public var moduleName: String { "\(shortName)_proj" }
+
+  /// The module's parent in a Hugging Face layer.
+  public var moduleParent: String {
     switch self {
-    case .query: "self_attn.q_proj"
-    case .key: "self_attn.k_proj"
-    case .value: "self_attn.v_proj"
-    case .output: "self_attn.o_proj"
-    case .gate: "mlp.gate_proj"
-    case .up: "mlp.up_proj"
-    case .down: "mlp.down_proj"
+    case .query, .key, .value, .output: "self_attn"
+    case .gate, .up, .down: "mlp"
     }
   }
 
-  public init?(shortName: String) {
-    guard let match = Projection.allCases.first(where: { $0.shortName == shortName }) else {
-      return nil
+  /// The module's path inside a Hugging Face layer.
+  public var modulePath: String { "\(moduleParent).\(moduleName)" }
+
+  /// From `q`, `q_proj`, `attn_q` and their like.
+  public init?(anySpelling name: String) {
+    let found = Projection.allCases.first {
+      name == $0.shortName || name == $0.moduleName || name == $0.tensorName
     }
-    self = match
+    guard let found else { return nil }
+    self = found
   }
 
   /// Name of the base tensor that the adapter of this projection belongs to.

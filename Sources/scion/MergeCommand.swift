@@ -10,11 +10,12 @@ struct MergeCommand: ParsableCommand {
     commandName: "merge",
     abstract: "Write one quantized GGUF with the adapter merged into the base.",
     discussion: """
-      Streamed tensor by tensor; the base is left as it is and its metadata (tokenizer, template) are kept. --type keep \
-      quantizes each changed tensor back to its own type; in 4 bits an adapter's changes are smaller than a step and \
-      most of them are rounded away, so measure the result with eval. q8_0 keeps them. The output appears only when it is complete.
+      Streamed tensor by tensor; the base is left as it is and its metadata (tokenizer, template) are kept. --type q8_0, the \
+      default, holds what the adapter learned. --type keep quantizes each changed tensor back to its own type: in 4 bits \
+      most of an adapter's changes are smaller than a step and rounded away, so measure the result with eval. The output \
+      appears only when it is complete.
 
-        scion merge -m base.gguf --adapter tuned -o merged.gguf --type q8_0
+        scion merge -m base.gguf --adapter tuned -o merged.gguf
       """)
 
   @Option(
@@ -40,7 +41,7 @@ struct MergeCommand: ParsableCommand {
       "Type of the weights: keep, f32, f16, bf16, q8_0, q5_0, q5_1, q4_0, q4_1.",
       valueName: "type"),
     completion: .list(["keep", "f32", "f16", "bf16", "q8_0", "q5_0", "q5_1", "q4_0", "q4_1"]))
-  var type: MergeType = .keep
+  var type: MergeType = .format(.q8_0)
 
   @Option(
     help: ArgumentHelp(
@@ -88,4 +89,6 @@ struct MergeCommand: ParsableCommand {
 
 extension MergeType: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
+
+  public var defaultValueDescription: String { name }
 }

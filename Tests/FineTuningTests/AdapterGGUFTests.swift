@@ -1,6 +1,7 @@
 import ModelFiles
 import Tensors
 import Testing
+import Transformer
 
 @testable import FineTuning
 
@@ -42,7 +43,7 @@ struct AdapterGGUFTests {
   @Test func pairsOfDifferentRanksKeepTheirScale() throws {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf")
-    let adapter = SmallBase.adapter { $0 == .k ? 1 : 4 }
+    let adapter = SmallBase.adapter { $0 == .key ? 1 : 4 }
     let path = "\(folder.path)/adapter.gguf"
     try adapter.writeGGUF(path: path, base: base.metadata, name: "mine")
     let again = try Adapter(path: path, base: base)

@@ -2,6 +2,7 @@ import Foundation
 import ModelFiles
 import Tensors
 import Testing
+import Transformer
 
 @testable import FineTuning
 
@@ -10,7 +11,7 @@ struct AdapterPEFTTests {
   func roundTripsExactly(architecture: String) throws {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf", architecture: architecture)
-    let adapter = SmallBase.adapter(architecture: architecture) { $0 == .v ? 2 : 4 }
+    let adapter = SmallBase.adapter(architecture: architecture) { $0 == .value ? 2 : 4 }
     try adapter.writePEFT(folder: "\(folder.path)/peft", base: base.metadata, baseName: "org/m")
     #expect(try folder.names(in: "peft") == ["adapter_config.json", "adapter_model.safetensors"])
     #expect(try Adapter(path: "\(folder.path)/peft", base: base) == adapter)
@@ -22,10 +23,10 @@ struct AdapterPEFTTests {
     let adapter = SmallBase.adapter()
     try adapter.writePEFT(folder: folder.path, base: base.metadata, baseName: "org/m")
     let file = try SafetensorsFile(path: "\(folder.path)/adapter_model.safetensors")
-    for projection in AdapterProjection.allCases {
+    for projection in Projection.allCases {
       let pair = try #require(adapter.tensors.first { $0.projection == projection })
-      let parent = [.q, .k, .v, .o].contains(projection) ? "self_attn" : "mlp"
-      let name = "base_model.model.model.layers.0.\(parent).\(projection.rawValue)_proj.lora_"
+      let parent = [.query, .key, .value, .output].contains(projection) ? "self_attn" : "mlp"
+      let name = "base_model.model.model.layers.0.\(parent).\(projection.moduleName).lora_"
       #expect(file.tensor("\(name)A.weight")?.shape == [4, pair.inputWidth])
       #expect(try file.values("\(name)A.weight") == pair.a)
       let b = try file.values("\(name)B.weight")
@@ -33,7 +34,7 @@ struct AdapterPEFTTests {
       for row in 0..<pair.outputWidth {
         // Heads of 32: GGUF row 32h + 2i + j is row 32h + 16j + i.
         let (head, i, j) = (row / 32, row % 32 / 2, row % 2)
-        let other = projection == .q || projection == .k ? 32 * head + 16 * j + i : row
+        let other = projection == .query || projection == .key ? 32 * head + 16 * j + i : row
         for component in 0..<4 {
           #expect(b[other * 4 + component] == pair.bt[component * pair.outputWidth + row])
         }
@@ -44,7 +45,7 @@ struct AdapterPEFTTests {
   @Test func theConfigurationIsWhatPEFTExpects() throws {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf")
-    try SmallBase.adapter { $0 == .k ? 1 : 4 }
+    try SmallBase.adapter { $0 == .key ? 1 : 4 }
       .writePEFT(folder: folder.path, base: base.metadata, baseName: "org/m")
     let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/adapter_config.json"))
     let json = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

@@ -1,4 +1,5 @@
 import Testing
+import Transformer
 
 @testable import FineTuning
 
@@ -74,7 +75,7 @@ struct FineTuneRecipeTests {
       yaml: "rank: 16\nalpha: 32\nlr: 0.0002\ntargets: [q_proj, attn_v]\nmemory: 2G\nbatch: 4\n")
     try recipe.validate()
     #expect(recipe.rank == 16 && recipe.alpha == 32 && recipe.lr == 2e-4)
-    #expect(recipe.projections == [.q, .v])
+    #expect(recipe.projections == [.query, .value])
     #expect(recipe.memory?.byteCount == 2 << 30)
     #expect(recipe.epochs == nil)
   }

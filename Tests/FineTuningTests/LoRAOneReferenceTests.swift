@@ -48,7 +48,7 @@ struct LoRAOneReferenceTests {
       let parts = matrix.name.split(separator: ".")
       let projection = try #require(
         Projection.allCases.first { $0.tensorName == String(parts[2]) })
-      let name = "model.layers.\(parts[1]).\(projection.moduleName).weight"
+      let name = "model.layers.\(parts[1]).\(projection.modulePath).weight"
       let norm = try #require(gradients.norms[name])
       #expect(abs(matrix.frobeniusNorm / norm - 1) < 0.01, "\(name): \(matrix.frobeniusNorm)")
       for (value, expected) in zip(

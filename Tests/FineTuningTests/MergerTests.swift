@@ -1,6 +1,7 @@
 import ModelFiles
 import Tensors
 import Testing
+import Transformer
 
 @testable import FineTuning
 
@@ -142,7 +143,7 @@ struct MergerTests {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf")
     let pair = AdapterTensors(
-      layer: 3, projection: .q, rank: 1, inputWidth: 64, outputWidth: 64,
+      layer: 3, projection: .query, rank: 1, inputWidth: 64, outputWidth: 64,
       a: [Float](repeating: 0, count: 64), bt: [Float](repeating: 0, count: 64))
     let adapter = Adapter(
       tensors: [pair], alpha: 1, isRankStabilized: false, architecture: "llama")
@@ -177,7 +178,7 @@ struct MergerTests {
     try writer.finish()
     let base = try GGUFFile(path: path)
     let pair = AdapterTensors(
-      layer: 0, projection: .q, rank: 1, inputWidth: 256, outputWidth: 4,
+      layer: 0, projection: .query, rank: 1, inputWidth: 256, outputWidth: 4,
       a: [Float](repeating: 1, count: 256), bt: [1, 2, 3, 4])
     let adapter = Adapter(
       tensors: [pair], alpha: 2, isRankStabilized: false, architecture: "llama")

@@ -3,6 +3,7 @@ import ModelFiles
 import Tensors
 import Testing
 import Tokenization
+import Transformer
 
 @testable import FineTuning
 
@@ -49,10 +50,10 @@ struct RealFilesTests {
   func mergingOneLayerOfARealModelLeavesTheRestByteForByte() throws {
     let folder = try TemporaryFolder()
     let base = try GGUFFile(path: Self.model)
-    let name = AdapterProjection.k.tensorName(layer: 3)
+    let name = Projection.key.weightName(layer: 3)
     let matrix = try base.matrix(name)
     let pair = AdapterTensors(
-      layer: 3, projection: .k, rank: 8, inputWidth: matrix.columns, outputWidth: matrix.rows,
+      layer: 3, projection: .key, rank: 8, inputWidth: matrix.columns, outputWidth: matrix.rows,
       a: SmallBase.values(8 * matrix.columns, seed: 1).map { $0 * 0.02 },
       bt: SmallBase.values(8 * matrix.rows, seed: 2).map { $0 * 0.02 })
     let adapter = Adapter(

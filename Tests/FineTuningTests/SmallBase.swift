@@ -1,5 +1,6 @@
 import ModelFiles
 import Tensors
+import Transformer
 
 @testable import FineTuning
 
@@ -8,10 +9,10 @@ enum SmallBase {
   static let width = 64
   static let inner = 96
 
-  static func shape(_ projection: AdapterProjection) -> (inputWidth: Int, outputWidth: Int) {
+  static func shape(_ projection: Projection) -> (inputWidth: Int, outputWidth: Int) {
     switch projection {
-    case .q, .o: (64, 64)
-    case .k, .v: (64, 32)
+    case .query, .output: (64, 64)
+    case .key, .value: (64, 32)
     case .gate, .up: (64, 96)
     case .down: (96, 64)
     }
@@ -43,11 +44,11 @@ enum SmallBase {
       GGUFTensorDescription(name: "token_embd.weight", dimensions: [64, 8], format: format),
       GGUFTensorDescription(name: "blk.0.attn_norm.weight", dimensions: [64], format: .f32),
     ]
-    for projection in AdapterProjection.allCases {
+    for projection in Projection.allCases {
       let shape = shape(projection)
       tensors.append(
         GGUFTensorDescription(
-          name: projection.tensorName(layer: 0), dimensions: [shape.inputWidth, shape.outputWidth],
+          name: projection.weightName(layer: 0), dimensions: [shape.inputWidth, shape.outputWidth],
           format: format))
     }
     var writer = try GGUFWriter(
@@ -63,9 +64,9 @@ enum SmallBase {
   /// Pairs of every projection; `rank` gives each its own.
   static func adapter(
     architecture: String = "llama", rankStabilized: Bool = true,
-    rank: (AdapterProjection) -> Int = { _ in 4 }
+    rank: (Projection) -> Int = { _ in 4 }
   ) -> Adapter {
-    let tensors = AdapterProjection.allCases.enumerated().map { index, projection in
+    let tensors = Projection.allCases.enumerated().map { index, projection in
       let (shape, rank) = (shape(projection), rank(projection))
       return AdapterTensors(
         layer: 0, projection: projection, rank: rank, inputWidth: shape.inputWidth,

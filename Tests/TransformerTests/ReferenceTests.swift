@@ -33,7 +33,7 @@ struct ReferenceTests {
     let arena: Arena
 
     mutating func record(layer: Int, projection: Projection, x: Matrix, dy: Matrix) {
-      let name = "layers.\(layer).\(projection.moduleName).weight"
+      let name = "layers.\(layer).\(projection.modulePath).weight"
       let g =
         gradients[name]
         ?? arena.allocate(rows: dy.columns, columns: x.columns, type: .float32)

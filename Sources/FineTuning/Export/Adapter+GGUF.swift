@@ -1,6 +1,7 @@
 internal import Foundation
 public import ModelFiles
 internal import Tensors
+internal import Transformer
 
 /// Adapters in llama.cpp's GGUF form: `general.type = adapter`, `adapter.type = lora`, tensors `<base tensor>.lora_a` of
 /// dimensions [in, r] and `.lora_b` [r, out].
@@ -139,7 +140,7 @@ extension Adapter {
     let path = file.file.path
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "blk", parts[3] == "weight", let layer = Int(parts[1]),
-      let projection = AdapterProjection.allCases.first(where: { $0.ggufName == parts[2] })
+      let projection = Projection.allCases.first(where: { $0.tensorName == parts[2] })
     else { throw .unsupportedTensor(path: path, name: a.name) }
     guard layer >= 0, let shape = base.shape(name) else {
       throw .notInBase(path: path, name: a.name)

@@ -11,7 +11,7 @@ extension Adapter {
       tensors: set.layout.slots.map { slot in
         let (a, bt) = set.roundedValues(slot)
         return AdapterTensors(
-          layer: slot.layer, projection: AdapterProjection(slot.projection), rank: slot.rank,
+          layer: slot.layer, projection: slot.projection, rank: slot.rank,
           inputWidth: slot.in, outputWidth: slot.out, a: a, bt: bt)
       },
       alpha: set.layout.alpha, isRankStabilized: set.layout.rankStabilized,
@@ -25,7 +25,7 @@ extension Adapter {
     let configuration = loaded.model.configuration
     let layout = AdapterLayout(
       configuration,
-      pairs: tensors.map { (layer: $0.layer, projection: $0.projection.projection, rank: $0.rank) },
+      pairs: tensors.map { (layer: $0.layer, projection: $0.projection, rank: $0.rank) },
       alpha: alpha, rankStabilized: isRankStabilized)
     let set = try AdapterSet(
       layout, layerCount: configuration.layerCount, storage: storage, trainable: false)
@@ -43,32 +43,5 @@ public enum AdapterFile {
     _ path: String, for loaded: LoadedModel, storage: ElementType
   ) throws -> AdapterSet {
     try Adapter(path: path, base: loaded.file).set(for: loaded, storage: storage)
-  }
-}
-
-extension AdapterProjection {
-  /// The same projection as the model names it.
-  public var projection: Projection {
-    switch self {
-    case .q: .query
-    case .k: .key
-    case .v: .value
-    case .o: .output
-    case .gate: .gate
-    case .up: .up
-    case .down: .down
-    }
-  }
-
-  public init(_ projection: Projection) {
-    switch projection {
-    case .query: self = .q
-    case .key: self = .k
-    case .value: self = .v
-    case .output: self = .o
-    case .gate: self = .gate
-    case .up: self = .up
-    case .down: self = .down
-    }
   }
 }

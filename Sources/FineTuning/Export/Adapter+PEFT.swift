@@ -1,5 +1,6 @@
 internal import Foundation
 public import ModelFiles
+internal import Transformer
 
 /// Adapters in Hugging Face PEFT's form: a folder with `adapter_config.json` and `adapter_model.safetensors`.
 ///
@@ -68,7 +69,7 @@ extension Adapter {
     let isEveryLayer = layers == Set(0..<layers.count)
     let names =
       isUniform && isEveryLayer
-      ? AdapterProjection.allCases.filter(projections.contains).map(\.moduleName)
+      ? Projection.allCases.filter(projections.contains).map(\.moduleName)
       : tensors.map(\.modulePath)
     var configuration = PEFTConfiguration(
       baseModel: baseName, rank: rank, alpha: alpha, targetModules: .list(names),
@@ -129,7 +130,7 @@ extension Adapter {
     _ key: PEFTKey, a: SafetensorsTensor, b: SafetensorsTensor, file: SafetensorsFile, path: String,
     base: AdapterBase, order: RowOrder
   ) throws(AdapterError) -> AdapterTensors {
-    guard let shape = base.shape(key.projection.tensorName(layer: key.layer)) else {
+    guard let shape = base.shape(key.projection.weightName(layer: key.layer)) else {
       throw .notInBase(path: path, name: a.name)
     }
     func values(
@@ -164,7 +165,7 @@ extension Adapter {
 extension AdapterTensors {
   /// `layers.3.self_attn.q_proj`: the end of the module's name in Hugging Face models.
   fileprivate var modulePath: String {
-    "layers.\(layer).\(projection.moduleParent).\(projection.moduleName)"
+    "layers.\(layer).\(projection.modulePath)"
   }
 
   fileprivate func peftName(_ half: String) -> String {
@@ -175,7 +176,7 @@ extension AdapterTensors {
 /// What a tensor's name in `adapter_model.safetensors` means.
 private struct PEFTKey: Hashable {
   let layer: Int
-  let projection: AdapterProjection
+  let projection: Projection
   let isA: Bool
 
   /// Nil for any tensor but A or B of a projection that can have adapters. What stands before `layers` (model wrappers) is free.
@@ -186,14 +187,14 @@ private struct PEFTKey: Hashable {
     guard let half = parts.popLast(), half == "lora_A" || half == "lora_B",
       let module = parts.popLast(), let parent = parts.popLast(), let index = parts.popLast(),
       let layer = Int(index), layer >= 0, parts.popLast() == "layers",
-      let projection = AdapterProjection.allCases.first(where: {
+      let projection = Projection.allCases.first(where: {
         $0.moduleName == module && $0.moduleParent == parent
       })
     else { return nil }
     self.init(layer: layer, projection: projection, isA: half == "lora_A")
   }
 
-  private init(layer: Int, projection: AdapterProjection, isA: Bool) {
+  private init(layer: Int, projection: Projection, isA: Bool) {
     self.layer = layer
     self.projection = projection
     self.isA = isA
@@ -202,6 +203,6 @@ private struct PEFTKey: Hashable {
   var other: PEFTKey { PEFTKey(layer: layer, projection: projection, isA: !isA) }
 
   var name: String {
-    "layers.\(layer).\(projection.moduleParent).\(projection.moduleName).lora_\(isA ? "A" : "B").weight"
+    "layers.\(layer).\(projection.modulePath).lora_\(isA ? "A" : "B").weight"
   }
 }

@@ -1,11 +1,12 @@
 internal import Foundation
 public import ModelFiles
+public import Transformer
 
 /// The pair of one linear layer: ΔW = s·B·A, kept with B transposed.
 public struct AdapterTensors: Sendable, Equatable {
   /// Block, from 0.
   public let layer: Int
-  public let projection: AdapterProjection
+  public let projection: Projection
   public let rank: Int
   /// Width of the layer's input.
   public let inputWidth: Int
@@ -18,7 +19,7 @@ public struct AdapterTensors: Sendable, Equatable {
 
   /// Traps unless the sizes agree.
   public init(
-    layer: Int, projection: AdapterProjection, rank: Int, inputWidth: Int, outputWidth: Int,
+    layer: Int, projection: Projection, rank: Int, inputWidth: Int, outputWidth: Int,
     a: [Float], bt: [Float]
   ) {
     precondition(layer >= 0 && rank > 0 && inputWidth > 0 && outputWidth > 0)
@@ -33,7 +34,7 @@ public struct AdapterTensors: Sendable, Equatable {
   }
 
   /// Name of the base's tensor.
-  public var tensorName: String { projection.tensorName(layer: layer) }
+  public var tensorName: String { projection.weightName(layer: layer) }
 }
 
 /// A whole adapter as plain values: what the file formats read and write, and what merging applies.
@@ -53,7 +54,7 @@ public struct Adapter: Sendable, Equatable {
     tensors: [AdapterTensors], alpha: Float, isRankStabilized: Bool, architecture: String
   ) {
     self.tensors = tensors.sorted {
-      let order = AdapterProjection.allCases
+      let order = Projection.allCases
       return ($0.layer, order.firstIndex(of: $0.projection) ?? 0)
         < ($1.layer, order.firstIndex(of: $1.projection) ?? 0)
     }
@@ -143,8 +144,8 @@ struct RowOrder {
   }
 
   /// For each GGUF row, the row of Hugging Face's matrix; nil when they are the same for this projection.
-  func huggingFaceRows(_ projection: AdapterProjection, count: Int) -> [Int]? {
-    guard let size = headSize, projection == .q || projection == .k, count % size == 0 else {
+  func huggingFaceRows(_ projection: Projection, count: Int) -> [Int]? {
+    guard let size = headSize, projection == .query || projection == .key, count % size == 0 else {
       return nil
     }
     return (0..<count).map { row in

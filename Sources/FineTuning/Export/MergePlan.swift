@@ -19,6 +19,9 @@ public enum MergeType: Sendable, Equatable {
     self = .format(format)
   }
 
+  /// As a user writes it.
+  public var name: String { format?.name.lowercased() ?? "keep" }
+
   /// What a user can ask for.
   public static var names: [String] {
     ["keep"] + BlockFormat.allCases.filter(\.isEncodable).map { $0.name.lowercased() }

@@ -27,18 +27,13 @@ struct BlockGradientCollector: LinearGradientSink {
     arena = try Arena("gradients of one block", byteCount: bytes)
     for projection in projections {
       let (out, `in`) = configuration.shape(of: projection)
-      if BlockGradientCollector.isDense(out: out, in: `in`, tokens: tokens, storage: storage) {
-        forms[projection] = .dense(
-          arena.allocate(rows: out, columns: `in`, type: .float32))
-      } else {
+      switch GradientForm.smaller(rows: out, columns: `in`, tokens: tokens, storage: storage) {
+      case .dense:
+        forms[projection] = .dense(arena.allocate(rows: out, columns: `in`, type: .float32))
+      case .factors:
         forms[projection] = .factors(x: [], d: [])
       }
     }
-  }
-
-  /// Dense where `4mn` bytes are no more than the factors' `s·T(m + n)`, s bytes an activation.
-  static func isDense(out: Int, in: Int, tokens: Int, storage: ElementType) -> Bool {
-    4 * out * `in` <= storage.byteCount * tokens * (out + `in`)
   }
 
   /// Most bytes that the collector of a block maps.
@@ -48,11 +43,12 @@ struct BlockGradientCollector: LinearGradientSink {
   ) -> Int {
     projections.reduce(Arena.alignment) { sum, projection in
       let (out, `in`) = configuration.shape(of: projection)
-      if isDense(out: out, in: `in`, tokens: tokens, storage: storage) {
-        return sum + Arena.size(rows: out, columns: `in`, type: .float32)
-      }
-      let values = tokens * (out + `in`) * storage.byteCount
-      return sum + values + 2 * batches * Arena.alignment
+      let form = GradientForm.smaller(
+        rows: out, columns: `in`, tokens: tokens, storage: storage)
+      // Each copy of a factor is padded to the arena's alignment.
+      return sum
+        + form.byteCount(rows: out, columns: `in`, tokens: tokens, storage: storage)
+        + 2 * batches * Arena.alignment
     }
   }
 

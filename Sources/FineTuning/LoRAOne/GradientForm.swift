@@ -1,22 +1,29 @@
+public import Tensors
+
 /// How one matrix's gradient is held while the start is computed, chosen by memory.
 public enum GradientForm: String, Sendable, Hashable, Codable {
   /// G [m, n] in float32.
   case dense
-  /// X_b [T, n] and D_b [T, m] in bf16.
+  /// X_b [T, n] and D_b [T, m] in the activations' type.
   case factors
 
-  /// The smaller form: dense if `4mn < 2T(m + n)` bytes.
-  public static func smaller(rows: Int, columns: Int, tokens: Int) -> GradientForm {
-    let dense = GradientForm.dense.byteCount(rows: rows, columns: columns, tokens: tokens)
-    let factors = GradientForm.factors.byteCount(rows: rows, columns: columns, tokens: tokens)
-    return dense < factors ? .dense : .factors
+  /// The smaller form: dense if `4mn < b·T(m + n)` bytes, b bytes an activation.
+  public static func smaller(
+    rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16
+  ) -> GradientForm {
+    let sizes = [GradientForm.dense, .factors].map {
+      $0.byteCount(rows: rows, columns: columns, tokens: tokens, storage: storage)
+    }
+    return sizes[0] < sizes[1] ? .dense : .factors
   }
 
   /// Bytes of this form, T = `tokens` over all micro-batches.
-  public func byteCount(rows: Int, columns: Int, tokens: Int) -> Int {
+  public func byteCount(
+    rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16
+  ) -> Int {
     switch self {
     case .dense: 4 * rows * columns
-    case .factors: 2 * tokens * (rows + columns)
+    case .factors: storage.byteCount * tokens * (rows + columns)
     }
   }
 }

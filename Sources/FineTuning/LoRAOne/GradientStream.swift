@@ -37,12 +37,6 @@ final class GradientStream {
   /// Mean loss of the base over the targets, weighted as the gradient is; complete after the forward.
   var loss: Double { lossTotal }
 
-  /// Work units in all: one a micro-batch forward, three a micro-batch and block backward… in units of a block
-  /// forward of one micro-batch.
-  var unitCount: Int { batches.count * (model.configuration.layerCount + 3 * layerCount) }
-
-  private var layerCount: Int { model.configuration.layerCount - lowestLayer }
-
   /// - Parameters:
   ///   - workspace: a training workspace; its adapters are not used, the gradient is the base's.
   ///   - weights: by micro-batch and row, what each target's loss counts in the mean.

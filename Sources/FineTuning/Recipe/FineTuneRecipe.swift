@@ -1,3 +1,5 @@
+public import Transformer
+
 /// Every setting of a training run, as a value: what the command line fills in, the session obeys, and `recipe.yaml` keeps.
 ///
 /// Keys in YAML are the flags' names with `_` for `-`. Only settings this version carries out exist here.
@@ -115,11 +117,11 @@ public struct FineTuneRecipe: Sendable, Equatable {
   // MARK: - What the settings mean
 
   /// The projections of `targets`, in the order of a block. Call after `validate()`: unknown names are left out.
-  public var projections: [AdapterProjection] {
+  public var projections: [Projection] {
     let parts = targetParts
-    if parts == ["all"] { return AdapterProjection.allCases }
-    let chosen = Set(parts.compactMap { AdapterProjection(anySpelling: $0) })
-    return AdapterProjection.allCases.filter(chosen.contains)
+    if parts == ["all"] { return Projection.allCases }
+    let chosen = Set(parts.compactMap { Projection(anySpelling: $0) })
+    return Projection.allCases.filter(chosen.contains)
   }
 
   private var targetParts: [String] {
@@ -157,7 +159,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public func validate() throws(RecipeError) {
     try check("rank", rank, (1...256).contains(rank), "1 to 256")
     try check("alpha", alpha, alpha.isFinite && alpha > 0, "a positive number")
-    for part in targetParts where part != "all" && AdapterProjection(anySpelling: part) == nil {
+    for part in targetParts where part != "all" && Projection(anySpelling: part) == nil {
       throw .badValue(key: "targets", value: part, expected: "all, or some of q,k,v,o,gate,up,down")
     }
     if projections.isEmpty || (targetParts.contains("all") && targetParts.count > 1) {

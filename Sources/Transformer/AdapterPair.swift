@@ -3,7 +3,7 @@ public import Tensors
 /// One low-rank pair as the products use it: `ΔW = scale · B · A`.
 ///
 /// B is kept transposed, so that A and Bᵀ have the same form and their gradients the same kernels.
-public struct Adapter {
+public struct AdapterPair {
   /// A [rank, in].
   public let a: Matrix
   /// Bᵀ [rank, out].
