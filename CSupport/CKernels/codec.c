@@ -1,5 +1,5 @@
-/* The table of codecs and its drivers: row sizes, decoding and encoding of whole matrices, and the
- * conversion between activation types. Rows are shared out among threads; a row is scalar work. */
+/* The table of codecs and its drivers: row sizes, decoding and encoding of whole matrices. Rows
+ * are shared out among threads; a row is scalar work. */
 #include "blocks.h"
 
 static const ck_codec codecs[] = {
@@ -26,6 +26,11 @@ size_t ck_row_bytes(ck_format format, int64_t count) {
     return ck_offset(ck_codec_of(format), count);
 }
 
+size_t ck_covering_bytes(ck_format format, int64_t count) {
+    const ck_codec *codec = ck_codec_of(format);
+    return (size_t)((count + codec->block_length - 1) / codec->block_length) * (size_t)codec->block_bytes;
+}
+
 void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns) {
     const ck_codec *codec = ck_codec_of(format);
     size_t stride = ck_offset(codec, columns);
@@ -41,21 +46,4 @@ void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_
 #pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * columns > 65536)
     for (int64_t i = 0; i < rows; i++)
         codec->encode((char *)w + (size_t)i * stride, x + i * columns, columns);
-}
-
-void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count) {
-    enum { CHUNK = 16384 };
-    size_t x_size = x_type == CK_BF16 ? 2 : 4, y_size = y_type == CK_BF16 ? 2 : 4;
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (count > 8 * CHUNK)
-    for (int64_t i = 0; i < count; i += CHUNK) {
-        int64_t n = count - i < CHUNK ? count - i : CHUNK;
-        const char *from = (const char *)x + (size_t)i * x_size;
-        char *to = (char *)y + (size_t)i * y_size;
-        if (x_type == y_type)
-            memcpy(to, from, (size_t)n * x_size);
-        else if (x_type == CK_BF16)
-            ck_decode_bf16((float *)to, from, n);
-        else
-            ck_encode_bf16(to, (const float *)from, n);
-    }
 }

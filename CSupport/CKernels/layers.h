@@ -1,4 +1,4 @@
-/* The leaf tables behind attention.c, norm.c, rope.c, swiglu.c, cross_entropy.c and adamw.c.
+/* The leaf tables behind attention.c, convert.c, norm.c, rope.c, swiglu.c, cross_entropy.c and adamw.c.
  *
  * A leaf is single-threaded and works on one row, one range or one attention tile; the drivers
  * share the work out to OpenMP threads. Every instruction set fills the same tables:
@@ -35,6 +35,9 @@ typedef struct {
     /* One row of ck_cross_entropy; returns its nll. */
     float (*cross_entropy)(void *dlogits, ck_format type, const float *logits, int32_t target,
                            float weight, int64_t vocabulary);
+    /* fp32 to bf16, to nearest even, numbers below 2^-126 too; and back. */
+    void (*narrow)(uint16_t *y, const float *x, int64_t count);
+    void (*widen)(float *y, const uint16_t *x, int64_t count);
     void (*split)(uint16_t *high, int16_t *low, const float *p, int64_t count);
     void (*join)(float *p, const uint16_t *high, const int16_t *low, int64_t count);
     void (*adamw)(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient,

@@ -145,6 +145,14 @@ static void attend_cached(float *o, float *top, float *sum, const void *q, const
     }
 }
 
+static void narrow(uint16_t *y, const float *x, int64_t count) {
+    for (int64_t i = 0; i < count; i++) y[i] = ck_round_bf16(x[i]);
+}
+
+static void widen(float *y, const uint16_t *x, int64_t count) {
+    for (int64_t i = 0; i < count; i++) y[i] = ck_get(x, CK_BF16, i);
+}
+
 const ck_layer_leaves ck_layers_scalar = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
@@ -153,6 +161,8 @@ const ck_layer_leaves ck_layers_scalar = {
     .swiglu = swiglu,
     .swiglu_backward = swiglu_backward,
     .cross_entropy = cross_entropy,
+    .narrow = narrow,
+    .widen = widen,
     .split = split,
     .join = join,
     .adamw = adamw,

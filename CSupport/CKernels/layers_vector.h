@@ -318,6 +318,22 @@ static double sum_of_squares(const float *x, int64_t count) {
     return sum;
 }
 
+/* ---- Conversion ---- */
+
+static void narrow_range(uint16_t *y, const float *x, int64_t count) {
+    int64_t i = 0;
+    for (; i + CK_WIDTH <= count; i += CK_WIDTH) {
+        /* Not the instruction for it, which takes small numbers for zero. */
+        const vh h = __builtin_convertvector(round_bf16(load(x + i)), vh);
+        memcpy(y + i, &h, sizeof h);
+    }
+    for (; i < count; i++) y[i] = ck_round_bf16(x[i]);
+}
+
+static void widen_range(float *y, const uint16_t *x, int64_t count) {
+    for (EACH(i, count)) put(y, CK_F32, i, fetch(x, CK_BF16, i, left), left);
+}
+
 const ck_layer_leaves CK_LAYERS = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
@@ -326,6 +342,8 @@ const ck_layer_leaves CK_LAYERS = {
     .swiglu = swiglu,
     .swiglu_backward = swiglu_backward,
     .cross_entropy = cross_entropy,
+    .narrow = narrow_range,
+    .widen = widen_range,
     .split = split,
     .join = join,
     .adamw = adamw,
