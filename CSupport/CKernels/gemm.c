@@ -3,16 +3,14 @@
  * The output is cut into panels of 64 columns. A thread dequantizes a panel of W (at most
  * `depth` values of K, so that it stays in the second-level cache) and sweeps all tokens over
  * it; sums that need several such panels wait in y, or in a fp32 strip of the thread's scratch
- * when y is bf16. The adapter is one more segment of the last sweep. Work is handed out as equal
- * shares of the (panel, token) plane, so that a number of panels that the threads do not divide
- * is split by tokens. */
+ * when y is bf16. The adapter is one more segment of the last sweep. Work is handed out piece by
+ * piece from an atomic counter, so that a core that is busy with something else does not set the
+ * pace. */
 #include "product.h"
 #include "blocks.h"
 #include "oracle.h"
 #include "scratch.h"
-
-int omp_get_thread_num(void);
-int omp_get_num_threads(void);
+#include <stdatomic.h>
 
 enum {
     STRIP_TOKENS = 2048,  /* tokens swept over one decoded panel; bounds the strip */
@@ -80,9 +78,25 @@ static ck_segment pack_step(const plan *plan, int64_t column, int32_t columns, i
     return segment;
 }
 
+/* The rows of w that step `step` of the panel at `column` is packed from. */
+static ck_ahead rows_of(const plan *plan, int64_t column, int64_t step) {
+    const ck_product *p = plan->product;
+    if (step >= plan->steps || column >= p->n) return (ck_ahead){0};
+    int64_t k0 = step * plan->leaf->depth;
+    int64_t k = p->k - k0 < plan->leaf->depth ? p->k - k0 : plan->leaf->depth;
+    int64_t columns = p->n - column < plan->width ? p->n - column : plan->width;
+    int64_t first = p->by_columns ? k0 : column, across = p->by_columns ? column : k0;
+    size_t begin = ck_covering_bytes(p->w_format, across);
+    size_t end = ck_covering_bytes(p->w_format, across + (p->by_columns ? columns : k));
+    return (ck_ahead){.first = (const char *)p->w + (size_t)first * p->row_bytes + begin,
+                      .row_bytes = p->row_bytes,
+                      .bytes = end - begin,
+                      .rows = p->by_columns ? k : columns};
+}
+
 /* One step of the sum for the panel at `column` and tokens from ..< to. */
 static void run_step(const plan *plan, int64_t column, int64_t from, int64_t to, int64_t step,
-                     float *strip) {
+                     float *strip, ck_ahead ahead) {
     const ck_product *p = plan->product;
     int last = step + 1 == plan->steps + plan->rank_steps;
     int32_t columns = (int32_t)(p->n - column < plan->width ? p->n - column : plan->width);
@@ -97,6 +111,7 @@ static void run_step(const plan *plan, int64_t column, int64_t from, int64_t to,
         .y = y,
         .y_stride = p->n,
         .y_type = p->y_type,
+        .ahead = ahead,
     };
     if (last && p->rank > 0 && plan->rank_steps == 0) {
         size_t x_size = type_size(p->x_type);
@@ -126,41 +141,71 @@ static void run_step(const plan *plan, int64_t column, int64_t from, int64_t to,
 /* `panels` neighbouring panels together, step by step: rows of w that one step decodes by
  * columns are still in the cache for the next panel. */
 static void run_group(const plan *plan, int64_t panel, int64_t panels, int64_t from, int64_t to) {
-    for (int64_t step = 0; step < plan->steps + plan->rank_steps; step++)
-        for (int64_t i = 0; i < panels; i++)
+    int64_t steps = plan->steps + plan->rank_steps;
+    for (int64_t step = 0; step < steps; step++)
+        for (int64_t i = 0; i < panels; i++) {
+            /* After the last panel of a step comes the next step, after the last step the next
+             * group. */
+            int64_t next = i + 1 < panels ? i + 1 : step + 1 < steps ? 0 : panels;
+            int64_t then = i + 1 < panels ? step : step + 1 < steps ? step + 1 : 0;
             run_step(plan, (panel + i) * plan->width, from, to, step,
-                     plan->strips + i * (to - from) * CK_PANEL_COLUMNS);
+                     plan->strips + i * (to - from) * CK_PANEL_COLUMNS,
+                     rows_of(plan, (panel + next) * plan->width, then));
+        }
 }
 
-/* Where share i of `count` begins: panel * tokens + token. */
-static int64_t share_begin(const plan *plan, int64_t panels, int64_t i, int64_t count) {
+/* The (panel, token) plane, panel by panel: what is below `next` has been handed out. */
+typedef struct {
+    int64_t panels, threads;
+    _Atomic int64_t next;
+} queue;
+
+/* The next piece, from ..< to: a share of the panels that are left, so that pieces get smaller towards
+ * the end; the last panel of all is cut by tokens. 0 when nothing is left. Who takes which piece
+ * does not change a bit of the result, so a thread that is held up takes fewer of them. */
+static int take(const plan *plan, queue *queue, int64_t *from, int64_t *to) {
+    int64_t tokens = plan->product->tokens, end = queue->panels * tokens;
+    int64_t at = atomic_load_explicit(&queue->next, memory_order_relaxed), next;
+    do {
+        if (at >= end) return 0;
+        int64_t left = (end - at) / tokens;
+        if (left > 1 || plan->width < CK_PANEL_COLUMNS) {
+            int64_t share = left / (2 * queue->threads);
+            next = at + (share > 1 ? share : 1) * tokens;
+        } else {
+            int64_t part = (tokens / queue->threads + 11) / 12 * 12;
+            next = at + (part > SPLIT_TOKENS ? part : SPLIT_TOKENS);
+            if (end - next < SPLIT_TOKENS) next = end;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&queue->next, &at, next, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *from = at;
+    *to = next;
+    return 1;
+}
+
+static void run_piece(const plan *plan, int64_t at, int64_t end) {
     int64_t tokens = plan->product->tokens;
-    if (plan->width < CK_PANEL_COLUMNS) return panels * i / count * tokens;
-    int64_t at = panels * tokens * i / count, token = at % tokens / 12 * 12;
-    if (token < SPLIT_TOKENS) token = 0;
-    if (tokens - token < SPLIT_TOKENS) token = tokens;
-    return at / tokens * tokens + token;
-}
-
-static void run_share(plan plan, int64_t panels, int64_t i, int64_t count) {
-    int64_t tokens = plan.product->tokens;
-    int64_t at = share_begin(&plan, panels, i, count);
-    int64_t end = share_begin(&plan, panels, i + 1, count);
-    take_scratch(&plan);
     while (at < end) {
         int64_t panel = at / tokens, from = at % tokens;
         int64_t whole = from == 0 ? end / tokens - panel : 0;
         if (whole > 0 && tokens <= STRIP_TOKENS) {
             int64_t group = STRIP_TOKENS / tokens < whole ? STRIP_TOKENS / tokens : whole;
-            run_group(&plan, panel, group, 0, tokens);
+            run_group(plan, panel, group, 0, tokens);
             at += group * tokens;
         } else {
             int64_t to = end - panel * tokens < tokens ? end - panel * tokens : tokens;
             if (to - from > STRIP_TOKENS) to = from + STRIP_TOKENS;
-            run_group(&plan, panel, 1, from, to);
+            run_group(plan, panel, 1, from, to);
             at = panel * tokens + to;
         }
     }
+}
+
+static void run_pieces(plan plan, queue *queue) {
+    int64_t from, to;
+    take_scratch(&plan);
+    while (take(&plan, queue, &from, &to)) run_piece(&plan, from, to);
 }
 
 void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
@@ -173,8 +218,10 @@ void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
     if (p->rank > CK_ADAPTER_DEPTH) plan.rank_steps = (p->rank + leaf->depth - 1) / leaf->depth;
     int64_t panels = (p->n + plan.width - 1) / plan.width;
     int64_t work = p->tokens * p->n * (p->k + p->rank);
-#pragma omp parallel num_threads(ck_threads()) if (work > SMALL_WORK)
-    run_share(plan, panels, omp_get_thread_num(), omp_get_num_threads());
+    int32_t threads = work > SMALL_WORK ? ck_threads() : 1;
+    queue queue = {.panels = panels, .threads = threads};
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    run_pieces(plan, &queue);
 }
 
 /* ---- One to four tokens ---- */

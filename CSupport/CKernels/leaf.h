@@ -25,6 +25,15 @@ typedef struct {
     int64_t x_stride, k;
 } ck_segment;
 
+/* Rows of w that the next panel will be packed from; asked for while the present one is swept, since
+ * packing waits for memory otherwise: a weight is used once per micro-batch and is long out of the
+ * caches. */
+typedef struct {
+    const char *first;
+    size_t row_bytes, bytes; /* from row to row; wanted of each */
+    int64_t rows;
+} ck_ahead;
+
 /* y [tokens, columns] = scale * (initial [tokens, columns] + sum of the segments). initial may
  * be y. */
 typedef struct {
@@ -37,6 +46,7 @@ typedef struct {
     int64_t y_stride, tokens;
     int32_t columns; /* 1...64 */
     float scale;
+    ck_ahead ahead; /* rows 0: nothing */
 } ck_sweep;
 
 /* Panel column j is row j of w: values k0 ..< k0 + k (k0 a multiple of 32 and of `depth`). */
@@ -69,6 +79,9 @@ extern const ck_leaf ck_leaf_avx2, ck_leaf_avx512, ck_leaf_avx512_bf16;
 /* The leaf in use for activations of a type (dispatch.c); NULL for the scalar tier. */
 const ck_leaf *ck_leaf_for(ck_format x_type);
 
+/* Bytes of the whole blocks that `count` values begin or lie in (codec.c). */
+size_t ck_covering_bytes(ck_format format, int64_t count);
+
 /* ---- Shared by the leaves ---- */
 
 /* Columns that a packed panel reserves: 16, 32 or 64. */
@@ -79,12 +92,22 @@ static inline int32_t ck_panel_lanes(int32_t columns) {
 /* A register tile: `token` is its first row; the number of rows is built into the function. */
 typedef void ck_tile(const ck_sweep *sweep, int64_t token);
 
+/* Asks for rows from ..< to of what comes next, for the second-level cache. */
+static inline void ck_fetch_ahead(const ck_ahead *ahead, int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; row++) {
+        const char *at = ahead->first + (size_t)row * ahead->row_bytes;
+        for (size_t byte = 0; byte < ahead->bytes; byte += 64) __builtin_prefetch(at + byte, 0, 2);
+        __builtin_prefetch(at + ahead->bytes - 1, 0, 2);
+    }
+}
+
 /* Cuts the tokens into tiles of nearly equal height, at most `height`; tiles[h - 1] has height
  * h. */
 static inline void ck_sweep_tiles(const ck_sweep *s, ck_tile *const *tiles, int64_t height) {
     int64_t count = (s->tokens + height - 1) / height;
     for (int64_t i = 0; i < count; i++) {
         int64_t from = s->tokens * i / count, to = s->tokens * (i + 1) / count;
+        ck_fetch_ahead(&s->ahead, s->ahead.rows * i / count, s->ahead.rows * (i + 1) / count);
         tiles[to - from - 1](s, from);
     }
 }

@@ -124,6 +124,7 @@ static void sweep_widened(const ck_sweep *s) {
         }
         if (s->initial) one.initial = s->initial + from * s->initial_stride;
         one.y = (char *)s->y + (size_t)(from * s->y_stride) * (s->y_type == CK_BF16 ? 2 : 4);
+        ck_fetch_ahead(&s->ahead, s->ahead.rows * i / count, s->ahead.rows * (i + 1) / count);
         tiles[to - from - 1](&one, 0);
     }
 }
