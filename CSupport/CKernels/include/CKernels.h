@@ -136,4 +136,14 @@ void ck_adamw(uint16_t *high, int16_t *low, float *m, float *v, const float *gra
 /* Sum of squares in a fixed order (fp64). */
 double ck_sum_of_squares(const float *x, int64_t count);
 
+/* ---- Peaks of the machine, for benchmarks (peak.c) ---- */
+
+enum { CK_PEAK_F32 = 0, CK_PEAK_BF16 = 1, CK_PEAK_INT8 = 2 };
+
+/* `steps` steps of multiply-adds in registers on every thread, with the instructions of the tier in use; returns the
+ * operations done (a multiply-add is two), or 0 where the tier has no such instruction. The caller holds the clock. */
+double ck_peak_products(int32_t kind, int64_t steps);
+/* Reads the whole pages of from [bytes], aligned to 64 bytes, once, on all threads. */
+void ck_peak_read(const void *from, size_t bytes);
+
 #endif

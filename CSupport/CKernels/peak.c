@@ -1,0 +1,91 @@
+/* What the machine can do at most, measured: multiply-adds with everything in registers, and
+ * reading memory. The measure of every figure that benchmarks report, taken in the same run with
+ * the same threads; callers hold the clock.
+ *
+ *   CK_PEAK_F32   fused multiply-adds of the tier's width
+ *   CK_PEAK_BF16  vdpbf16ps
+ *   CK_PEAK_INT8  vpdpbusd (AVX512-VNNI, AVX-VNNI), else vpmaddubsw + vpmaddwd + vpaddd
+ *
+ * Shares are equal and fixed, as those of the products are. */
+#include "peak.h"
+#include <stdatomic.h>
+
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+
+static _Atomic uint32_t keep; /* results go here, so that they must be computed */
+
+/* ---- Scalar leaves ---- */
+
+static double products_scalar(float *sink, int64_t steps) {
+    float c[8] = {0, 1, 2, 3, 4, 5, 6, 7}, a = 0.9999f, b = 1.0001f;
+    for (int64_t k = 0; k < steps; k++) {
+        __asm__ volatile("" ::: "memory");
+        for (int i = 0; i < 8; i++) c[i] += a * b;
+    }
+    for (int i = 0; i < 8; i++) *sink += c[i];
+    return 2.0 * 8 * (double)steps;
+}
+
+static uint64_t read_scalar(const void *from, size_t bytes) {
+    const uint64_t *p = from;
+    uint64_t sum[8] = {0};
+    for (size_t i = 0; i < bytes / 8; i += 8)
+        for (int j = 0; j < 8; j++) sum[j] += p[i + (size_t)j];
+    for (int j = 1; j < 8; j++) sum[0] += sum[j];
+    return sum[0];
+}
+
+static const ck_peak_leaf scalar = {{products_scalar, NULL, NULL}, read_scalar};
+
+/* ---- The tier in use ---- */
+
+static ck_peak_leaf leaf_in_use(void) {
+    ck_peak_leaf leaf = scalar;
+    switch (ck_isa()) {
+    case CK_ISA_SCALAR: break;
+#if defined(__x86_64__)
+    case CK_ISA_AVX512_BF16:
+    case CK_ISA_AVX512:
+        leaf = ck_peak_avx512;
+        if (ck_isa() == CK_ISA_AVX512_BF16) leaf.products[CK_PEAK_BF16] = ck_peak_bf16_avx512;
+        if (__builtin_cpu_supports("avx512vnni"))
+            leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni;
+        break;
+    default: /* AVX2, with VNNI where the processor has it */
+        leaf = ck_peak_avx2;
+        if (__builtin_cpu_supports("avxvnni")) leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx_vnni;
+        break;
+#elif defined(__aarch64__)
+    default: leaf = ck_peak_neon;
+#endif
+    }
+    return leaf;
+}
+
+/* ---- Threaded ---- */
+
+double ck_peak_products(int32_t kind, int64_t steps) {
+    ck_peak_products_leaf *run = leaf_in_use().products[kind];
+    if (!run) return 0;
+    double operations = 0;
+#pragma omp parallel num_threads(ck_threads()) reduction(+ : operations)
+    {
+        float sink = 0;
+        operations += run(&sink, steps);
+        atomic_fetch_add_explicit(&keep, (uint32_t)(sink != 0), memory_order_relaxed);
+    }
+    return operations;
+}
+
+void ck_peak_read(const void *from, size_t bytes) {
+    ck_peak_read_leaf *run = leaf_in_use().read;
+    const size_t pages = bytes / 4096;
+#pragma omp parallel num_threads(ck_threads())
+    {
+        size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
+        size_t first = pages * thread / threads, last = pages * (thread + 1) / threads;
+        uint64_t sum = run((const char *)from + first * 4096, (last - first) * 4096);
+        atomic_fetch_add_explicit(&keep, (uint32_t)(sum != 0), memory_order_relaxed);
+    }
+}
