@@ -11,7 +11,7 @@ TEST_FOLDER = .build-tests
 TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint format install clean
+.PHONY: help setup model build demo test bench lint format install clean
 
 help: ## lists the targets
 	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,12 +33,18 @@ demo: setup model build ## fine-tunes, evaluates, merges and generates on a samp
 test: setup model lint ## checks sources and samples, builds and runs all tests
 	@scripts/check-sources
 	@python3 -B samples/generate.py --check --stats
+	@python3 -B scripts/benchmark-table --check
 	@echo "test: building the tests"
 	@mkdir -p $(TEST_FOLDER)
 	@$(SWIFT) build --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
 	@scripts/check-sources --log $(TEST_FOLDER)/build.log
 	@echo "test: running the tests"
 	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS)
+
+bench: setup model ## measures this machine (20 minutes or more): Benchmarks/results and the table in README.md
+	@echo "bench: swift build -c release --product scion-bench"
+	@$(SWIFT) build -c release --product scion-bench
+	@MODEL="$(MODEL)" scripts/bench
 
 lint: ## checks the formatting of all Swift sources
 	@echo "lint: swift format lint --strict"

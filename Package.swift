@@ -57,6 +57,15 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // Figures of speed and memory, each with the machine's peak of the same run.
+    .executableTarget(
+      name: "scion-bench",
+      dependencies: [
+        "FineTuning", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/Program",
+      swiftSettings: strict
+    ),
 
     // Tests: one target per library target.
     .target(

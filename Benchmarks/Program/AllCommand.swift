@@ -1,0 +1,28 @@
+import ArgumentParser
+import Tensors
+
+/// `scion-bench all`: every benchmark, each in a process of its own.
+struct AllCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "all",
+    abstract: "All benchmarks one after the other; gemm on this machine's best tier and on AVX2.")
+
+  @OptionGroup var options: MeasureOptions
+  @OptionGroup var modelOption: ModelOption
+
+  func run() throws {
+    try options.apply()
+    let model = ["--model", try modelOption.path()]
+    let best = try options.instructionSets()
+    // What most laptops have is measured too, wherever it can run.
+    let other = Processor.InstructionSet.avx2
+    let tiers = best + (options.isa == nil && best != [.avx2] && other.isAvailable ? [other] : [])
+    for tier in tiers {
+      try ChildProcess.run(["peak"] + options.arguments(isa: tier))
+      try ChildProcess.run(["gemm"] + options.arguments(isa: tier))
+    }
+    for benchmark in ["train", "init", "generate", "merge"] {
+      try ChildProcess.run([benchmark] + options.arguments + model)
+    }
+  }
+}

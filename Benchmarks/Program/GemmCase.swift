@@ -1,0 +1,108 @@
+import Tensors
+
+/// One weight with activations for both directions, timed against the peak and checked against the scalar oracle.
+struct GemmCase {
+  let shape: GemmShape
+  let weight: QuantizedMatrix
+  /// Activations [tokens, in] and output gradients [tokens, out].
+  private let x: Matrix
+  private let dy: Matrix
+  private let y: Matrix
+  private let dx: Matrix
+  /// Tokens whose whole rows are compared, and the oracle's rows of them.
+  private let sampled: [Int]
+  private let expected: [GemmDirection: [[Float]]]
+
+  /// Relative error (in the norm) of a row against the oracle: float32 sums differ in order; the bf16 dot product
+  /// rounds weights to 8 bits, and a bf16 result is rounded once more.
+  private func tolerance(_ result: Matrix) -> Double {
+    let isRounded = x.type == .bfloat16 && Processor.instructionSet.hasBFloat16Product
+    return isRounded || result.type == .bfloat16 ? 6e-3 : 1e-5
+  }
+
+  /// - Parameter type: of x, dY and Y; dX is float32, as in training.
+  init(_ shape: GemmShape, _ format: BlockFormat, storage type: ElementType) throws {
+    self.shape = shape
+    weight = try RandomWeights.make(format, rows: shape.out, columns: shape.in)
+    let most = GemmShape.tokens.max() ?? 1
+    func size(_ columns: Int, _ type: ElementType) -> Int {
+      Arena.size(rows: most, columns: columns, type: type)
+    }
+    let arena = try Arena(
+      "products",
+      byteCount: size(shape.in, type) + 2 * size(shape.out, type) + size(shape.in, .float32))
+    x = arena.allocate(rows: most, columns: shape.in, type: type)
+    dy = arena.allocate(rows: most, columns: shape.out, type: type)
+    y = arena.allocate(rows: most, columns: shape.out, type: type)
+    dx = arena.allocate(rows: most, columns: shape.in, type: .float32)
+    var generator = RandomGenerator(seed: 2).stream("activations")
+    x.assign(generator.uniforms(x.count, bound: 1))
+    dy.assign(generator.uniforms(dy.count, bound: 1))
+    sampled = Set(GemmShape.tokens.map { $0 - 1 } + [0]).sorted()
+    expected = try GemmCase.oracle(x, dy, weight, sampled)
+  }
+
+  /// Rows `sampled` of both products by the scalar kernels, in float32.
+  private static func oracle(
+    _ x: Matrix, _ dy: Matrix, _ weight: QuantizedMatrix, _ sampled: [Int]
+  ) throws -> [GemmDirection: [[Float]]] {
+    let tier = Processor.instructionSet
+    Processor.instructionSet = .scalar
+    defer { Processor.instructionSet = tier }
+    let arena = try Arena(
+      "oracle",
+      byteCount: Arena.size(rows: 1, columns: weight.rows, type: .float32)
+        + Arena.size(rows: 1, columns: weight.columns, type: .float32))
+    let y = arena.allocate(rows: 1, columns: weight.rows, type: .float32)
+    let dx = arena.allocate(rows: 1, columns: weight.columns, type: .float32)
+    var rows: [GemmDirection: [[Float]]] = [:]
+    for token in sampled {
+      multiply(into: y, x.rows(token..<token + 1), weight)
+      rows[.forward, default: []].append(y.array())
+      multiplyTransposed(into: dx, dy.rows(token..<token + 1), weight)
+      rows[.backward, default: []].append(dx.array())
+    }
+    return rows
+  }
+
+  /// Operations of a product over `tokens` tokens.
+  func operations(tokens: Int) -> Double {
+    2 * Double(tokens) * Double(shape.out) * Double(shape.in)
+  }
+
+  /// The product over the first `tokens` tokens.
+  func run(_ direction: GemmDirection, tokens: Int) {
+    switch direction {
+    case .forward: multiply(into: y.prefix(tokens), x.prefix(tokens), weight)
+    case .backward: multiplyTransposed(into: dx.prefix(tokens), dy.prefix(tokens), weight)
+    }
+  }
+
+  /// Throws when what `run` left is not the oracle's.
+  func check(_ direction: GemmDirection, tokens: Int) throws {
+    let result = direction == .forward ? y : dx
+    let limit = tolerance(result)
+    for (token, wanted) in zip(sampled, expected[direction] ?? []) where token < tokens {
+      let found = result.rows(token..<token + 1).array()
+      let error = GemmCase.relativeError(found, wanted)
+      guard error <= limit else {
+        throw BenchmarkError(
+          "gemm/\(direction)/\(shape.text)/T\(tokens) in \(weight.format.name) on "
+            + "\(Processor.instructionSet.name) is wrong: token \(token) differs from the scalar "
+            + "oracle by \(error), \(limit) is allowed")
+      }
+    }
+  }
+
+  /// ‖a − b‖ / ‖b‖; infinite when a value of `a` is not finite.
+  static func relativeError(_ a: [Float], _ b: [Float]) -> Double {
+    var (difference, norm) = (0.0, 0.0)
+    for (left, right) in zip(a, b) {
+      let delta = Double(left) - Double(right)
+      guard delta.isFinite else { return .infinity }
+      difference += delta * delta
+      norm += Double(right) * Double(right)
+    }
+    return (difference / max(norm, 1e-60)).squareRoot()
+  }
+}

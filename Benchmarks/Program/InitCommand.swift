@@ -1,0 +1,90 @@
+import ArgumentParser
+import FineTuning
+import Foundation
+import Tensors
+
+/// `scion-bench init`: LoRA-One's start, as seconds of its two parts and memory beyond training's.
+struct InitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "init",
+    abstract: "LoRA-One's start: seconds of gradient pass and SVD, extra peak memory.")
+
+  @OptionGroup var options: MeasureOptions
+  @OptionGroup var modelOption: ModelOption
+
+  @Option(help: "Sequences whose gradient is taken.")
+  var sequences = 8
+
+  @Option(help: "Tokens of each.")
+  var length = 1024
+
+  func run() throws {
+    try options.apply()
+    let table = options.table()
+    let setup = try TrainingSetup(
+      path: try modelOption.path(), sequences: sequences, length: length)
+    let folder = FileManager.default.temporaryDirectory.path
+    // A step first: it touches all of training's memory, and is the measure of the start's time.
+    _ = try setup.trainer.step(setup.batches, learningRate: 1e-6)
+    let trainingPeak = ProcessMemory.peak
+    var (gradients, decompositions, ratios) = (Samples(), Samples(), Samples())
+    for _ in 0..<options.rounds {
+      let step = try options.clock.seconds {
+        _ = try setup.trainer.step(setup.batches, learningRate: 1e-6)
+      }
+      let (gradient, decomposition) = try start(setup, folder)
+      gradients.append(gradient)
+      decompositions.append(decomposition)
+      ratios.append((gradient + decomposition) / step)
+    }
+    let extra = max(0, ProcessMemory.peak - trainingPeak)
+    let name = "init/\(sequences)x\(length)"
+    table.say(
+      "\(name), \(Processor.threads) threads: \(ResultTable.text(gradients.median)) s gradient, "
+        + "\(ResultTable.text(decompositions.median)) s SVD, "
+        + "\(ResultTable.text(ratios.median)) times a training step over the same tokens; "
+        + "\(extra / 1_000_000) MB beyond training's peak of \(trainingPeak / 1_000_000) MB")
+    try table.record("\(name)/gradient", gradients.median, "s")
+    try table.record("\(name)/svd", decompositions.median, "s")
+    try table.record(name, ratios.median, "times a training step")
+    try table.record(name, Double(extra) / 1e6, "MB beyond training")
+  }
+
+  /// Seconds of one whole start, in its two parts. Throws when the start is not one: some matrix kept no direction.
+  private func start(
+    _ setup: TrainingSetup, _ folder: String
+  ) throws -> (gradient: Double, decomposition: Double) {
+    var (gradient, decomposition) = (0.0, 0.0)
+    var session: StartSession?
+    gradient += try options.clock.seconds {
+      session = try StartSession(
+        setup.trainer,
+        initializer: AdapterInitializer(.loraOne, generator: RandomGenerator(seed: 5)),
+        batches: setup.batches, spillDirectory: folder)
+    }
+    guard let session else { return (gradient, decomposition) }
+    var isDone = false
+    while !isDone {
+      var activity = ""
+      let seconds = try options.clock.seconds {
+        guard let progress = try session.advance() else {
+          isDone = true
+          return
+        }
+        activity = progress.activity
+      }
+      if activity.hasSuffix("decomposed") {
+        decomposition += seconds
+      } else {
+        gradient += seconds
+      }
+    }
+    // Loss before and after are computed by `report`, which is no part of the start's time.
+    let report = session.report()
+    guard report.matrices.count == setup.trainer.adapters.layout.slots.count,
+      report.matrices.allSatisfy({ $0.capturedShare > 0 && $0.capturedShare <= 1.000_1 }),
+      let before = report.lossBefore, let after = report.lossAfter, before.isFinite, after.isFinite
+    else { throw BenchmarkError("the start is wrong: a matrix has no share of its gradient") }
+    return (gradient, decomposition)
+  }
+}

@@ -1,0 +1,82 @@
+import FineTuning
+import ModelFiles
+import Tensors
+import Transformer
+
+/// A trainer on a model with synthetic tokens: what `train`, `init` and `merge` measure.
+struct TrainingSetup {
+  static let rank = 8
+
+  let trainer: Trainer
+  let plan: MemoryPlan
+  /// One step's micro-batches; every token after the first of a sequence is a target.
+  let batches: [TokenBatch]
+
+  /// Plans memory as `scion train` does without `--memory`, and maps it.
+  init(path: String, sequences: Int, length: Int) throws {
+    let file = try GGUFFile(path: path)
+    let model = try Model(file)
+    let configuration = model.configuration
+    guard length <= configuration.contextLength else {
+      throw BenchmarkError(
+        "sequences of \(length) tokens are longer than the model's context of "
+          + "\(configuration.contextLength)")
+    }
+    let layout = AdapterLayout(
+      configuration, rank: TrainingSetup.rank, alpha: 16, rankStabilized: true)
+    plan = try MemoryPlan(
+      configuration, layout, storage: ComputeType.auto.storage, fileBytes: file.file.byteCount,
+      longest: length, stepTokens: sequences * length,
+      optimizerBytes: AdamWOptimizer.bytesPerParameter, budget: nil)
+    trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
+    batches = BatchPlan.evaluation(
+      TrainingSetup.sequences(sequences, length, vocabulary: configuration.vocabularySize),
+      microTokens: plan.workspace.tokens)
+    TrainingSetup.draw(trainer.adapters)
+  }
+
+  /// Sequences of random tokens: the time of a step depends on their number alone.
+  static func sequences(_ count: Int, _ length: Int, vocabulary: Int) -> [TokenSequence] {
+    var generator = RandomGenerator(seed: 3).stream("tokens")
+    return (0..<count).map { _ in
+      TokenSequence(
+        allTargets: (0..<length).map { _ in Int32(generator.index(below: vocabulary)) })
+    }
+  }
+
+  /// Both factors small and random, so that no product is with zeros.
+  private static func draw(_ adapters: AdapterSet) {
+    var generator = RandomGenerator(seed: 4).stream("adapters")
+    for slot in adapters.layout.slots {
+      adapters.assign(
+        slot, a: generator.uniforms(slot.rank * slot.in, bound: 0.01),
+        bt: generator.uniforms(slot.rank * slot.out, bound: 0.01))
+    }
+  }
+
+  /// Whether blocks are run again before their backward.
+  var recomputes: Bool { plan.workspace.checkpointing == .recompute }
+
+  var work: TrainingWork {
+    TrainingWork(
+      trainer.model.configuration, trainer.adapters.layout, batches: batches,
+      recomputes: recomputes)
+  }
+
+  /// Throws unless the loss of a few tokens on the tier in use is the scalar oracle's.
+  ///
+  /// bf16 storage moves a mean loss by some 10⁻³; a wrong kernel moves it by much more.
+  func check() throws {
+    let few = Array(batches[0].ids.prefix(12))
+    let batch = [TokenBatch([TokenSequence(allTargets: few)])]
+    let found = trainer.validate(batch)
+    let tier = Processor.instructionSet
+    Processor.instructionSet = .scalar
+    let wanted = trainer.validate(batch)
+    Processor.instructionSet = tier
+    guard abs(found - wanted) <= 0.01 * abs(wanted) else {
+      throw BenchmarkError(
+        "the loss on \(tier.name) is wrong: \(found), the scalar oracle has \(wanted)")
+    }
+  }
+}
