@@ -78,6 +78,7 @@ let package = Package(
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
     .testTarget(name: "FineTuningTests", dependencies: ["FineTuning", "TestSupport"]),
     .testTarget(name: "scionTests", dependencies: ["scion", "TestSupport"]),
+    .testTarget(name: "BenchmarksTests", dependencies: ["scion-bench", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu11

@@ -10,6 +10,9 @@ struct AllCommand: ParsableCommand {
   @OptionGroup var options: MeasureOptions
   @OptionGroup var modelOption: ModelOption
 
+  @Option(help: ArgumentHelp("Formats of gemm, by commas (default: all).", valueName: "names"))
+  var formats: String?
+
   func run() throws {
     try options.apply()
     let model = ["--model", try modelOption.path()]
@@ -19,7 +22,8 @@ struct AllCommand: ParsableCommand {
     let tiers = best + (options.isa == nil && best != [.avx2] && other.isAvailable ? [other] : [])
     for tier in tiers {
       try ChildProcess.run(["peak"] + options.arguments(isa: tier))
-      try ChildProcess.run(["gemm"] + options.arguments(isa: tier))
+      try ChildProcess.run(
+        ["gemm"] + options.arguments(isa: tier) + (formats.map { ["--formats", $0] } ?? []))
     }
     for benchmark in ["train", "init", "generate", "merge"] {
       try ChildProcess.run([benchmark] + options.arguments + model)

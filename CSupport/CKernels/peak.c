@@ -6,12 +6,14 @@
  *   CK_PEAK_BF16  vdpbf16ps
  *   CK_PEAK_INT8  vpdpbusd (AVX512-VNNI, AVX-VNNI), else vpmaddubsw + vpmaddwd + vpaddd
  *
- * Shares are equal and fixed, as those of the products are. */
+ * Work is handed out in small pieces from an atomic counter, as that of the products is. */
 #include "peak.h"
 #include <stdatomic.h>
 
-int omp_get_thread_num(void);
-int omp_get_num_threads(void);
+enum {
+    PIECES = 32,           /* of a thread's steps */
+    READ_PIECE = 1 << 20,  /* bytes */
+};
 
 static _Atomic uint32_t keep; /* results go here, so that they must be computed */
 
@@ -68,11 +70,15 @@ static ck_peak_leaf leaf_in_use(void) {
 double ck_peak_products(int32_t kind, int64_t steps) {
     ck_peak_products_leaf *run = leaf_in_use().products[kind];
     if (!run) return 0;
+    const int64_t threads = ck_threads(), all = steps * threads, pieces = PIECES * threads;
+    _Atomic int64_t next = 0;
     double operations = 0;
-#pragma omp parallel num_threads(ck_threads()) reduction(+ : operations)
+#pragma omp parallel num_threads(threads) reduction(+ : operations)
     {
         float sink = 0;
-        operations += run(&sink, steps);
+        int64_t i;
+        while ((i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < pieces)
+            operations += run(&sink, all * (i + 1) / pieces - all * i / pieces);
         atomic_fetch_add_explicit(&keep, (uint32_t)(sink != 0), memory_order_relaxed);
     }
     return operations;
@@ -80,12 +86,14 @@ double ck_peak_products(int32_t kind, int64_t steps) {
 
 void ck_peak_read(const void *from, size_t bytes) {
     ck_peak_read_leaf *run = leaf_in_use().read;
-    const size_t pages = bytes / 4096;
+    const size_t whole = bytes / 4096 * 4096;
+    _Atomic size_t next = 0;
 #pragma omp parallel num_threads(ck_threads())
     {
-        size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
-        size_t first = pages * thread / threads, last = pages * (thread + 1) / threads;
-        uint64_t sum = run((const char *)from + first * 4096, (last - first) * 4096);
+        uint64_t sum = 0;
+        size_t at;
+        while ((at = atomic_fetch_add_explicit(&next, READ_PIECE, memory_order_relaxed)) < whole)
+            sum += run((const char *)from + at, whole - at < READ_PIECE ? whole - at : READ_PIECE);
         atomic_fetch_add_explicit(&keep, (uint32_t)(sum != 0), memory_order_relaxed);
     }
 }

@@ -1,0 +1,23 @@
+import Tensors
+import Testing
+
+@testable import scion_bench
+
+@Suite struct GemmCaseTests {
+  @Test func aRightProductPassesAndAWrongOneDoesNot() throws {
+    let gemm = try GemmCase(GemmShape(64, 96), .q4_1, storage: .bfloat16)
+    for direction in GemmDirection.allCases {
+      // Nothing has been computed yet: zeros are wrong.
+      #expect(throws: BenchmarkError.self) { try gemm.check(direction, tokens: 64) }
+      gemm.run(direction, tokens: 64)
+      try gemm.check(direction, tokens: 64)
+      // The rows beyond are still zero.
+      #expect(throws: BenchmarkError.self) { try gemm.check(direction, tokens: 512) }
+    }
+  }
+
+  @Test func operationsAreTwoAMultiplyAdd() throws {
+    let gemm = try GemmCase(GemmShape(64, 96), .q8_0, storage: .bfloat16)
+    #expect(gemm.operations(tokens: 10) == 2 * 10 * 64 * 96)
+  }
+}
