@@ -27,6 +27,12 @@ struct GemmCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The same for fewer tokens.", valueName: "n"))
   var smallGoal = 45.0
 
+  @Flag(
+    help:
+      "Empty the caches before each product (untimed): training comes by a weight once a micro-batch."
+  )
+  var cold = false
+
   /// Least time of one timed measurement: below it a product is repeated.
   private static let leastSeconds = 0.005
 
@@ -35,7 +41,9 @@ struct GemmCommand: ParsableCommand {
     let table = options.table()
     let formats = try chosenFormats()
     let shapes = try chosenShapes()
-    table.say("isa         format  product                           GFLOP/s   of peak  (spread)")
+    let evictor = cold ? try ReadMeter(clock: options.clock, byteCount: 128 << 20) : nil
+    table.say(
+      "isa         format  product                                   GFLOP/s   of peak  (spread)")
     for set in try options.instructionSets() {
       Processor.instructionSet = set
       guard let meter = PeakMeter(PeakMeter.limit(compute.storage), clock: options.clock) else {
@@ -44,14 +52,16 @@ struct GemmCommand: ParsableCommand {
       for format in formats {
         let own = shapes ?? GemmShape.layers + (Self.isOfHeads(format) ? [GemmShape.head] : [])
         for shape in own where shape.in % max(format.blockLength, 32) == 0 {
-          try measure(try GemmCase(shape, format, storage: compute.storage), meter, table)
+          try measure(try GemmCase(shape, format, storage: compute.storage), meter, evictor, table)
         }
       }
     }
   }
 
   /// Rounds go over all sizes and directions of a weight; each measurement stands between two of the peak.
-  private func measure(_ gemm: GemmCase, _ meter: PeakMeter, _ table: ResultTable) throws {
+  private func measure(
+    _ gemm: GemmCase, _ meter: PeakMeter, _ evictor: ReadMeter?, _ table: ResultTable
+  ) throws {
     struct Entry {
       let direction: GemmDirection
       let tokens: Int
@@ -76,8 +86,16 @@ struct GemmCommand: ParsableCommand {
       var before = meter.measure()
       for index in entries.indices {
         let entry = entries[index]
-        let seconds = options.clock.seconds {
-          for _ in 0..<entry.repetitions { gemm.run(entry.direction, tokens: entry.tokens) }
+        var seconds = 0.0
+        if let evictor {
+          for _ in 0..<entry.repetitions {
+            _ = evictor.measure()
+            seconds += options.clock.seconds { gemm.run(entry.direction, tokens: entry.tokens) }
+          }
+        } else {
+          seconds = options.clock.seconds {
+            for _ in 0..<entry.repetitions { gemm.run(entry.direction, tokens: entry.tokens) }
+          }
         }
         let after = meter.measure()
         let rate = gemm.operations(tokens: entry.tokens) * Double(entry.repetitions) / seconds
@@ -88,11 +106,12 @@ struct GemmCommand: ParsableCommand {
     }
     let format = gemm.weight.format.name
     for entry in entries {
-      let name = "gemm/\(entry.direction)/\(gemm.shape.text)/T\(entry.tokens)"
+      let name =
+        (cold ? "gemm-cold" : "gemm") + "/\(entry.direction)/\(gemm.shape.text)/T\(entry.tokens)"
       let isBelow = entry.shares.median < (entry.tokens < 512 ? smallGoal : goal)
       table.say(
         ResultTable.pad(Processor.instructionSet.name, 12) + ResultTable.pad(format, 8)
-          + ResultTable.pad(String(name.dropFirst(5)), 32)
+          + ResultTable.pad(name, 40)
           + ResultTable.pad(ResultTable.text(entry.rates.median), -9)
           + ResultTable.pad(ResultTable.text(entry.shares.median), -8) + " %  "
           + "(\(ResultTable.text(entry.shares.least)) to "
