@@ -1,17 +1,37 @@
 import Foundation
 
 /// This program again, in a process of its own: peak memory is a process's.
+///
+/// Not Foundation's `Process`, which gives the child a process group of its own that Ctrl-C does not reach.
 enum ChildProcess {
-  /// Runs `arguments` with this process's output; throws when the child fails.
+  /// Runs `arguments` with this process's output and environment; throws when the child fails.
   static func run(_ arguments: [String]) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = arguments
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-      throw BenchmarkError(
-        "scion-bench \(arguments.joined(separator: " ")) ended with \(process.terminationStatus)")
+    let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+    let name = "scion-bench \(arguments.joined(separator: " "))"
+    var child: pid_t = 0
+    let failure = unsafe withCStrings(["scion-bench"] + arguments) { words in
+      unsafe withCStrings(environment) { variables in
+        unsafe posix_spawn(&child, "/proc/self/exe", nil, nil, words, variables)
+      }
     }
+    guard failure == 0 else { throw BenchmarkError("\(name) cannot be started: \(failure)") }
+    var status: Int32 = 0
+    while unsafe waitpid(child, &status, 0) < 0 {
+      guard errno == EINTR else { throw BenchmarkError("\(name) was lost: \(errno)") }
+    }
+    guard status == 0 else { throw BenchmarkError("\(name) failed") }
+  }
+
+  /// `texts` as C has them: an array of strings with nil at its end.
+  @unsafe
+  private static func withCStrings<Result>(
+    _ texts: [String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+  ) -> Result {
+    var strings: [UnsafeMutablePointer<CChar>?] = unsafe []
+    for text in texts { unsafe strings.append(strdup(text)) }
+    unsafe strings.append(nil)
+    defer { for index in unsafe strings.indices { unsafe free(strings[index]) } }
+    return unsafe strings.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
   }
 }
