@@ -6,8 +6,16 @@
  *
  *   Q4_0  w = d (q - 8)        Q5_0  w = d (q - 16)      Q8_0  w = d q
  *   Q4_1  w = d q + m          Q5_1  w = d q + m
- *   Q4_K  256 values in 8 groups of 32: w = (d s) q - (dmin m), s and m of 6 bits
- *   Q6_K  256 values in 16 groups of 16: w = (d s) (q - 32), s a signed byte
+ *   IQ4_NL w = d level[q], 16 unevenly spaced levels
+ *
+ * Blocks of 256 have two levels of scales, d s for each group of values:
+ *
+ *   Q2_K  16 groups of 16: w = (d s) q - (dmin m), s and m of 4 bits
+ *   Q3_K  16 groups of 16: w = (d s) (q - 4), s signed, of 6 bits
+ *   Q4_K  8 groups of 32: w = (d s) q - (dmin m), s and m of 6 bits
+ *   Q5_K  the same with q of 5 bits
+ *   Q6_K  16 groups of 16: w = (d s) (q - 32), s a signed byte
+ *   IQ4_XS 8 groups of 32: w = (d s) level[q], s signed, of 6 bits
  */
 #ifndef CK_BLOCKS_H
 #define CK_BLOCKS_H
@@ -21,8 +29,13 @@ typedef struct { uint16_t d, m; uint8_t q[16]; } ck_q4_1;
 typedef struct { uint16_t d; uint32_t high; uint8_t q[16]; } ck_q5_0;
 typedef struct { uint16_t d, m; uint32_t high; uint8_t q[16]; } ck_q5_1;
 typedef struct { uint16_t d; int8_t q[32]; } ck_q8_0;
+typedef struct { uint8_t scales[16]; uint8_t q[64]; uint16_t d, dmin; } ck_q2_k;
+typedef struct { uint8_t high[32]; uint8_t q[64]; uint8_t scales[12]; uint16_t d; } ck_q3_k;
 typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t q[128]; } ck_q4_k;
+typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t high[32]; uint8_t q[128]; } ck_q5_k;
 typedef struct { uint8_t low[128]; uint8_t high[64]; int8_t scales[16]; uint16_t d; } ck_q6_k;
+typedef struct { uint16_t d; uint8_t q[16]; } ck_iq4_nl;
+typedef struct { uint16_t d, high_scales; uint8_t low_scales[4]; uint8_t q[128]; } ck_iq4_xs;
 #pragma pack(pop)
 
 _Static_assert(sizeof(ck_q4_0) == 18, "Q4_0 block");
@@ -30,8 +43,17 @@ _Static_assert(sizeof(ck_q4_1) == 20, "Q4_1 block");
 _Static_assert(sizeof(ck_q5_0) == 22, "Q5_0 block");
 _Static_assert(sizeof(ck_q5_1) == 24, "Q5_1 block");
 _Static_assert(sizeof(ck_q8_0) == 34, "Q8_0 block");
+_Static_assert(sizeof(ck_q2_k) == 84, "Q2_K block");
+_Static_assert(sizeof(ck_q3_k) == 110, "Q3_K block");
 _Static_assert(sizeof(ck_q4_k) == 144, "Q4_K block");
+_Static_assert(sizeof(ck_q5_k) == 176, "Q5_K block");
 _Static_assert(sizeof(ck_q6_k) == 210, "Q6_K block");
+_Static_assert(sizeof(ck_iq4_nl) == 18, "IQ4_NL block");
+_Static_assert(sizeof(ck_iq4_xs) == 136, "IQ4_XS block");
+
+/* The levels of IQ4_NL and IQ4_XS (a fact of the format, kvalues_iq4nl). */
+static const int8_t ck_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                         1,    13,   25,  38,  53,  69,  89,  113};
 
 static inline float ck_float_of_bits(uint32_t bits) {
     float f;
@@ -77,7 +99,7 @@ static inline uint16_t ck_to_f16(float f) {
     return sign | (uint16_t)((u + 0xfff + (u >> 13 & 1) - 0x38000000) >> 13);
 }
 
-/* The 6-bit scale and minimum of group j (0...7) of a Q4_K block. */
+/* The 6-bit scale and minimum of group j (0...7) of a Q4_K or Q5_K block. */
 static inline void ck_q4_k_scale(const uint8_t *s, int j, uint8_t *scale, uint8_t *minimum) {
     if (j < 4) {
         *scale = s[j] & 63;
@@ -86,6 +108,19 @@ static inline void ck_q4_k_scale(const uint8_t *s, int j, uint8_t *scale, uint8_
         *scale = (uint8_t)((s[j + 4] & 15) | (s[j - 4] >> 6) << 4);
         *minimum = (uint8_t)((s[j + 4] >> 4) | (s[j] >> 6) << 4);
     }
+}
+
+/* The 6-bit scale of group j (0...15) of a Q3_K block, from -32 on: the low four bits are nibbles
+ * of bytes 0...7, the upper two lie four to a byte in bytes 8...11. */
+static inline int ck_q3_k_scale(const uint8_t *s, int j) {
+    int low = s[j & 7] >> (j >> 3) * 4 & 15, high = s[8 + (j & 3)] >> (j >> 2) * 2 & 3;
+    return (low | high << 4) - 32;
+}
+
+/* The 6-bit scale of group j (0...7) of an IQ4_XS block, from -32 on. */
+static inline int ck_iq4_xs_scale(const ck_iq4_xs *b, int j) {
+    int low = b->low_scales[j / 2] >> (j & 1) * 4 & 15, high = b->high_scales >> 2 * j & 3;
+    return (low | high << 4) - 32;
 }
 
 /* One format: block geometry and the scalar codec of a run of whole blocks (count values). */
@@ -106,8 +141,13 @@ void ck_decode_q4_1(float *y, const void *w, int64_t count);
 void ck_decode_q5_0(float *y, const void *w, int64_t count);
 void ck_decode_q5_1(float *y, const void *w, int64_t count);
 void ck_decode_q8_0(float *y, const void *w, int64_t count);
+void ck_decode_q2_k(float *y, const void *w, int64_t count);
+void ck_decode_q3_k(float *y, const void *w, int64_t count);
 void ck_decode_q4_k(float *y, const void *w, int64_t count);
+void ck_decode_q5_k(float *y, const void *w, int64_t count);
 void ck_decode_q6_k(float *y, const void *w, int64_t count);
+void ck_decode_iq4_nl(float *y, const void *w, int64_t count);
+void ck_decode_iq4_xs(float *y, const void *w, int64_t count);
 void ck_encode_f32(void *w, const float *x, int64_t count);
 void ck_encode_f16(void *w, const float *x, int64_t count);
 void ck_encode_bf16(void *w, const float *x, int64_t count);
@@ -116,6 +156,10 @@ void ck_encode_q4_1(void *w, const float *x, int64_t count);
 void ck_encode_q5_0(void *w, const float *x, int64_t count);
 void ck_encode_q5_1(void *w, const float *x, int64_t count);
 void ck_encode_q8_0(void *w, const float *x, int64_t count);
+void ck_encode_q4_k(void *w, const float *x, int64_t count);
+void ck_encode_q5_k(void *w, const float *x, int64_t count);
+void ck_encode_q6_k(void *w, const float *x, int64_t count);
+void ck_encode_iq4_nl(void *w, const float *x, int64_t count);
 
 /* Byte offset of value k (the first of a block) in a row. */
 static inline size_t ck_offset(const ck_codec *c, int64_t k) {

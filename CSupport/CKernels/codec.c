@@ -11,8 +11,13 @@ static const ck_codec codecs[] = {
     {CK_Q5_0, 32, sizeof(ck_q5_0), ck_decode_q5_0, ck_encode_q5_0},
     {CK_Q5_1, 32, sizeof(ck_q5_1), ck_decode_q5_1, ck_encode_q5_1},
     {CK_Q8_0, 32, sizeof(ck_q8_0), ck_decode_q8_0, ck_encode_q8_0},
-    {CK_Q4_K, 256, sizeof(ck_q4_k), ck_decode_q4_k, NULL},
-    {CK_Q6_K, 256, sizeof(ck_q6_k), ck_decode_q6_k, NULL},
+    {CK_Q2_K, 256, sizeof(ck_q2_k), ck_decode_q2_k, NULL},
+    {CK_Q3_K, 256, sizeof(ck_q3_k), ck_decode_q3_k, NULL},
+    {CK_Q4_K, 256, sizeof(ck_q4_k), ck_decode_q4_k, ck_encode_q4_k},
+    {CK_Q5_K, 256, sizeof(ck_q5_k), ck_decode_q5_k, ck_encode_q5_k},
+    {CK_Q6_K, 256, sizeof(ck_q6_k), ck_decode_q6_k, ck_encode_q6_k},
+    {CK_IQ4_NL, 32, sizeof(ck_iq4_nl), ck_decode_iq4_nl, ck_encode_iq4_nl},
+    {CK_IQ4_XS, 256, sizeof(ck_iq4_xs), ck_decode_iq4_xs, NULL},
 };
 
 /* An unknown format is a programmer's error: Swift's BlockFormat has no other values. */

@@ -14,7 +14,7 @@
 enum {
     CK_PANEL_COLUMNS = 64,
     CK_ADAPTER_DEPTH = 256, /* an adapter of at most this rank rides in the last sweep */
-    CK_FORMATS = 10,
+    CK_FORMATS = 15,
     CK_DOT_ROWS = 16,  /* rows of W that one call of `dot` handles */
     CK_DOT_TOKENS = 4, /* tokens up to which the product takes the path without panels */
 };
@@ -116,6 +116,7 @@ static inline void ck_sweep_tiles(const ck_sweep *s, ck_tile *const *tiles, int6
 #define CK_ALL_FORMATS(ENTRY)                                                                      \
     ENTRY(CK_F32, f32) ENTRY(CK_F16, f16) ENTRY(CK_BF16, bf16) ENTRY(CK_Q4_0, q4_0)                \
     ENTRY(CK_Q4_1, q4_1) ENTRY(CK_Q5_0, q5_0) ENTRY(CK_Q5_1, q5_1) ENTRY(CK_Q8_0, q8_0)            \
-    ENTRY(CK_Q4_K, q4_k) ENTRY(CK_Q6_K, q6_k)
+    ENTRY(CK_Q2_K, q2_k) ENTRY(CK_Q3_K, q3_k) ENTRY(CK_Q4_K, q4_k) ENTRY(CK_Q5_K, q5_k)            \
+    ENTRY(CK_Q6_K, q6_k) ENTRY(CK_IQ4_NL, iq4_nl) ENTRY(CK_IQ4_XS, iq4_xs)
 
 #endif

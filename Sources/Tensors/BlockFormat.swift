@@ -17,9 +17,19 @@ public enum BlockFormat: UInt32, Sendable, Hashable, CaseIterable {
   // swift-format-ignore: AlwaysUseLowerCamelCase
   case q8_0 = 8
   // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q2_K = 10
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q3_K = 11
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_K = 12
   // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q5_K = 13
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q6_K = 14
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq4_NL = 20
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq4_XS = 23
   case bf16 = 30
 
   /// Name as llama.cpp prints it.
@@ -32,8 +42,13 @@ public enum BlockFormat: UInt32, Sendable, Hashable, CaseIterable {
     case .q5_0: "Q5_0"
     case .q5_1: "Q5_1"
     case .q8_0: "Q8_0"
+    case .q2_K: "Q2_K"
+    case .q3_K: "Q3_K"
     case .q4_K: "Q4_K"
+    case .q5_K: "Q5_K"
     case .q6_K: "Q6_K"
+    case .iq4_NL: "IQ4_NL"
+    case .iq4_XS: "IQ4_XS"
     case .bf16: "BF16"
     }
   }
@@ -42,8 +57,8 @@ public enum BlockFormat: UInt32, Sendable, Hashable, CaseIterable {
   public var blockLength: Int {
     switch self {
     case .f32, .f16, .bf16: 1
-    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0: 32
-    case .q4_K, .q6_K: 256
+    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_NL: 32
+    case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_XS: 256
     }
   }
 
@@ -52,13 +67,17 @@ public enum BlockFormat: UInt32, Sendable, Hashable, CaseIterable {
     switch self {
     case .f32: 4
     case .f16, .bf16: 2
-    case .q4_0: 18
+    case .q4_0, .iq4_NL: 18
     case .q4_1: 20
     case .q5_0: 22
     case .q5_1: 24
     case .q8_0: 34
+    case .q2_K: 84
+    case .q3_K: 110
     case .q4_K: 144
+    case .q5_K: 176
     case .q6_K: 210
+    case .iq4_XS: 136
     }
   }
 
@@ -71,7 +90,7 @@ public enum BlockFormat: UInt32, Sendable, Hashable, CaseIterable {
   /// Whether `Codec` can encode it (all can be decoded).
   public var isEncodable: Bool {
     switch self {
-    case .q4_K, .q6_K: false
+    case .q2_K, .q3_K, .iq4_XS: false
     default: true
     }
   }

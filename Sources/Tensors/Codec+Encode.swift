@@ -1,5 +1,8 @@
+internal import CKernels
+
 /// Encoding, one function a block format, each the arithmetic of ggml's `quantize_row_*_ref` in its order, so that
 /// the bytes are the same: the scale is rounded to half only when stored, quantization divides by the unrounded one.
+/// Q4_K, Q5_K, Q6_K and IQ4_NL are the exception: C alone encodes them, by a search of its own (encode_k.c, codec_iq4.c).
 extension Codec {
   /// The blocks of `count` values (whole blocks) to `target`.
   @unsafe
@@ -26,7 +29,10 @@ extension Codec {
         default: unsafe encodeSymmetric8(place, values)
         }
       }
-    case .q4_K, .q6_K:
+    case .q4_K, .q5_K, .q6_K, .iq4_NL:
+      // Searches over scales: one implementation, in C.
+      unsafe ck_quantize(target, x, format.code, 1, Int64(count))
+    case .q2_K, .q3_K, .iq4_XS:
       preconditionFailure("\(format.name) cannot be encoded")
     }
   }

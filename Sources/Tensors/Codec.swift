@@ -1,8 +1,11 @@
+internal import CKernels
+
 /// Row-wise decoding and encoding of GGUF blocks in SIMD Swift: the embedding lookup, merging and inspecting, and
 /// the tests' second oracle beside the C codecs.
 ///
-/// Results equal ggml's `dequantize_row_*` and `quantize_row_*_ref` bit for bit. Products never come here: they
-/// dequantize panels in C.
+/// Decoded values equal ggml's `dequantize_row_*` bit for bit, and encoded blocks of 32 its `quantize_row_*_ref`; Q4_K,
+/// Q5_K, Q6_K and IQ4_NL are encoded by a search over scales of our own, in C. Products never come here: they dequantize
+/// panels in C.
 public enum Codec {
   // MARK: - Decoding
 
@@ -72,14 +75,18 @@ public enum Codec {
   ) -> [UInt8] {
     precondition(format.isEncodable, "\(format.name) cannot be encoded")
     precondition(columns > 0 && columns % format.blockLength == 0 && values.count % columns == 0)
-    // A row is whole blocks and rows follow each other, so that all rows are one.
     let byteCount = format.rowByteCount(values.count)
     guard byteCount > 0 else { return [] }
     return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
       unsafe values.withUnsafeBufferPointer { source in
-        unsafe encodeRow(
-          into: UnsafeMutableRawPointer(buffer.baseAddress!), source.baseAddress!, format,
-          values.count)
+        let target = UnsafeMutableRawPointer(buffer.baseAddress!)
+        switch format {
+        case .q4_K, .q5_K, .q6_K, .iq4_NL:  // Rows are shared out among threads.
+          unsafe ck_quantize(
+            target, source.baseAddress!, format.code, Int64(values.count / columns), Int64(columns))
+        default:  // A row is whole blocks and rows follow each other, so that all rows are one.
+          unsafe encodeRow(into: target, source.baseAddress!, format, values.count)
+        }
       }
       count = byteCount
     }

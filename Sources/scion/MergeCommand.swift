@@ -12,7 +12,8 @@ struct MergeCommand: ParsableCommand {
     discussion: """
       Streamed tensor by tensor; the base is left as it is and its metadata (tokenizer, template) are kept. --type q8_0, the \
       default, holds what the adapter learned. --type keep quantizes each changed tensor back to its own type: in 4 bits \
-      most of an adapter's changes are smaller than a step and rounded away, so measure the result with eval. The output \
+      most of an adapter's changes are smaller than a step and rounded away, so measure the result with eval. q4_k, q5_k and \
+      q6_k need rows of whole blocks of 256; other matrices become q5_0, q5_1 and q8_0, which a notice says. The output \
       appears only when it is complete.
 
         scion merge -m base.gguf --adapter tuned -o merged.gguf
@@ -38,9 +39,12 @@ struct MergeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Type of the weights: keep, f32, f16, bf16, q8_0, q5_0, q5_1, q4_0, q4_1.",
+      "Type of the weights: keep, f32, f16, bf16, q8_0, q6_k, q5_k, q5_0, q5_1, q4_k, q4_0, q4_1, iq4_nl.",
       valueName: "type"),
-    completion: .list(["keep", "f32", "f16", "bf16", "q8_0", "q5_0", "q5_1", "q4_0", "q4_1"]))
+    completion: .list([
+      "keep", "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k", "q5_0", "q5_1", "q4_k", "q4_0", "q4_1",
+      "iq4_nl",
+    ]))
   var type: MergeType = .format(.q8_0)
 
   @Option(

@@ -171,9 +171,9 @@ struct MergerTests {
     let names = ["blk.0.attn_q.weight", "blk.0.attn_k.weight"]
     var writer = try GGUFWriter(
       path: path, metadata: SmallBase.metadata(),
-      tensors: names.map { GGUFTensorDescription(name: $0, dimensions: [256, 4], format: .q4_K) })
+      tensors: names.map { GGUFTensorDescription(name: $0, dimensions: [256, 4], format: .q3_K) })
     for value in [UInt8(0), 0x11] {
-      try writer.append([UInt8](repeating: value, count: 4 * BlockFormat.q4_K.blockByteCount))
+      try writer.append([UInt8](repeating: value, count: 4 * BlockFormat.q3_K.blockByteCount))
     }
     try writer.finish()
     let base = try GGUFFile(path: path)
@@ -184,10 +184,77 @@ struct MergerTests {
       tensors: [pair], alpha: 2, isRankStabilized: false, architecture: "llama")
     let (file, _, notices) = try merge(folder, base, adapter)
     #expect(file.tensor(names[0])?.format == .q8_0)
-    #expect(notices == ["blk.0.attn_q.weight becomes Q8_0: Scion cannot encode Q4_K"])
+    #expect(notices == ["blk.0.attn_q.weight: Q8_0, since Scion cannot encode Q3_K"])
     #expect(try bytes(file, names[1]) == bytes(base, names[1]))
     let expected = [2, 4, 6, 8].flatMap { [Float](repeating: $0, count: 256) }
     #expect(SmallBase.distance(try values(file, names[0]), expected) < 0.01)
+  }
+
+  @Test(
+    arguments: zip([BlockFormat.q4_K, .q5_K, .q6_K], [BlockFormat.q5_0, .q5_1, .q8_0]))
+  func rowsOfNoWholeSuperblocksFallBackAsInLlama(
+    format: BlockFormat, smaller: BlockFormat
+  ) throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/base.gguf"
+    let rows = ["whole": 512, "part": 576, "half": 96, "odd": 48]
+    let names = ["whole", "part", "half", "odd"]
+    var writer = try GGUFWriter(
+      path: path, metadata: SmallBase.metadata(),
+      tensors: names.map { name in
+        GGUFTensorDescription(name: name, dimensions: [rows[name] ?? 0, 3], format: .f32)
+      })
+    var originals: [[Float]] = []
+    for (seed, name) in names.enumerated() {
+      originals.append(SmallBase.values(3 * (rows[name] ?? 0), seed: UInt64(seed + 1)))
+      try writer.append(values: originals[seed])
+    }
+    try writer.finish()
+    let (file, _, notices) = try merge(folder, try GGUFFile(path: path), nil, .format(format))
+    #expect(file.tensors.map(\.format) == [format, smaller, smaller, .f16])
+    for (name, original) in zip(names, originals) {
+      #expect(SmallBase.distance(try values(file, name), original) < 0.25, "\(name)")
+    }
+    #expect(
+      notices == [
+        "part: \(smaller.name), since rows of 576 are no whole \(format.name) blocks",
+        "half: \(smaller.name), since rows of 96 are no whole \(format.name) blocks",
+        "odd: F16, since rows of 48 are no whole \(format.name) blocks",
+      ])
+  }
+
+  @Test func noticesThatSayTheSameAreOne() throws {
+    let folder = try TemporaryFolder()
+    let base = try SmallBase.write("\(folder.path)/base.gguf", format: .f32)
+    let plan = try MergePlan(base: base, adapter: nil, type: .format(.q4_K))
+    #expect(
+      plan.notices == [
+        "token_embd.weight and 6 others: Q5_0, since rows of 64 are no whole Q4_K blocks",
+        "blk.0.ffn_down.weight: Q5_0, since rows of 96 are no whole Q4_K blocks",
+      ])
+  }
+
+  @Test func superblocksAreMergedInTheirOwnFormat() throws {
+    for format in [BlockFormat.q4_K, .q5_K, .q6_K, .iq4_NL] {
+      let folder = try TemporaryFolder()
+      let path = "\(folder.path)/base.gguf"
+      let name = Projection.query.weightName(layer: 0)
+      var writer = try GGUFWriter(
+        path: path, metadata: SmallBase.metadata(),
+        tensors: [GGUFTensorDescription(name: name, dimensions: [256, 4], format: format)])
+      try writer.append(values: SmallBase.values(1024, seed: 5))
+      try writer.finish()
+      let base = try GGUFFile(path: path)
+      let pair = AdapterTensors(
+        layer: 0, projection: .query, rank: 1, inputWidth: 256, outputWidth: 4,
+        a: [Float](repeating: 1, count: 256), bt: [1, 2, 3, 4])
+      let adapter = Adapter(
+        tensors: [pair], alpha: 2, isRankStabilized: false, architecture: "llama")
+      let (file, _, notices) = try merge(folder, base, adapter)
+      #expect(notices.isEmpty && file.tensor(name)?.format == format)
+      let expected = zip(try values(base, name), SmallBase.delta(pair, scale: 2)).map { $0 + $1 }
+      #expect(SmallBase.distance(try values(file, name), expected) < 1, "\(format.name)")
+    }
   }
 
   @Test func rowsOfNoWholeBlocksBecomeF16() throws {
@@ -206,7 +273,8 @@ struct MergerTests {
   @Test func namesOfFormatsAreReadInAnyCase() {
     #expect(MergeType("Q8_0") == .format(.q8_0))
     #expect(MergeType("keep") == .keep)
-    #expect(MergeType("q4_k") == nil && MergeType("other") == nil)
+    #expect(MergeType("q4_k") == .format(.q4_K) && MergeType("IQ4_NL") == .format(.iq4_NL))
+    #expect(MergeType("q3_k") == nil && MergeType("other") == nil)
     #expect(MergeType.names.allSatisfy { MergeType($0) != nil })
   }
 }

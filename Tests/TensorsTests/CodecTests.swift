@@ -40,7 +40,9 @@ import Testing
     let decoded = Self.goldens.filter { $0.operation == "decode" }.map(\.format)
     let encoded = Self.goldens.filter { $0.operation == "encode" }.map(\.format)
     #expect(Set(decoded) == Set(BlockFormat.allCases))
-    #expect(Set(encoded) == Set(BlockFormat.allCases.filter(\.isEncodable)))
+    let searched = Self.goldens.filter { $0.operation == "search" }.map(\.format)
+    #expect(Set(encoded + searched) == Set(BlockFormat.allCases.filter(\.isEncodable)))
+    #expect(encoded.allSatisfy { !searched.contains($0) })
   }
 
   @Test(arguments: goldens.filter { $0.operation == "decode" })
@@ -53,6 +55,22 @@ import Testing
   func encodesAsPythonDoesBitForBit(_ golden: Golden) {
     let values = Self.floats(golden.input)
     #expect(Codec.encode(values, as: golden.format, columns: 32) == golden.output)
+  }
+
+  /// Formats that are encoded by a search over scales: 2 % above llama.cpp's error at most, block by block of 256.
+  @Test(arguments: goldens.filter { $0.operation == "search" })
+  func searchesAsWellAsLlamaDoes(_ golden: Golden) {
+    let values = Self.floats(golden.input)
+    let ours = Codec.decode(
+      Codec.encode(values, as: golden.format, columns: 256), as: golden.format)
+    let theirs = Codec.decode(golden.output, as: golden.format)
+    #expect(values.count == 1024 && theirs.count == values.count)
+    for start in stride(from: 0, to: values.count, by: 256) {
+      let expected = Array(values[start..<start + 256])
+      let error = relativeError(Array(ours[start..<start + 256]), expected)
+      let bar = relativeError(Array(theirs[start..<start + 256]), expected)
+      #expect(error <= 1.02 * bar, "block \(start / 256): \(error), llama.cpp \(bar)")
+    }
   }
 
   // MARK: - Halves
@@ -135,13 +153,15 @@ import Testing
     let bounds: [BlockFormat: Float] = [
       .f32: 0, .f16: 0x1p-12, .bf16: 0x1p-8, .q8_0: 0.5 / 127 + 1e-3, .q4_1: 1 / 15.0 + 1e-3,
       .q5_1: 1 / 31.0 + 1e-3, .q4_0: 1 / 8.0 + 1e-3, .q5_0: 1 / 16.0 + 1e-3,
+      // Fitted scales spare the many, not the one at the end of the range.
+      .q4_K: 1.5 / 15 + 1e-3, .q5_K: 1.5 / 31 + 1e-3, .q6_K: 1.5 / 32 + 1e-3, .iq4_NL: 0.2,
     ]
     #expect(worst <= bounds[format]!)
   }
 
   @Test(arguments: BlockFormat.allCases.filter(\.isEncodable))
   func valuesThatAreNotFiniteDoNotTrap(_ format: BlockFormat) {
-    var values = [Float](repeating: 1, count: 32 * 6)
+    var values = [Float](repeating: 1, count: 256 * 2)
     values[3] = .nan
     values[32 + 4] = .infinity
     values[64 + 5] = -.infinity
@@ -149,7 +169,7 @@ import Testing
     values[97] = -.greatestFiniteMagnitude
     for index in 128..<160 { values[index] = .nan }
     values[160] = .leastNonzeroMagnitude
-    let bytes = Codec.encode(values, as: format, columns: 32)
+    let bytes = Codec.encode(values, as: format, columns: 256)
     #expect(bytes.count == format.rowByteCount(values.count))
   }
 
@@ -182,8 +202,10 @@ func randomBlocks(_ format: BlockFormat, count: Int, seed: UInt64) -> [UInt8] {
   let scales: [Int] =
     switch format {
     case .f32: [2]  // The half with the exponent's upper bits.
-    case .f16, .bf16, .q4_0, .q5_0, .q8_0: [0]
-    case .q4_1, .q5_1, .q4_K: [0, 2]
+    case .f16, .bf16, .q4_0, .q5_0, .q8_0, .iq4_NL, .iq4_XS: [0]
+    case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
+    case .q2_K: [80, 82]
+    case .q3_K: [108]
     case .q6_K: [208]
     }
   for block in 0..<count {

@@ -52,9 +52,26 @@ extension QuantizedMatrix {
         scale(0.002)
         scale(0.01)
         noise(140)
+      case .q2_K:
+        noise(80)
+        scale(0.03)
+        scale(0.05)
+      case .q3_K:
+        noise(108)
+        scale(0.01)
+      case .q5_K:
+        scale(0.001)
+        scale(0.01)
+        noise(172)
       case .q6_K:
         noise(208)
         scale(0.0003)
+      case .iq4_NL:
+        scale(0.008)
+        noise(16)
+      case .iq4_XS:
+        scale(0.0003)
+        noise(134)
       }
     }
     func append(_ value: some FixedWidthInteger) {

@@ -239,7 +239,12 @@ public struct SyntheticModel: Sendable {
     case .q5_1: return half(deviation / 9.2) + half(-15.5 * deviation / 9.2) + random.bytes(20)
     case .q8_0: return half(deviation / 74) + random.bytes(32)
     case .q4_K: return half(deviation / 330) + half(7.5 * deviation / 330) + random.bytes(140)
+    case .q2_K: return random.bytes(80) + half(deviation / 14) + half(1.5 * deviation / 14)
+    case .q3_K: return random.bytes(108) + half(deviation / 42)
+    case .q5_K: return half(deviation / 665) + half(15.5 * deviation / 665) + random.bytes(172)
     case .q6_K: return random.bytes(208) + half(deviation / 1369)
+    case .iq4_NL: return half(deviation / 71) + random.bytes(16)
+    case .iq4_XS: return half(deviation / 1310) + random.bytes(134)
     }
   }
 }

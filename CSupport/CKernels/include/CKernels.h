@@ -26,8 +26,13 @@ enum {
     CK_Q5_0 = 6,
     CK_Q5_1 = 7,
     CK_Q8_0 = 8,
+    CK_Q2_K = 10,
+    CK_Q3_K = 11,
     CK_Q4_K = 12,
+    CK_Q5_K = 13,
     CK_Q6_K = 14,
+    CK_IQ4_NL = 20,
+    CK_IQ4_XS = 23,
     CK_BF16 = 30,
 };
 
@@ -47,7 +52,7 @@ void ck_set_threads(int32_t threads);
 size_t ck_row_bytes(ck_format format, int64_t count);   /* bytes of `count` values (whole blocks) */
 /* y [rows, columns] f32 from rows of blocks (scalar, exact to the format's definition). */
 void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns);
-/* w rows of blocks from x [rows, columns] f32: F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0. */
+/* w rows of blocks from x [rows, columns] f32, in all formats but Q2_K, Q3_K and IQ4_XS. */
 void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_t columns);
 /* y [count] of y_type from x [count] of x_type (f32 <-> bf16, round to nearest even; same type copies). */
 void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count);

@@ -36,8 +36,8 @@ public enum MergeType: Sendable, Equatable {
 /// What happens to each tensor of a base when it is merged or written in another format: decided before anything is written.
 ///
 /// `keep`: tensors without adapters are copied byte for byte; one that changes keeps its format, or becomes Q8_0 when Scion
-/// cannot encode that. A named format converts matrices only (vectors such as norms stay as they are); rows that are no
-/// whole blocks become F16.
+/// cannot encode that. A named format converts matrices only (vectors such as norms stay as they are). Rows that are no
+/// whole blocks of it fall back as in llama.cpp: Q4_K to Q5_0, Q5_K to Q5_1, Q6_K to Q8_0, what then still does not fit to F16.
 public struct MergePlan: Sendable {
   public struct Entry: Sendable, Equatable {
     public let tensor: GGUFTensor
@@ -47,7 +47,7 @@ public struct MergePlan: Sendable {
     public let isAdapted: Bool
     /// Whether its bytes are copied as they are.
     public let isCopied: Bool
-    /// Why it does not get the format that was asked for.
+    /// What it becomes instead of the format that was asked for, and why; without the tensor's name.
     public let notice: String?
 
     /// Bytes in the merged file.
@@ -84,7 +84,7 @@ public struct MergePlan: Sendable {
           throw .cannotChange(path: path, name: tensor.name, format: tensor.typeName)
         }
         let notice =
-          type == .keep ? nil : "\(tensor.name) stays \(tensor.typeName): Scion cannot decode it"
+          type == .keep ? nil : "\(tensor.typeName) as before, since Scion cannot decode it"
         entries.append(
           Entry(tensor: tensor, format: nil, isAdapted: false, isCopied: true, notice: notice))
         continue
@@ -109,18 +109,41 @@ public struct MergePlan: Sendable {
     _ wanted: BlockFormat, tensor: GGUFTensor
   ) -> (BlockFormat, String?) {
     let row = tensor.dimensions[0]
-    if !wanted.isEncodable, row % BlockFormat.q8_0.blockLength == 0 {
-      return (.q8_0, "\(tensor.name) becomes Q8_0: Scion cannot encode \(wanted.name)")
+    func fits(_ format: BlockFormat) -> Bool { row % format.blockLength == 0 }
+    if !wanted.isEncodable, fits(.q8_0) {
+      return (.q8_0, "Q8_0, since Scion cannot encode \(wanted.name)")
     }
-    if wanted.isEncodable, row % wanted.blockLength == 0 { return (wanted, nil) }
-    return (.f16, "\(tensor.name) becomes F16: rows of \(row) are no whole \(wanted.name) blocks")
+    if wanted.isEncodable, fits(wanted) { return (wanted, nil) }
+    let smaller: BlockFormat =
+      switch wanted {
+      case .q4_K: .q5_0
+      case .q5_K: .q5_1
+      case .q6_K: .q8_0
+      default: .f16
+      }
+    let format = fits(smaller) ? smaller : .f16
+    return (format, "\(format.name), since rows of \(row) are no whole \(wanted.name) blocks")
   }
 
   /// Bytes of all tensors in the merged file.
   public var byteCount: Int { entries.reduce(0) { $0 + $1.byteCount } }
 
-  /// Notices of all tensors, in order.
-  public var notices: [String] { entries.compactMap(\.notice) }
+  /// Notices of all tensors, those that say the same in one sentence: "blk.0.attn_q.weight and 179 others: Q5_0, since …".
+  public var notices: [String] {
+    var tensors: [String: [String]] = [:]
+    var order: [String] = []
+    for entry in entries {
+      guard let notice = entry.notice else { continue }
+      if tensors[notice] == nil { order.append(notice) }
+      tensors[notice, default: []].append(entry.tensor.name)
+    }
+    return order.map { notice in
+      let names = tensors[notice] ?? []
+      let others = names.count - 1
+      let rest = others == 0 ? "" : " and \(others) other\(others == 1 ? "" : "s")"
+      return "\(names[0])\(rest): \(notice)"
+    }
+  }
 
   /// `general.file_type` (llama.cpp's `llama_ftype`) of the type that most values are in; nil when it has no number here.
   var fileType: UInt32? {
@@ -137,8 +160,13 @@ public struct MergePlan: Sendable {
     case .q8_0: return 7
     case .q5_0: return 8
     case .q5_1: return 9
+    case .q2_K: return 10
+    case .q3_K: return 12
     case .q4_K: return 15
+    case .q5_K: return 17
     case .q6_K: return 18
+    case .iq4_NL: return 25
+    case .iq4_XS: return 30
     case .bf16: return 32
     case nil: return nil
     }

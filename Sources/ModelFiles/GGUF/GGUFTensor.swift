@@ -52,18 +52,13 @@ public struct GGUFTensorType: Sendable, Equatable {
 
   private static let others = [
     GGUFTensorType(9, "Q8_1", 32, 36),
-    GGUFTensorType(10, "Q2_K", 256, 84),
-    GGUFTensorType(11, "Q3_K", 256, 110),
-    GGUFTensorType(13, "Q5_K", 256, 176),
     GGUFTensorType(15, "Q8_K", 256, 292),
     GGUFTensorType(16, "IQ2_XXS", 256, 66),
     GGUFTensorType(17, "IQ2_XS", 256, 74),
     GGUFTensorType(18, "IQ3_XXS", 256, 98),
     GGUFTensorType(19, "IQ1_S", 256, 50),
-    GGUFTensorType(20, "IQ4_NL", 32, 18),
     GGUFTensorType(21, "IQ3_S", 256, 110),
     GGUFTensorType(22, "IQ2_S", 256, 82),
-    GGUFTensorType(23, "IQ4_XS", 256, 136),
     GGUFTensorType(24, "I8", 1, 1),
     GGUFTensorType(25, "I16", 1, 2),
     GGUFTensorType(26, "I32", 1, 4),
