@@ -11,10 +11,10 @@ TEST_FOLDER = .build-tests
 TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint format install clean
+.PHONY: help setup model build demo test test-neon lint format install clean
 
 help: ## lists the targets
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo "SCION_MODEL=path.gguf uses another model; PREFIX=path says where to install"
 
 setup: ## installs the Debian packages that are missing
@@ -40,6 +40,9 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@echo "test: running the tests"
 	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS)
 
+test-neon: ## checks the ARM kernels: cross-compiles them, runs them under qemu (installs the Debian packages for it)
+	@scripts/test-neon
+
 lint: ## checks the formatting of all Swift sources
 	@echo "lint: swift format lint --strict"
 	@$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FOLDERS)
@@ -52,4 +55,4 @@ install: build ## copies scion to PREFIX/bin
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/scion"
 
 clean: ## removes everything that was built or trained, not the model
-	@rm -rf .build $(TEST_FOLDER) demo models/*.part
+	@rm -rf .build $(TEST_FOLDER) .build-neon demo models/*.part
