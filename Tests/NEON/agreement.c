@@ -1,8 +1,8 @@
 /* Compares every instruction-set tier that this processor (or emulator) has with the scalar oracle,
  * through the functions of CKernels.h: a program of its own, so that it can be cross-compiled and
- * run where Swift is not. It exits with 1 where something disagrees, or where no tier but the oracle
- * is there; names given as arguments must be among the tiers. scripts/test-neon builds and runs
- * it. */
+ * run where Swift is not. It exits with 1 where something disagrees, or where no tier but the
+ * oracle is there; names given as arguments must be among the tiers. scripts/test-neon builds and
+ * runs it. */
 #include <stdio.h>
 #include <string.h>
 

@@ -68,12 +68,12 @@ static void compare(const shape *s, ck_format type, int32_t isa, const results *
         /* The log-sum-exp is never stored in bf16. */
         double tolerance = i == 1 || type == CK_F32 ? LAYER_FLOAT32 : LAYER_BFLOAT16;
         size_t bytes = (size_t)runs[0].counts[i] * 4;
-        const float *values = runs[0].values[i];
-        double error = relative_error(values, expected->values[i], runs[0].counts[i], 0);
-        expect(error <= tolerance && runs[0].intact, "%s attention %s of %lld/%lld x %lld, type %d: "
-               "error %.1e%s", tier_name(isa), names[i], (long long)s->heads,
-               (long long)s->kv_heads, (long long)s->size, type, error,
-               runs[0].intact ? "" : ", wrote outside");
+        const float *actual = runs[0].values[i];
+        double error = relative_error(actual, expected->values[i], runs[0].counts[i], 0);
+        expect(error <= tolerance && runs[0].intact,
+               "%s attention %s of %lld/%lld x %lld, type %d: error %.1e%s", tier_name(isa),
+               names[i], (long long)s->heads, (long long)s->kv_heads, (long long)s->size, type,
+               error, runs[0].intact ? "" : ", wrote outside");
         expect(memcmp(runs[0].values[i], runs[1].values[i], bytes) == 0 &&
                    memcmp(runs[0].values[i], runs[2].values[i], bytes) == 0,
                "%s attention %s: the number of threads changes bits", tier_name(isa), names[i]);

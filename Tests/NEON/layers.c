@@ -216,6 +216,62 @@ static void compare_squares(void) {
     }
 }
 
+/* ---- Bits and extremes ---- */
+
+/* Numbers of every sign and exponent, ties, subnormals, infinities, NaN: to bf16 and back. */
+static void compare_conversions(void) {
+    enum { VALUES = 10003 };
+    static const uint32_t special[] = {0,          0x80000000, 1,          0x007F8000, 0x00018000,
+                                       0x3F808000, 0x3F818000, 0x7F7FFFFF, 0x7F800000, 0xFF800000,
+                                       0x7FC00000, 0x7F800001, 0xFFFFFFFF, 0x3F807FFF};
+    uint32_t bits[VALUES], seed = 5;
+    for (int i = 0; i < VALUES; i++) bits[i] = seed = seed * 1664525 + 1013904223;
+    memcpy(bits, special, sizeof special);
+    for (int i = 0; i < tier_count; i++) {
+        const int32_t isas[] = {CK_ISA_SCALAR, tiers[i]};
+        uint16_t *narrow[2];
+        float *wide[2];
+        bench_clear();
+        const float *x = bench_place_bytes(bits, sizeof bits);
+        for (int j = 0; j < 2; j++) {
+            ck_set_isa(isas[j]);
+            narrow[j] = bench_place(CK_BF16, VALUES, NULL);
+            wide[j] = bench_place(CK_F32, VALUES, NULL);
+            ck_convert(narrow[j], CK_BF16, x, CK_F32, VALUES);
+            ck_convert(wide[j], CK_F32, narrow[j], CK_BF16, VALUES);
+        }
+        expect(memcmp(narrow[0], narrow[1], VALUES * 2) == 0 &&
+                   memcmp(wide[0], wide[1], VALUES * 4) == 0 && bench_intact(),
+               "%s conversion to bf16 and back: other bits", tier_name(tiers[i]));
+    }
+}
+
+/* A NaN is not hidden, large logits do not overflow. */
+static void compare_extremes(void) {
+    enum { VALUES = 100 };
+    static const float logits[6] = {1e4f, -1e4f, 0, -3e38f, 88, -3e38f};
+    static const float gradient[6] = {1, -1, 0, 0, 0, 0};
+    float *x = random_exact(VALUES, 18, 1), y[VALUES], nll[2], d[6];
+    const int32_t target = 3, targets[2] = {1, 1};
+    const float weights[2] = {1, 1};
+    x[50] = NAN;
+    for (int i = 0; i < tier_count; i++) {
+        const char *name = tier_name(tiers[i]);
+        ck_set_isa(tiers[i]);
+        ck_cross_entropy(nll, NULL, CK_F32, x, &target, weights, 1, VALUES);
+        expect(isnan(nll[0]), "%s cross-entropy hides a NaN", name);
+        ck_swiglu(y, x, x, CK_F32, VALUES);
+        expect(isnan(y[50]) && !isnan(y[49]), "%s swiglu hides a NaN", name);
+        ck_rms_norm(y, CK_F32, x, CK_F32, x, 1e-5f, 1, VALUES);
+        expect(isnan(y[0]), "%s norm hides a NaN", name);
+        ck_cross_entropy(nll, d, CK_F32, logits, targets, weights, 2, 3);
+        expect(nll[0] == 2e4f && nll[1] == 0, "%s large logits: %g %g", name, nll[0], nll[1]);
+        for (int j = 0; j < 6; j++)
+            expect(fabsf(d[j] - gradient[j]) < 1e-6f, "%s large logits: gradient %g", name, d[j]);
+    }
+    free(x);
+}
+
 /* ---- Tests ---- */
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -228,6 +284,8 @@ void test_layers(void) {
     compare("rotation", rotation, sizes, COUNT(sizes));
     compare("swiglu", gate, counts, COUNT(counts));
     compare("cross-entropy", loss, words, COUNT(words));
+    compare_conversions();
+    compare_extremes();
 }
 
 void test_optimizer(void) {

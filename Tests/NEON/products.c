@@ -82,8 +82,8 @@ static double tolerance_of(int32_t isa, ck_format format, const shape *s) {
                                                             : PRODUCT_FLOAT32;
 }
 
-/* The norm that a product of independent numbers has. A few sums may cancel by chance, and the error
- * of the rounded weights in them then looks larger than it is. */
+/* The norm that a product of independent numbers has. A few sums may cancel by chance, and the
+ * error of the rounded weights in them then looks larger than it is. */
 static double usual_norm(const shape *s, ck_format format, const void *w) {
     int64_t in = columns_of(s, format);
     float *values = malloc((size_t)(s->out * in) * 4);
