@@ -40,26 +40,23 @@ int32_t ck_isa_available(int32_t isa) {
     return 0;
 }
 
-/* Whether the tier is one of this architecture, so that a lower one is available. */
-static int32_t belongs_here(int32_t isa) {
-#if defined(__aarch64__)
-    return isa == CK_ISA_SCALAR || isa >= CK_ISA_NEON;
-#else
-    return isa < CK_ISA_NEON;
-#endif
-}
-
 /* SCION_ISA names the highest tier wanted; an unknown name, or one of another architecture, asks
  * for nothing. */
 static int32_t choose_isa(void) {
-    static const char *const names[] = {"scalar", "avx2",     "avx512", "avx512bf16",
-                                        "neon",   "neonbf16"};
+    static const struct { const char *name; int32_t isa; } tiers[] = {
+#if defined(__aarch64__)
+        {"neonbf16", CK_ISA_NEON_BF16}, {"neon", CK_ISA_NEON},
+#else
+        {"avx512bf16", CK_ISA_AVX512_BF16}, {"avx512", CK_ISA_AVX512}, {"avx2", CK_ISA_AVX2},
+#endif
+        {"scalar", CK_ISA_SCALAR},
+    };
     const char *wanted = getenv("SCION_ISA");
-    int32_t isa = CK_ISA_NEON_BF16;
-    for (int32_t i = 0; wanted && i <= CK_ISA_NEON_BF16; i++)
-        if (strcmp(wanted, names[i]) == 0 && belongs_here(i)) isa = i;
-    while (!ck_isa_available(isa)) isa--;
-    return isa;
+    size_t first = 0;
+    for (size_t i = 0; wanted && i < sizeof tiers / sizeof *tiers; i++)
+        if (strcmp(wanted, tiers[i].name) == 0) first = i;
+    while (!ck_isa_available(tiers[first].isa)) first++;
+    return tiers[first].isa;
 }
 
 int32_t ck_isa(void) {

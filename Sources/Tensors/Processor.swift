@@ -19,7 +19,7 @@ public enum Processor {
     /// NEON, on every 64-bit ARM: float32 sums in 128 bits.
     case neon = 4
     /// NEON with the bfloat16 matrix product (used where activations are bfloat16).
-    case neonBFloat16 = 5
+    case neonBFloat16 = 6
 
     /// The name that `SCION_ISA` takes.
     public var name: String {

@@ -40,7 +40,7 @@ enum {
     CK_ISA_AVX512 = 2,
     CK_ISA_AVX512_BF16 = 3,
     CK_ISA_NEON = 4,
-    CK_ISA_NEON_BF16 = 5,
+    CK_ISA_NEON_BF16 = 6,
 };
 
 int32_t ck_isa_available(int32_t isa);   /* 1 when this processor and build can run the tier */
