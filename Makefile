@@ -11,10 +11,10 @@ TEST_FOLDER = .build-tests
 TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test bench lint format install clean
+.PHONY: help setup model build demo test test-neon bench lint format install clean
 
 help: ## lists the targets
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo "SCION_MODEL=path.gguf uses another model; PREFIX=path says where to install"
 
 setup: ## installs the Debian packages that are missing
@@ -41,6 +41,9 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@echo "test: running the tests"
 	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS)
 
+test-neon: ## checks the ARM kernels: cross-compiles them, runs them under qemu (installs the Debian packages for it)
+	@scripts/test-neon
+
 bench: setup model ## measures this machine (20 minutes or more): Benchmarks/results and the table in README.md
 	@echo "bench: swift build -c release --product scion-bench"
 	@$(SWIFT) build -c release --product scion-bench
@@ -58,4 +61,4 @@ install: build ## copies scion to PREFIX/bin
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/scion"
 
 clean: ## removes everything that was built or trained, not the model
-	@rm -rf .build $(TEST_FOLDER) demo models/*.part
+	@rm -rf .build $(TEST_FOLDER) .build-neon demo models/*.part

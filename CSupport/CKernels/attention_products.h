@@ -1,8 +1,8 @@
 /* The products of attention and the packing of their operands, in vectors of any width.
  *
  * Left operands are rows (one broadcast a step), right operands panels [K / PAIR][columns][PAIR].
- * Operands are bf16 in pairs for the dot product of AVX512-BF16 (CK_DOT_BF16), else float: blocks
- * of bf16 storage are then widened when they are prepared or packed. Sums are always fp32.
+ * Operands are bf16 in pairs for the dot product of AVX512-BF16 or NEON (CK_DOT_BF16), else float:
+ * blocks of bf16 storage are then widened when they are prepared or packed. Sums are always fp32.
  */
 #if defined(CK_DOT_BF16)
 typedef uint16_t operand;
@@ -25,7 +25,12 @@ CK_INLINE vf multiply_add(vf sum, const operand *a, vf b) {
 #if defined(CK_DOT_BF16)
     int32_t pair;
     memcpy(&pair, a, sizeof pair);
+#if defined(__x86_64__)
     return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(pair), (__m512bh)b);
+#else
+    return (vf)vbfdotq_f32((float32x4_t)sum, vreinterpretq_bf16_s32(vdupq_n_s32(pair)),
+                           (bfloat16x8_t)b);
+#endif
 #else
     return *a * b + sum;
 #endif

@@ -70,7 +70,7 @@ CK_INLINE vi seen(int64_t column, int64_t key) {
 CK_INLINE void put_probabilities(operand *panel, operand *rows, int64_t key, int64_t column,
                                  vf first, vf second) {
     operand *to = panel + key * CK_TILE + column * CK_WIDTH * PAIR;
-#if defined(CK_DOT_BF16)
+#if defined(CK_DOT_BF16) && defined(__x86_64__)
     const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
     const __m512i order = _mm512_set_epi16(
         31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4,
@@ -80,6 +80,15 @@ CK_INLINE void put_probabilities(operand *panel, operand *rows, int64_t key, int
     rows += key * CK_TILE + column * CK_WIDTH;
     _mm256_storeu_si256((__m256i *)rows, _mm512_castsi512_si256(both));
     _mm256_storeu_si256((__m256i *)(rows + CK_TILE), _mm512_extracti64x4_epi64(both, 1));
+#elif defined(CK_DOT_BF16)
+    const uint16x4_t even = vreinterpret_u16_bf16(vcvt_bf16_f32((float32x4_t)first));
+    const uint16x4_t odd = vreinterpret_u16_bf16(vcvt_bf16_f32((float32x4_t)second));
+    const uint16x4x2_t both = {{even, odd}};
+    if (panel) vst2_u16(to, both);
+    if (!rows) return;
+    rows += key * CK_TILE + column * CK_WIDTH;
+    vst1_u16(rows, even);
+    vst1_u16(rows + CK_TILE, odd);
 #else
     (void)second;
     if (panel) store(to, first);

@@ -4,12 +4,17 @@
  *   scalar      always; the oracle
  *   avx2        AVX2 + FMA + F16C: Intel since Haswell (2013), AMD since Zen (2017)
  *   avx512      AVX-512 F BW DQ VL: Skylake-X, Ice Lake, Zen 4
- *   avx512bf16  and the bf16 dot product: Cooper Lake, Sapphire Rapids, Zen 4 */
+ *   avx512bf16  and the bf16 dot product: Cooper Lake, Sapphire Rapids, Zen 4
+ *   neon        every 64-bit ARM
+ *   neonbf16    and the bf16 matrix product: Neoverse N2 and V1, Graviton 3, Apple M2 */
 #include "CKernels.h"
 #include "leaf.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 int omp_get_max_threads(void);
 
@@ -26,19 +31,32 @@ int32_t ck_isa_available(int32_t isa) {
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (isa == CK_ISA_AVX512) return avx512;
     if (isa == CK_ISA_AVX512_BF16) return avx512 && __builtin_cpu_supports("avx512bf16");
+#elif defined(__aarch64__)
+    enum { ASIMD = 1 << 1, BF16 = 1 << 14 }; /* bits of Linux: asm/hwcap.h */
+    int neon = (getauxval(AT_HWCAP) & ASIMD) != 0;
+    if (isa == CK_ISA_NEON) return neon;
+    if (isa == CK_ISA_NEON_BF16) return neon && (getauxval(AT_HWCAP2) & BF16) != 0;
 #endif
     return 0;
 }
 
-/* SCION_ISA names the highest tier wanted; an unknown name asks for nothing. */
+/* SCION_ISA names the highest tier wanted; an unknown name, or one of another architecture, asks
+ * for nothing. */
 static int32_t choose_isa(void) {
-    static const char *const names[] = {"scalar", "avx2", "avx512", "avx512bf16"};
+    static const struct { const char *name; int32_t isa; } tiers[] = {
+#if defined(__aarch64__)
+        {"neonbf16", CK_ISA_NEON_BF16}, {"neon", CK_ISA_NEON},
+#else
+        {"avx512bf16", CK_ISA_AVX512_BF16}, {"avx512", CK_ISA_AVX512}, {"avx2", CK_ISA_AVX2},
+#endif
+        {"scalar", CK_ISA_SCALAR},
+    };
     const char *wanted = getenv("SCION_ISA");
-    int32_t isa = CK_ISA_AVX512_BF16;
-    for (int32_t i = 0; wanted && i <= CK_ISA_AVX512_BF16; i++)
-        if (strcmp(wanted, names[i]) == 0) isa = i;
-    while (!ck_isa_available(isa)) isa--;
-    return isa;
+    size_t first = 0;
+    for (size_t i = 0; wanted && i < sizeof tiers / sizeof *tiers; i++)
+        if (strcmp(wanted, tiers[i].name) == 0) first = i;
+    while (!ck_isa_available(tiers[first].isa)) first++;
+    return tiers[first].isa;
 }
 
 int32_t ck_isa(void) {
@@ -61,6 +79,11 @@ const ck_leaf *ck_leaf_for(ck_format x_type) {
     case CK_ISA_AVX512_BF16: return x_type == CK_BF16 ? &ck_leaf_avx512_bf16 : &ck_leaf_avx512;
     case CK_ISA_AVX512: return &ck_leaf_avx512;
     case CK_ISA_AVX2: return &ck_leaf_avx2;
+    }
+#elif defined(__aarch64__)
+    switch (ck_isa()) {
+    case CK_ISA_NEON_BF16: return x_type == CK_BF16 ? &ck_leaf_neon_bf16 : &ck_leaf_neon;
+    case CK_ISA_NEON: return &ck_leaf_neon;
     }
 #endif
     (void)x_type;

@@ -13,6 +13,7 @@ const ck_layer_leaves *ck_layers(void) {
     case CK_ISA_AVX512_BF16: return &ck_layers_avx512_bf16;
 #elif defined(__aarch64__)
     case CK_ISA_NEON: return &ck_layers_neon;
+    case CK_ISA_NEON_BF16: return &ck_layers_neon_bf16;
 #endif
     default: return &ck_layers_scalar;
     }
@@ -28,6 +29,8 @@ const ck_attention_leaves *ck_attention_table(ck_format type) {
         return type == CK_BF16 ? &ck_attention_avx512_bf16 : &ck_attention_avx512;
 #elif defined(__aarch64__)
     case CK_ISA_NEON: return &ck_attention_neon;
+    case CK_ISA_NEON_BF16:
+        return type == CK_BF16 ? &ck_attention_neon_bf16 : &ck_attention_neon;
 #endif
     default: return &ck_attention_scalar;
     }

@@ -128,8 +128,8 @@ extern const ck_attention_leaves ck_attention_scalar;
 extern const ck_layer_leaves ck_layers_avx2, ck_layers_avx512, ck_layers_avx512_bf16;
 extern const ck_attention_leaves ck_attention_avx2, ck_attention_avx512, ck_attention_avx512_bf16;
 #elif defined(__aarch64__)
-extern const ck_layer_leaves ck_layers_neon;
-extern const ck_attention_leaves ck_attention_neon;
+extern const ck_layer_leaves ck_layers_neon, ck_layers_neon_bf16;
+extern const ck_attention_leaves ck_attention_neon, ck_attention_neon_bf16;
 #endif
 
 /* ---- Elements ---- */

@@ -74,7 +74,11 @@ typedef struct {
     ck_leaf_format formats[CK_FORMATS];
 } ck_leaf;
 
+#if defined(__x86_64__)
 extern const ck_leaf ck_leaf_avx2, ck_leaf_avx512, ck_leaf_avx512_bf16;
+#elif defined(__aarch64__)
+extern const ck_leaf ck_leaf_neon, ck_leaf_neon_bf16;
+#endif
 
 /* The leaf in use for activations of a type (dispatch.c); NULL for the scalar tier. */
 const ck_leaf *ck_leaf_for(ck_format x_type);

@@ -71,8 +71,10 @@ CK_INLINE void put(void *x, ck_format type, int64_t index, vf v, int64_t count) 
             for (int64_t i = 0; i < count; i++) to[i] = v[i];
         return;
     }
-#if defined(CK_DOT_BF16)
+#if defined(CK_DOT_BF16) && defined(__x86_64__)
     const vh h = (vh)_mm512_cvtneps_pbh((__m512)v);
+#elif defined(CK_DOT_BF16)
+    const vh h = (vh)vcvt_bf16_f32((float32x4_t)v);
 #else
     const vh h = __builtin_convertvector(round_bf16(v), vh);
 #endif

@@ -16,8 +16,10 @@ public enum Processor {
     case avx512 = 2
     /// AVX-512 with the bfloat16 dot product (used where activations are bfloat16).
     case avx512BFloat16 = 3
-    /// ARM NEON.
+    /// NEON, on every 64-bit ARM: float32 sums in 128 bits.
     case neon = 4
+    /// NEON with the bfloat16 matrix product (used where activations are bfloat16).
+    case neonBFloat16 = 6
 
     /// The name that `SCION_ISA` takes.
     public var name: String {
@@ -27,15 +29,16 @@ public enum Processor {
       case .avx512: "avx512"
       case .avx512BFloat16: "avx512bf16"
       case .neon: "neon"
+      case .neonBFloat16: "neonbf16"
       }
     }
 
     /// Whether this processor and this build can run it.
     public var isAvailable: Bool { ck_isa_available(rawValue) != 0 }
 
-    /// Whether products of bfloat16 activations use a bfloat16 dot product here, which is then faster
+    /// Whether products of bfloat16 activations use a bfloat16 product of the processor here, which is then faster
     /// than float32.
-    public var hasBFloat16Product: Bool { self == .avx512BFloat16 }
+    public var hasBFloat16Product: Bool { self == .avx512BFloat16 || self == .neonBFloat16 }
   }
 
   /// The tiers that can run here, from the oracle up.

@@ -18,16 +18,20 @@ import Testing
   }
 
   @Test func tiersBuildOnEachOther() {
-    let tiers: [Processor.InstructionSet] = [.scalar, .avx2, .avx512, .avx512BFloat16]
-    for (lower, higher) in zip(tiers, tiers.dropFirst()) where higher.isAvailable {
-      #expect(lower.isAvailable)
+    let families: [[Processor.InstructionSet]] = [
+      [.scalar, .avx2, .avx512, .avx512BFloat16], [.scalar, .neon, .neonBFloat16],
+    ]
+    for tiers in families {
+      for (lower, higher) in zip(tiers, tiers.dropFirst()) where higher.isAvailable {
+        #expect(lower.isAvailable)
+      }
     }
   }
 
   @Test func namesAreThoseOfTheEnvironmentVariable() {
     #expect(
       Processor.InstructionSet.allCases.map(\.name) == [
-        "scalar", "avx2", "avx512", "avx512bf16", "neon",
+        "scalar", "avx2", "avx512", "avx512bf16", "neon", "neonbf16",
       ])
   }
 }

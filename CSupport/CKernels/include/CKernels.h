@@ -39,10 +39,17 @@ enum {
 /* ---- Processor and threads (dispatch.c) ---- */
 
 /* Instruction-set tiers, from the oracle up. */
-enum { CK_ISA_SCALAR = 0, CK_ISA_AVX2 = 1, CK_ISA_AVX512 = 2, CK_ISA_AVX512_BF16 = 3, CK_ISA_NEON = 4 };
+enum {
+    CK_ISA_SCALAR = 0,
+    CK_ISA_AVX2 = 1,
+    CK_ISA_AVX512 = 2,
+    CK_ISA_AVX512_BF16 = 3,
+    CK_ISA_NEON = 4,
+    CK_ISA_NEON_BF16 = 6,
+};
 
 int32_t ck_isa_available(int32_t isa);   /* 1 when this processor and build can run the tier */
-int32_t ck_isa(void);                    /* the tier in use: best available, or SCION_ISA=scalar|avx2|avx512|avx512bf16 */
+int32_t ck_isa(void);                    /* the tier in use: best available, or SCION_ISA=scalar|avx2|avx512|avx512bf16|neon|neonbf16 */
 void ck_set_isa(int32_t isa);            /* for tests and benchmarks; must be available */
 int32_t ck_threads(void);                /* threads in use: OMP_NUM_THREADS or the cores this process may use */
 void ck_set_threads(int32_t threads);
