@@ -21,7 +21,7 @@ public struct FewProduct {
 /// can be read.
 ///
 /// `x [tokens, in]` is rounded to 8-bit integers in blocks of 32 with a float32 scale each, and multiplied with the
-/// blocks of the weights in integers, as llama.cpp does; about 0.006 of relative error, where `multiply` has none for
+/// blocks of the weights in integers, as llama.cpp does; about 0.005 of relative error, where `multiply` has none for
 /// so few tokens. Weights without blocks and adapters are computed in float32. All `y` have one type; `accumulate`
 /// needs float32.
 public func multiplyFew(_ products: [FewProduct], _ x: Matrix, accumulate: Bool = false) {

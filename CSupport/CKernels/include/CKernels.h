@@ -69,7 +69,7 @@ typedef struct {
     ck_format w_format;
 } ck_few_weight;
 /* Generation: ck_multiply of one to four tokens with several weights at once, x rounded to 8-bit integers in blocks of
- * 32 (few.h; relative error about 0.006). The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
+ * 32 (few.h; relative error about 0.005). The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
  * in is a multiple of 32 unless all weights are of these.   (few.c) */
 void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type, int32_t accumulate,
                      const void *x, ck_format x_type, int64_t tokens, int64_t in);
