@@ -30,7 +30,8 @@ void ck_attention_cached(void *o, const void *q, const void *keys, const void *v
 
     for (int64_t base = 0; base < pairs; base += batch) {
         const int64_t here = pairs - base < batch ? pairs - base : batch;
-        const int32_t parallel = here * (last + 1) * group * size > 32768;
+        /* Some 10 microseconds: waking and joining threads twice costs a few. */
+        const int32_t parallel = here * (last + 1) * group * size > 262144;
 #pragma omp parallel num_threads(ck_threads()) if (parallel)
         {
 #pragma omp for schedule(static, 1)

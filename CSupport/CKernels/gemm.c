@@ -21,12 +21,6 @@ enum {
 
 static size_t type_size(ck_format type) { return type == CK_BF16 ? 2 : 4; }
 
-static const ck_leaf_format *format_of(const ck_leaf *leaf, ck_format format) {
-    for (int i = 0; i < CK_FORMATS; i++)
-        if (leaf->formats[i].format == format) return &leaf->formats[i];
-    __builtin_trap();
-}
-
 /* ---- With panels ---- */
 
 typedef struct {
@@ -211,8 +205,8 @@ static void run_pieces(plan plan, queue *queue) {
 void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
     plan plan = {.product = p,
                  .leaf = leaf,
-                 .weights = format_of(leaf, p->w_format),
-                 .activations = format_of(leaf, p->x_type),
+                 .weights = ck_leaf_format_of(leaf, p->w_format),
+                 .activations = ck_leaf_format_of(leaf, p->x_type),
                  .width = p->tokens < FEW_TOKENS ? CK_PANEL_COLUMNS / 2 : CK_PANEL_COLUMNS,
                  .steps = (p->k + leaf->depth - 1) / leaf->depth};
     if (p->rank > CK_ADAPTER_DEPTH) plan.rank_steps = (p->rank + leaf->depth - 1) / leaf->depth;
@@ -222,47 +216,6 @@ void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
     queue queue = {.panels = panels, .threads = threads};
 #pragma omp parallel num_threads(threads) if (threads > 1)
     run_pieces(plan, &queue);
-}
-
-/* ---- One to four tokens ---- */
-
-static const float *widen(float *room, const void *x, ck_format type, int64_t count) {
-    if (type == CK_F32) return x;
-    ck_decode_bf16(room, x, count);
-    return room;
-}
-
-void ck_run_few(const ck_product *p) {
-    const ck_leaf_format *weights = format_of(ck_leaf_for(CK_F32), p->w_format);
-    int64_t x_count = p->tokens * p->k, u_count = p->tokens * p->rank;
-    float *room = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(x_count + u_count) * sizeof(float));
-    const float *x = widen(room, p->x, p->x_type, x_count);
-    const float *u = widen(room + x_count, p->u, p->x_type, u_count);
-#pragma omp parallel for schedule(static) num_threads(ck_threads())                                \
-    if (p->n * (p->k + p->rank) > SMALL_WORK)
-    for (int64_t o = 0; o < p->n; o += CK_DOT_ROWS) {
-        int64_t rows = p->n - o < CK_DOT_ROWS ? p->n - o : CK_DOT_ROWS;
-        float sums[CK_DOT_TOKENS * CK_DOT_ROWS], b[CK_DOT_ROWS];
-        const char *w = (const char *)p->w + (size_t)o * p->row_bytes;
-        weights->dot(sums, x, w, p->row_bytes, p->tokens, rows, p->k);
-        for (int64_t r = 0; r < p->rank; r++) {
-            const char *at = (const char *)p->b + (size_t)(r * p->n + o) * type_size(p->x_type);
-            const float *row = widen(b, at, p->x_type, rows);
-            for (int64_t t = 0; t < p->tokens; t++)
-                for (int64_t j = 0; j < rows; j++)
-                    sums[t * CK_DOT_ROWS + j] += u[t * p->rank + r] * row[j];
-        }
-        for (int64_t t = 0; t < p->tokens; t++) {
-            float *sum = sums + t * CK_DOT_ROWS;
-            for (int64_t j = 0; j < rows; j++) sum[j] *= p->scale;
-            if (p->y_type == CK_BF16) {
-                ck_encode_bf16((uint16_t *)p->y + t * p->n + o, sum, rows);
-            } else {
-                float *y = (float *)p->y + t * p->n + o;
-                for (int64_t j = 0; j < rows; j++) y[j] = sum[j] + (p->accumulate ? y[j] : 0);
-            }
-        }
-    }
 }
 
 /* ---- Entry points ---- */

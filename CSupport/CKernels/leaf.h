@@ -86,6 +86,12 @@ const ck_leaf *ck_leaf_for(ck_format x_type);
 /* Bytes of the whole blocks that `count` values begin or lie in (codec.c). */
 size_t ck_covering_bytes(ck_format format, int64_t count);
 
+static inline const ck_leaf_format *ck_leaf_format_of(const ck_leaf *leaf, ck_format format) {
+    for (int i = 0; i < CK_FORMATS; i++)
+        if (leaf->formats[i].format == format) return &leaf->formats[i];
+    __builtin_trap();
+}
+
 /* ---- Shared by the leaves ---- */
 
 /* Columns that a packed panel reserves: 16, 32 or 64. */

@@ -175,7 +175,7 @@ INLINE void dot_rows(decoder *decode, float *y, const float *x, const char *w, s
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int t = 0; t < tokens; t++) sums.a[r][t] = sums.b[r][t] = _mm512_setzero_ps();
-    const char *ahead = w + (size_t)rows * row_bytes; /* the rows of the next call */
+    const char *ahead = w + 8192; /* far enough for memory to keep up */
     size_t step = row_bytes * 32 / (size_t)in;
     int64_t k = 0;
     for (; k + 32 <= in; k += 32, ahead += step) {

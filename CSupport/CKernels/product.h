@@ -27,7 +27,7 @@ typedef struct {
 /* With panels, on `leaf`. */
 void ck_run_product(const ck_product *product, const ck_leaf *leaf);
 
-/* One to four tokens, W transposed (by_columns 0), without panels. */
+/* One to four tokens, W transposed (by_columns 0), without panels (few.c). */
 void ck_run_few(const ck_product *product);
 
 #endif

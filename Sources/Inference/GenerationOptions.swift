@@ -12,10 +12,12 @@ public struct GenerationOptions: Sendable, Equatable {
   public var seed: UInt64
   /// Texts that end generation; they are not part of the result.
   public var stop: [String]
+  /// Goes on after the model's end-of-turn tokens, for a known number of tokens in a measurement.
+  public var ignoresEnd: Bool
 
   public init(
     maxTokens: Int = 256, temperature: Float = 0, topP: Float = 1, topK: Int? = nil,
-    seed: UInt64 = 42, stop: [String] = []
+    seed: UInt64 = 42, stop: [String] = [], ignoresEnd: Bool = false
   ) {
     self.maxTokens = maxTokens
     self.temperature = temperature
@@ -23,6 +25,7 @@ public struct GenerationOptions: Sendable, Equatable {
     self.topK = topK
     self.seed = seed
     self.stop = stop
+    self.ignoresEnd = ignoresEnd
   }
 
   /// Throws `invalidOption` for values that mean nothing.

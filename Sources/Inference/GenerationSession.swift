@@ -29,7 +29,7 @@ public struct GenerationReport: Sendable, Equatable, Codable {
 ///     session.report
 ///
 /// `start` processes the prompt (in chunks; a beginning shared with what is cached is not computed again), each
-/// `next` one token. Owned by one task; not for many prompts at once (`BatchGenerator`).
+/// `next` one token. With bfloat16 storage, generated tokens are multiplied in 8-bit integers (`multiplyFew`), the prompt is not. Owned by one task; not for many prompts at once (`BatchGenerator`).
 public final class GenerationSession {
   public let loaded: LoadedModel
   /// Positions that prompt and answer share.
@@ -122,7 +122,8 @@ public final class GenerationSession {
     var row = 0
     while cached.count < prompt.count {
       row = extend(
-        Array(prompt[cached.count..<min(cached.count + workspace.shape.tokens, prompt.count)]))
+        Array(prompt[cached.count..<min(cached.count + workspace.shape.tokens, prompt.count)]),
+        roundsFew: false)
     }
     report = GenerationReport(
       promptTokens: prompt.count, reusedTokens: shared,
@@ -133,12 +134,12 @@ public final class GenerationSession {
   }
 
   /// Appends `ids` to the cache; returns the row of the last.
-  private func extend(_ ids: [Int32]) -> Int {
+  private func extend(_ ids: [Int32], roundsFew: Bool) -> Int {
     let first = Int32(cached.count)
     loaded.model.extend(
       ids: ids, slots: Array(repeating: 0, count: ids.count),
       positions: Array(first..<first + Int32(ids.count)), adapters: adapters, cache: cache,
-      workspace)
+      workspace, roundsFew: roundsFew)
     cached += ids
     return ids.count - 1
   }
@@ -164,16 +165,18 @@ public final class GenerationSession {
     }
     if let id = run.pending {
       guard cached.count < contextLength else { return end(.contextFull, &run) }
-      run.row = extend([id])
+      run.row = extend([id], roundsFew: true)
       run.pending = nil
     }
-    let logits = loaded.model.logits(rows: [run.row], workspace)
+    let logits = loaded.model.logits(rows: [run.row], workspace, roundsFew: true)
     let id = run.sampler.next(logits)
     guard logits[0, Int(id)].isFinite else {
       self.run = nil
       throw .notFinite(position: cached.count)
     }
-    guard !loaded.tokenizer.endOfGeneration.contains(id) else { return end(.endOfTurn, &run) }
+    guard run.options.ignoresEnd || !loaded.tokenizer.endOfGeneration.contains(id) else {
+      return end(.endOfTurn, &run)
+    }
     report.generatedTokens += 1
     run.pending = id
     let text = run.stop.append(run.decoder.append(id))

@@ -22,12 +22,22 @@ struct Block {
     return full.reshaped(rows: full.rows, columns: adapter.rank)
   }
 
+  /// One projection of `linear(into:)`.
+  private func output(
+    _ projection: Projection, into y: Matrix, _ saved: BlockActivations
+  ) -> LinearOutput {
+    LinearOutput(
+      y: y, weight: weights[projection], adapter: adapter(projection), u: u(saved, projection))
+  }
+
   // MARK: - Forward
 
-  /// Adds the block's output to `residual`; everything the backward needs is left in `saved`.
+  /// Adds the block's output to `residual`; everything the backward needs is left in `saved`. `roundsFew` is for
+  /// generation: see `linear(into:)`.
   func forward(
     residual: Matrix, batch: TokenBatch, saved: BlockActivations, workspace: Workspace,
-    cache: (keyValues: KeyValueCache, slots: [Int32], positions: [Int32])? = nil
+    cache: (keyValues: KeyValueCache, slots: [Int32], positions: [Int32])? = nil,
+    roundsFew: Bool = false
   ) {
     let tokens = residual.rows
     let normed = workspace.normed.prefix(tokens)
@@ -36,9 +46,10 @@ struct Block {
     rmsNorm(
       into: normed, residual, weight: weights.attentionNorm, epsilon: configuration.normEpsilon)
     linear(
-      into: saved.q, normed, weights[.query], adapter(.query), u: u(saved, .query))
-    linear(into: saved.k, normed, weights[.key], adapter(.key), u: u(saved, .key))
-    linear(into: saved.v, normed, weights[.value], adapter(.value), u: u(saved, .value))
+      into: [
+        output(.query, into: saved.q, saved), output(.key, into: saved.k, saved),
+        output(.value, into: saved.v, saved),
+      ], normed, roundsFew: roundsFew)
     for rotated in [saved.q, saved.k] {
       rotate(
         rotated, positions: positions, frequencies: configuration.rotaryFrequencies,
@@ -59,18 +70,19 @@ struct Block {
         starts: batch.starts, shape: configuration.attention)
     }
     linear(
-      into: residual, saved.attended, weights[.output], adapter(.output),
-      u: u(saved, .output), accumulate: true)
+      into: [output(.output, into: residual, saved)], saved.attended, accumulate: true,
+      roundsFew: roundsFew)
     saved.middle.assign(residual)
 
     rmsNorm(
       into: normed, residual, weight: weights.feedForwardNorm, epsilon: configuration.normEpsilon)
-    linear(into: saved.gate, normed, weights[.gate], adapter(.gate), u: u(saved, .gate))
-    linear(into: saved.up, normed, weights[.up], adapter(.up), u: u(saved, .up))
+    linear(
+      into: [output(.gate, into: saved.gate, saved), output(.up, into: saved.up, saved)], normed,
+      roundsFew: roundsFew)
     swiglu(into: activated, gate: saved.gate, up: saved.up)
     linear(
-      into: residual, activated, weights[.down], adapter(.down), u: u(saved, .down),
-      accumulate: true)
+      into: [output(.down, into: residual, saved)], activated, accumulate: true,
+      roundsFew: roundsFew)
   }
 
   // MARK: - Backward

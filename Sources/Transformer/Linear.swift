@@ -31,6 +31,38 @@ func linear(
   multiply(into: y, x, weight, adapter: (u, adapter.bt), accumulate: accumulate)
 }
 
+/// One linear layer of several that share an input.
+struct LinearOutput {
+  let y: Matrix
+  let weight: QuantizedMatrix
+  let adapter: AdapterPair?
+  let u: Matrix?
+}
+
+/// The same for several layers of one input.
+///
+/// - Parameter roundsFew: whether one to four tokens may be rounded to 8-bit integers (`multiplyFew`): for generation,
+///   where reading the weights is all the work.
+func linear(
+  into outputs: [LinearOutput], _ x: Matrix, accumulate: Bool = false, roundsFew: Bool = false
+) {
+  guard roundsFew && x.rows <= FewProduct.mostTokens && x.type == .bfloat16 else {
+    for output in outputs {
+      linear(
+        into: output.y, x, output.weight, output.adapter, u: output.u, accumulate: accumulate)
+    }
+    return
+  }
+  let products = outputs.map { output in
+    guard let adapter = output.adapter, let u = output.u else {
+      return FewProduct(into: output.y, output.weight)
+    }
+    project(into: u, x, adapter.a, scale: adapter.scale)
+    return FewProduct(into: output.y, output.weight, adapter: (u, adapter.bt))
+  }
+  multiplyFew(products, x, accumulate: accumulate)
+}
+
 // MARK: - Backward
 
 /// `dx = dy · W + v · A` with `v = scale · dy · B`; `dA += vᵀ · x`, `dBᵀ += uᵀ · dy`.

@@ -117,8 +117,8 @@ public struct Model: Sendable {
   }
 
   /// Logits [rows, vocabulary] of chosen rows of the residual stream, at most `lossRows` of them; valid until the
-  /// next call.
-  public func logits(rows: [Int], _ workspace: Workspace) -> Matrix {
+  /// next call. `roundsFew` as in `extend`.
+  public func logits(rows: [Int], _ workspace: Workspace, roundsFew: Bool = false) -> Matrix {
     precondition(rows.count <= workspace.shape.lossRows)
     let input = workspace.lossInput.prefix(rows.count)
     let normed = workspace.lossNormed.prefix(rows.count)
@@ -126,7 +126,9 @@ public struct Model: Sendable {
     input.gather(workspace.residual, rows: rows)
     rmsNorm(
       into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
-    multiply(into: logits, normed, weights.head)
+    linear(
+      into: [LinearOutput(y: logits, weight: weights.head, adapter: nil, u: nil)], normed,
+      roundsFew: roundsFew)
     return logits
   }
 
@@ -171,9 +173,12 @@ public struct Model: Sendable {
 
   /// Runs tokens that continue the sequences in `cache`: row t is at `positions[t]` of slot `slots[t]`. The rows of
   /// one slot are neighbours and in order; `starts` delimits them. Leaves the residual stream for `logits`.
+  ///
+  /// - Parameter roundsFew: with one to four tokens of bfloat16 storage, inputs of products are rounded to 8-bit
+  ///   integers (`multiplyFew`), which is faster and a little less exact.
   public func extend(
     ids: [Int32], slots: [Int32], positions: [Int32], adapters: AdapterSet?,
-    cache: KeyValueCache, _ workspace: Workspace
+    cache: KeyValueCache, _ workspace: Workspace, roundsFew: Bool = false
   ) {
     precondition(ids.count == slots.count && ids.count == positions.count && !ids.isEmpty)
     embed(ids, workspace)
@@ -187,7 +192,7 @@ public struct Model: Sendable {
     for layer in 0..<configuration.layerCount {
       block(layer, adapters).forward(
         residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
-        workspace: workspace, cache: (cache, slots, positions))
+        workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew)
     }
   }
 }

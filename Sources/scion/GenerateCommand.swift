@@ -87,6 +87,9 @@ struct GenerateCommand: ParsableCommand {
   )
   var stop: [String] = []
 
+  @Flag(help: "Do not end with the model's turn, but after --max-tokens: to measure speed.")
+  var ignoreEos = false
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -126,7 +129,7 @@ struct GenerateCommand: ParsableCommand {
       prompt: tokens,
       GenerationOptions(
         maxTokens: maxTokens, temperature: temperature, topP: topP, topK: topK, seed: seed,
-        stop: stop))
+        stop: stop, ignoresEnd: ignoreEos))
     if let logits {
       try NextTokenLogits(ids: tokens, logits: session.logits().array()).write(path: logits)
     } else {

@@ -87,6 +87,20 @@ struct GenerationSessionTests {
     #expect(try session.generate(prompt: prompt, other).ids != first.ids)
   }
 
+  @Test func goesOnAfterTheEndOfTheTurnWhenAsked() throws {
+    let session = try GenerationSession(try loaded(), storage: .bfloat16)
+    var ended = 0
+    for seed in UInt64(1)...20 {
+      var options = GenerationOptions(maxTokens: 40, temperature: 3, seed: seed)
+      _ = try session.generate(prompt: prompt, options)
+      if session.report.stopReason == .endOfTurn { ended += 1 }
+      options.ignoresEnd = true
+      let ids = try session.generate(prompt: prompt, options).ids
+      #expect(ids.count == 40 && session.report.stopReason == .maxTokens)
+    }
+    #expect(ended > 0)
+  }
+
   @Test func endsAtTheNumberOfTokensOrAtTheContext() throws {
     let session = try GenerationSession(try loaded(), storage: .float32, contextLength: 20)
     // Sampled at a high temperature, so that an end token is unlikely to come first.

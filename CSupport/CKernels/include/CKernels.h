@@ -73,6 +73,18 @@ void ck_multiply(void *y, ck_format y_type, int32_t accumulate,
                  const void *x, ck_format x_type, const void *w, ck_format w_format,
                  const void *u, const void *bt, int64_t rank,
                  int64_t tokens, int64_t out, int64_t in);
+/* One weight of ck_multiply_few: y [tokens, out] of its y_type, w [out, in], u [tokens, rank], bt [rank, out]. */
+typedef struct {
+    void *y;
+    const void *w, *u, *bt;
+    int64_t out, rank;
+    ck_format w_format;
+} ck_few_weight;
+/* Generation: ck_multiply of one to four tokens with several weights at once, x rounded to 8-bit integers in blocks of
+ * 32 (few.h; relative error about 0.005). The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
+ * in is a multiple of 32 unless all weights are of these.   (few.c) */
+void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type, int32_t accumulate,
+                     const void *x, ck_format x_type, int64_t tokens, int64_t in);
 /* dx [tokens, in] = (accumulate ? dx : 0) + dy [tokens, out] . w + v [tokens, rank] . a [rank, in]
  * dy, v, a have dy_type; dx has dx_type. */
 void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate,

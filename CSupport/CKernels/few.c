@@ -1,0 +1,205 @@
+/* Products of one to four tokens: no panels, every row of a weight is read once, where it lies.
+ *
+ * Each thread takes tiles of rows from a share of its own, one after another in the file, so that
+ * what a leaf fetches ahead is what it needs next; whoever is done helps with the other shares, so that
+ * a processor that is busy with something else does not hold up the rest. Which thread computes a row
+ * does not change it. */
+#include "few.h"
+#include "blocks.h"
+#include "oracle.h"
+#include "product.h"
+#include "scratch.h"
+#include <stdatomic.h>
+
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+
+enum {
+    SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
+    TILE_BYTES = 1 << 13, /* of a weight, about */
+    MOST_SHARES = 32,
+    MOST_WEIGHTS = 4,
+};
+
+static size_t type_size(ck_format type) { return type == CK_BF16 ? 2 : 4; }
+
+/* What a call works on: one product a weight, all of the same x. */
+typedef struct {
+    const ck_product *products;
+    int64_t count;
+    const float *x;            /* widened; NULL when no product needs it */
+    const ck_few_input *input; /* rounded; NULL when no product needs it */
+    const float *u[MOST_WEIGHTS];
+    ck_dot *dot[MOST_WEIGHTS];         /* one of these for each */
+    ck_few_dot *few_dot[MOST_WEIGHTS]; /* is not NULL */
+    int64_t tile_rows[MOST_WEIGHTS], tile_end[MOST_WEIGHTS];
+    int64_t tiles;
+    struct { _Alignas(64) atomic_llong taken; } shares[MOST_SHARES];
+} job;
+
+static const float *widen(float *room, const void *x, ck_format type, int64_t count) {
+    if (type == CK_F32) return x;
+    ck_decode_bf16(room, x, count);
+    return room;
+}
+
+/* At most 16 rows from `o` on. */
+static void run_rows(const job *job, int64_t i, int64_t o, int64_t rows) {
+    const ck_product *p = &job->products[i];
+    float sums[CK_DOT_TOKENS * CK_DOT_ROWS], b[CK_DOT_ROWS];
+    const char *w = (const char *)p->w + (size_t)o * p->row_bytes;
+    if (job->few_dot[i])
+        job->few_dot[i](sums, job->input, w, p->row_bytes, p->tokens, rows, p->k);
+    else
+        job->dot[i](sums, job->x, w, p->row_bytes, p->tokens, rows, p->k);
+    for (int64_t r = 0; r < p->rank; r++) {
+        const char *at = (const char *)p->b + (size_t)(r * p->n + o) * type_size(p->x_type);
+        const float *row = widen(b, at, p->x_type, rows);
+        for (int64_t t = 0; t < p->tokens; t++)
+            for (int64_t j = 0; j < rows; j++)
+                sums[t * CK_DOT_ROWS + j] += job->u[i][t * p->rank + r] * row[j];
+    }
+    for (int64_t t = 0; t < p->tokens; t++) {
+        float *sum = sums + t * CK_DOT_ROWS;
+        if (p->scale != 1)
+            for (int64_t j = 0; j < rows; j++) sum[j] *= p->scale;
+        if (p->y_type == CK_BF16) {
+            ck_encode_bf16((uint16_t *)p->y + t * p->n + o, sum, rows);
+        } else {
+            float *y = (float *)p->y + t * p->n + o;
+            for (int64_t j = 0; j < rows; j++) y[j] = sum[j] + (p->accumulate ? y[j] : 0);
+        }
+    }
+}
+
+static void run_tile(const job *job, int64_t tile) {
+    int64_t i = 0;
+    while (tile >= job->tile_end[i]) i++;
+    if (i > 0) tile -= job->tile_end[i - 1];
+    int64_t n = job->products[i].n, height = job->tile_rows[i];
+    int64_t end = (tile + 1) * height < n ? (tile + 1) * height : n;
+    for (int64_t o = tile * height; o < end; o += CK_DOT_ROWS)
+        run_rows(job, i, o, end - o < CK_DOT_ROWS ? end - o : CK_DOT_ROWS);
+}
+
+/* Thread `thread` of `threads`: its own share of the tiles first. */
+static void run_shares(job *job, int64_t thread, int64_t threads) {
+    int64_t shares = threads < MOST_SHARES ? threads : MOST_SHARES;
+    for (int64_t i = 0; i < shares; i++) {
+        int64_t share = (thread + i) % shares;
+        int64_t begin = job->tiles * share / shares, end = job->tiles * (share + 1) / shares;
+        atomic_llong *taken = &job->shares[share].taken;
+        for (;;) {
+            int64_t tile = begin + atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
+            if (tile >= end) break;
+            run_tile(job, tile);
+        }
+    }
+}
+
+static void run(job *job) {
+    int64_t work = 0;
+    for (int64_t i = 0; i < job->count; i++) {
+        const ck_product *p = &job->products[i];
+        int64_t height = (int64_t)(TILE_BYTES / (p->row_bytes * CK_DOT_ROWS)) * CK_DOT_ROWS;
+        job->tile_rows[i] = height > CK_DOT_ROWS ? height : CK_DOT_ROWS;
+        job->tiles += (p->n + job->tile_rows[i] - 1) / job->tile_rows[i];
+        job->tile_end[i] = job->tiles;
+        work += p->n * (p->k + p->rank);
+    }
+    for (int i = 0; i < MOST_SHARES; i++) atomic_init(&job->shares[i].taken, 0);
+#pragma omp parallel num_threads(ck_threads()) if (work > SMALL_WORK)
+    run_shares(job, omp_get_thread_num(), omp_get_num_threads());
+}
+
+/* ---- In fp32 ---- */
+
+void ck_run_few(const ck_product *p) {
+    int64_t x_count = p->tokens * p->k, u_count = p->tokens * p->rank;
+    float *room = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(x_count + u_count) * sizeof(float));
+    job job = {.products = p, .count = 1};
+    job.x = widen(room, p->x, p->x_type, x_count);
+    job.u[0] = widen(room + x_count, p->u, p->x_type, u_count);
+    job.dot[0] = ck_leaf_format_of(ck_leaf_for(CK_F32), p->w_format)->dot;
+    run(&job);
+}
+
+/* ---- In 8-bit integers ---- */
+
+static const ck_few_leaf *few_leaf_in_use(void) {
+#if defined(__x86_64__)
+    switch (ck_isa()) {
+    case CK_ISA_SCALAR: break;
+    case CK_ISA_AVX2: return &ck_few_avx2;
+    case CK_ISA_AVX512:
+    case CK_ISA_AVX512_BF16:
+        if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi"))
+            return &ck_few_avx512;
+        __attribute__((fallthrough));
+    default: return __builtin_cpu_supports("avxvnni") ? &ck_few_avxvnni : &ck_few_avx2;
+    }
+#endif
+    return &ck_few_scalar;
+}
+
+static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
+    for (int i = 0; i < CK_FEW_FORMATS; i++)
+        if (leaf->formats[i].format == format) return leaf->formats[i].dot;
+    return NULL;
+}
+
+/* At most MOST_WEIGHTS of them. */
+static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
+                         int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
+                         int64_t in) {
+    const ck_few_leaf *few = few_leaf_in_use();
+    const ck_leaf *leaf = ck_leaf_for(CK_F32);
+    ck_product products[MOST_WEIGHTS];
+    job job = {.products = products};
+    int64_t u_count = 0, groups = ck_few_groups(in);
+    int wide = 0, rounded = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const ck_few_weight *weight = &weights[i];
+        ck_few_dot *few_dot = few_dot_of(few, weight->w_format);
+        if (!few_dot && !leaf) {
+            ck_multiply(weight->y, y_type, accumulate, x, x_type, weight->w, weight->w_format,
+                        weight->u, weight->bt, weight->rank, tokens, weight->out, in);
+            continue;
+        }
+        job.few_dot[job.count] = few_dot;
+        if (few_dot)
+            rounded = 1;
+        else
+            wide = 1, job.dot[job.count] = ck_leaf_format_of(leaf, weight->w_format)->dot;
+        products[job.count++] = (ck_product){
+            .y = weight->y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
+            .x_stride = in, .w = weight->w, .w_format = weight->w_format,
+            .row_bytes = ck_row_bytes(weight->w_format, in), .u = weight->u, .b = weight->bt,
+            .rank = weight->rank, .tokens = tokens, .n = weight->out, .k = in, .scale = 1};
+        u_count += tokens * weight->rank;
+    }
+    size_t input_bytes = (size_t)(rounded ? tokens * groups : 0) * sizeof(ck_few_input);
+    int64_t x_count = wide ? tokens * in : 0;
+    char *scratch = ck_product_scratch(CK_SCRATCH_INPUT,
+                                       input_bytes + (size_t)(x_count + u_count) * sizeof(float));
+    float *room = (float *)(scratch + input_bytes);
+    job.input = (ck_few_input *)scratch;
+    for (int64_t t = 0; rounded && t < tokens; t++)
+        few->prepare((ck_few_input *)scratch + t * groups,
+                     (const char *)x + (size_t)(t * in) * type_size(x_type), x_type, in);
+    if (wide) job.x = widen(room, x, x_type, x_count);
+    room += x_count;
+    for (int64_t i = 0; i < job.count; i++) {
+        job.u[i] = widen(room, products[i].u, x_type, tokens * products[i].rank);
+        room += tokens * products[i].rank;
+    }
+    run(&job);
+}
+
+void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
+                     int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
+                     int64_t in) {
+    for (int64_t i = 0; i < count; i += MOST_WEIGHTS)
+        multiply_few(weights + i, count - i < MOST_WEIGHTS ? count - i : MOST_WEIGHTS, y_type,
+                     accumulate, x, x_type, tokens, in);
+}

@@ -1,0 +1,66 @@
+/* Products of one to four tokens in 8-bit integers, for generation: what the driver (few.c) asks of
+ * a leaf.
+ *
+ * A block of 32 inputs is rounded once to x = s q with s = max |x| / 127 and q = x / s to the nearest
+ * integer (ties to even); a block of weights stays as it lies in the file, w = d v + m with v an
+ * integer. Then
+ *
+ *   sum w x = d s (sum v q) + m s (sum q),
+ *
+ * with both sums in integers, exact in every leaf. Blocks of which |x| stays below 2^-119 count as
+ * zero; a block with an infinity or a NaN has such a scale, so that results show it. Formats without
+ * blocks (F32, F16, BF16) are not here: they keep the fp32 product.
+ */
+#ifndef CK_FEW_H
+#define CK_FEW_H
+
+#include "leaf.h"
+
+enum { CK_FEW_GROUP = 64, CK_FEW_FORMATS = 7 };
+
+/* Two neighbouring blocks of one token's input; the second of an odd last one is zero. */
+typedef struct {
+    int8_t q[64];
+    int32_t sums[16]; /* of four neighbouring q each */
+    float scale[16];  /* the first block's eight times, then the second's */
+} ck_few_input;
+
+static inline int64_t ck_few_groups(int64_t in) { return (in + CK_FEW_GROUP - 1) / CK_FEW_GROUP; }
+
+/* to [ck_few_groups(in)] from x [in] of a type, in a multiple of 32. */
+typedef void ck_few_prepare(ck_few_input *to, const void *x, ck_format type, int64_t in);
+/* y [tokens, 16] f32: x [tokens, groups] times the first `rows` (1...16) rows of w, transposed;
+ * tokens 1...4. */
+typedef void ck_few_dot(float *y, const ck_few_input *x, const char *w, size_t row_bytes,
+                        int64_t tokens, int64_t rows, int64_t in);
+
+typedef struct {
+    ck_few_prepare *prepare;
+    struct { ck_format format; ck_few_dot *dot; } formats[CK_FEW_FORMATS];
+} ck_few_leaf;
+
+extern const ck_few_leaf ck_few_scalar;
+#if defined(__x86_64__)
+extern const ck_few_leaf ck_few_avx2, ck_few_avxvnni, ck_few_avx512;
+#endif
+
+/* All formats of a leaf, given a macro ENTRY(id, name). */
+#define CK_FEW_ALL_FORMATS(ENTRY)                                                                  \
+    ENTRY(CK_Q4_0, q4_0) ENTRY(CK_Q4_1, q4_1) ENTRY(CK_Q5_0, q5_0) ENTRY(CK_Q5_1, q5_1)            \
+    ENTRY(CK_Q8_0, q8_0) ENTRY(CK_Q4_K, q4_k) ENTRY(CK_Q6_K, q6_k)
+
+/* The common shape of a vector leaf's dot functions, given dot_block(format, y, x, w, row_bytes,
+ * rows, in, tokens, at_once) with constant tokens and at_once: as many rows at once as registers
+ * hold sums (CK_FEW_ROWS of them for one token). */
+#define CK_FEW_DOT(name, decode)                                                                   \
+    static void dot_##name(float *y, const ck_few_input *x, const char *w, size_t row_bytes,       \
+                           int64_t tokens, int64_t rows, int64_t in) {                             \
+        switch (tokens) {                                                                          \
+        case 1: dot_block(decode, y, x, w, row_bytes, rows, in, 1, CK_FEW_ROWS); break;                      \
+        case 2: dot_block(decode, y, x, w, row_bytes, rows, in, 2, 4); break;                      \
+        case 3: dot_block(decode, y, x, w, row_bytes, rows, in, 3, 2); break;                      \
+        default: dot_block(decode, y, x, w, row_bytes, rows, in, 4, 2);                            \
+        }                                                                                          \
+    }
+
+#endif
