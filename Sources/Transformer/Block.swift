@@ -11,6 +11,7 @@ struct Block {
   let configuration: ModelConfiguration
   let weights: BlockWeights
   let adapters: AdapterSet?
+  let arithmetic: ProductArithmetic
 
   private func adapter(_ projection: Projection) -> AdapterPair? {
     adapters?.adapter(layer: layer, projection)
@@ -33,12 +34,16 @@ struct Block {
     let normed = workspace.normed.prefix(tokens)
     let activated = workspace.activated.prefix(tokens)
     let positions = cache?.positions ?? batch.positions
+    func project(_ projection: Projection, into y: Matrix, _ x: Matrix, accumulate: Bool = false) {
+      linear(
+        into: y, x, weights[projection], adapter(projection), u: u(saved, projection),
+        accumulate: accumulate, arithmetic: arithmetic)
+    }
     rmsNorm(
       into: normed, residual, weight: weights.attentionNorm, epsilon: configuration.normEpsilon)
-    linear(
-      into: saved.q, normed, weights[.query], adapter(.query), u: u(saved, .query))
-    linear(into: saved.k, normed, weights[.key], adapter(.key), u: u(saved, .key))
-    linear(into: saved.v, normed, weights[.value], adapter(.value), u: u(saved, .value))
+    project(.query, into: saved.q, normed)
+    project(.key, into: saved.k, normed)
+    project(.value, into: saved.v, normed)
     for rotated in [saved.q, saved.k] {
       rotate(
         rotated, positions: positions, frequencies: configuration.rotaryFrequencies,
@@ -58,19 +63,15 @@ struct Block {
         into: saved.attended, lse: saved.logSumExp, q: saved.q, k: saved.k, v: saved.v,
         starts: batch.starts, shape: configuration.attention)
     }
-    linear(
-      into: residual, saved.attended, weights[.output], adapter(.output),
-      u: u(saved, .output), accumulate: true)
+    project(.output, into: residual, saved.attended, accumulate: true)
     saved.middle.assign(residual)
 
     rmsNorm(
       into: normed, residual, weight: weights.feedForwardNorm, epsilon: configuration.normEpsilon)
-    linear(into: saved.gate, normed, weights[.gate], adapter(.gate), u: u(saved, .gate))
-    linear(into: saved.up, normed, weights[.up], adapter(.up), u: u(saved, .up))
+    project(.gate, into: saved.gate, normed)
+    project(.up, into: saved.up, normed)
     swiglu(into: activated, gate: saved.gate, up: saved.up)
-    linear(
-      into: residual, activated, weights[.down], adapter(.down), u: u(saved, .down),
-      accumulate: true)
+    project(.down, into: residual, activated, accumulate: true)
   }
 
   // MARK: - Backward

@@ -18,17 +18,18 @@ public struct NoGradientSink: LinearGradientSink {
 
 // MARK: - Forward
 
-/// `y = x · Wᵀ + u · Bᵀ` with `u = scale · x · Aᵀ` kept for the backward.
+/// `y = x · Wᵀ + u · Bᵀ` with `u = scale · x · Aᵀ` kept for the backward. `arithmetic` is that of `x · Wᵀ`.
 func linear(
   into y: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: AdapterPair?, u: Matrix?,
-  accumulate: Bool = false
+  accumulate: Bool = false, arithmetic: ProductArithmetic
 ) {
   guard let adapter, let u else {
-    multiply(into: y, x, weight, accumulate: accumulate)
+    multiply(into: y, x, weight, accumulate: accumulate, arithmetic: arithmetic)
     return
   }
   project(into: u, x, adapter.a, scale: adapter.scale)
-  multiply(into: y, x, weight, adapter: (u, adapter.bt), accumulate: accumulate)
+  multiply(
+    into: y, x, weight, adapter: (u, adapter.bt), accumulate: accumulate, arithmetic: arithmetic)
 }
 
 // MARK: - Backward

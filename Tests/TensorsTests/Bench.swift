@@ -49,7 +49,7 @@ enum Compute {
   static let scalar = Int32(CK_ISA_SCALAR)
 
   /// Every tier of this machine.
-  static let available = (Int32(0)...4).filter { ck_isa_available($0) != 0 }
+  static let available = (Int32(0)...5).filter { ck_isa_available($0) != 0 }
 
   /// Nobody else that holds the lock computes meanwhile; what `body` sets is set back.
   static func alone<Result>(_ body: () throws -> Result) rethrows -> Result {
