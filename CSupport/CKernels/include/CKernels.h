@@ -62,9 +62,9 @@ void ck_multiply(void *y, ck_format y_type, int32_t accumulate,
                  const void *x, ck_format x_type, const void *w, ck_format w_format,
                  const void *u, const void *bt, int64_t rank,
                  int64_t tokens, int64_t out, int64_t in);
-/* The same product in int8: x and w are rounded to 8-bit integers in groups of 64 neighbours along `in`, each with a
+/* The same product in int8: x and w are rounded to 8-bit integers in groups of 128 neighbours along `in`, each with a
  * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
- * Relative error about 0.008 (int8.h). One to four tokens are computed as in ck_multiply.   (gemm_int8.c) */
+ * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply.   (gemm_int8.c) */
 void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate,
                       const void *x, ck_format x_type, const void *w, ck_format w_format,
                       const void *u, const void *bt, int64_t rank,
