@@ -56,14 +56,8 @@ static room take_room(const product *p) {
                   .adapter = at + strip + scales + panel};
 }
 
-/* Where the sums of a share are kept until they are complete. */
-typedef struct {
-    float *sums;
-    int64_t stride;
-} waiting;
-
-/* sums = sums + u . bt for `tokens` from `from`, `columns` from `column`, and r0 ..< r0 + r of the
- * rank. */
+/* The adapter's part: adds u . bt to the sums of `sweep`, tokens from `from`, columns from
+ * `column`. */
 static void add_adapter(const product *p, room room, ck_sweep sweep, int64_t from, int64_t column) {
     size_t size = type_size(p->x_type), b_bytes = (size_t)p->out * size;
     for (int64_t r = 0; r < p->rank; r += CK_ADAPTER_DEPTH) {
@@ -84,15 +78,15 @@ static void add_adapter(const product *p, room room, ck_sweep sweep, int64_t fro
 /* Tokens from ..< to of the panel at `column`. */
 static void run_panel(const product *p, room room, int64_t column, int64_t from, int64_t to) {
     int64_t left = p->out - column;
-    int last_in_strip = p->y_type != CK_F32;
+    int in_strip = p->y_type != CK_F32;
     char *y = (char *)p->y + (size_t)(from * p->out + column) * type_size(p->y_type);
     ck_sweep sums = {.x_type = p->x_type,
                      .y_type = CK_F32,
                      .columns = (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS),
                      .tokens = to - from,
                      .scale = 1,
-                     .y = last_in_strip ? (void *)room.strip : y,
-                     .y_stride = last_in_strip ? CK_PANEL_COLUMNS : p->out};
+                     .y = in_strip ? (void *)room.strip : y,
+                     .y_stride = in_strip ? CK_PANEL_COLUMNS : p->out};
     if (p->accumulate) {
         sums.initial = (const float *)y;
         sums.initial_stride = p->out;
@@ -166,14 +160,14 @@ static void run_chunk(product p) {
 void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate, const void *x,
                       ck_format x_type, const void *w, ck_format w_format, const void *u,
                       const void *bt, int64_t rank, int64_t tokens, int64_t out, int64_t in) {
+    if (tokens <= CK_DOT_TOKENS) {
+        ck_multiply(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens, out, in);
+        return;
+    }
     const ck_int8_leaf *leaf = ck_int8_leaf_in_use();
     if (!leaf) {
         ck_multiply_int8_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens,
                                 out, in);
-        return;
-    }
-    if (tokens <= CK_DOT_TOKENS) {
-        ck_multiply(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens, out, in);
         return;
     }
     product p = {.y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
