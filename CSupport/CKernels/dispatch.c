@@ -3,11 +3,16 @@
  *
  *   scalar      always; the oracle
  *   avx2        AVX2 + FMA + F16C: Intel since Haswell (2013), AMD since Zen (2017)
+ *   avx2vnni    and AVX-VNNI, the int8 dot product in 256 bits: Alder Lake, Zen 5
  *   avx512      AVX-512 F BW DQ VL: Skylake-X, Ice Lake, Zen 4
  *   avx512bf16  and the bf16 dot product: Cooper Lake, Sapphire Rapids, Zen 4
  *   neon        every 64-bit ARM
- *   neonbf16    and the bf16 matrix product: Neoverse N2 and V1, Graviton 3, Apple M2 */
+ *   neonbf16    and the bf16 matrix product: Neoverse N2 and V1, Graviton 3, Apple M2
+ *
+ * AVX512-VNNI, the int8 dot product, is used by the AVX-512 tiers where the processor has it (all
+ * but the first Skylake-X). */
 #include "CKernels.h"
+#include "int8.h"
 #include "leaf.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,6 +32,7 @@ int32_t ck_isa_available(int32_t isa) {
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                __builtin_cpu_supports("f16c");
     if (isa == CK_ISA_AVX2) return avx2;
+    if (isa == CK_ISA_AVX2_VNNI) return avx2 && __builtin_cpu_supports("avxvnni");
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (isa == CK_ISA_AVX512) return avx512;
@@ -47,7 +53,8 @@ static int32_t choose_isa(void) {
 #if defined(__aarch64__)
         {"neonbf16", CK_ISA_NEON_BF16}, {"neon", CK_ISA_NEON},
 #else
-        {"avx512bf16", CK_ISA_AVX512_BF16}, {"avx512", CK_ISA_AVX512}, {"avx2", CK_ISA_AVX2},
+        {"avx512bf16", CK_ISA_AVX512_BF16}, {"avx512", CK_ISA_AVX512},
+        {"avx2vnni", CK_ISA_AVX2_VNNI},     {"avx2", CK_ISA_AVX2},
 #endif
         {"scalar", CK_ISA_SCALAR},
     };
@@ -78,6 +85,7 @@ const ck_leaf *ck_leaf_for(ck_format x_type) {
     switch (ck_isa()) {
     case CK_ISA_AVX512_BF16: return x_type == CK_BF16 ? &ck_leaf_avx512_bf16 : &ck_leaf_avx512;
     case CK_ISA_AVX512: return &ck_leaf_avx512;
+    case CK_ISA_AVX2_VNNI:
     case CK_ISA_AVX2: return &ck_leaf_avx2;
     }
 #elif defined(__aarch64__)
@@ -87,6 +95,20 @@ const ck_leaf *ck_leaf_for(ck_format x_type) {
     }
 #endif
     (void)x_type;
+    return NULL;
+}
+
+const ck_int8_leaf *ck_int8_leaf_in_use(void) {
+#if defined(__x86_64__)
+    switch (ck_isa()) {
+    case CK_ISA_AVX512_BF16:
+    case CK_ISA_AVX512:
+        if (__builtin_cpu_supports("avx512vnni")) return &ck_int8_leaf_avx512vnni;
+        return &ck_int8_leaf_avx2;
+    case CK_ISA_AVX2_VNNI: return &ck_int8_leaf_avxvnni;
+    case CK_ISA_AVX2: return &ck_int8_leaf_avx2;
+    }
+#endif
     return NULL;
 }
 

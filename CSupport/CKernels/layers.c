@@ -8,6 +8,7 @@
 const ck_layer_leaves *ck_layers(void) {
     switch (ck_isa()) {
 #if defined(__x86_64__)
+    case CK_ISA_AVX2_VNNI:
     case CK_ISA_AVX2: return &ck_layers_avx2;
     case CK_ISA_AVX512: return &ck_layers_avx512;
     case CK_ISA_AVX512_BF16: return &ck_layers_avx512_bf16;
@@ -23,6 +24,7 @@ const ck_attention_leaves *ck_attention_table(ck_format type) {
     (void)type;
     switch (ck_isa()) {
 #if defined(__x86_64__)
+    case CK_ISA_AVX2_VNNI:
     case CK_ISA_AVX2: return &ck_attention_avx2;
     case CK_ISA_AVX512: return &ck_attention_avx512;
     case CK_ISA_AVX512_BF16:

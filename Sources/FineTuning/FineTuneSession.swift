@@ -38,7 +38,7 @@ public final class FineTuneSession {
     guard let modelPath = recipe.model else { throw RecipeError.missing(key: "model") }
     guard let dataPath = recipe.data else { throw RecipeError.missing(key: "data") }
     let source = try DataSource(path: dataPath)
-    let loaded = try LoadedModel(path: modelPath)
+    let loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
     self.loaded = loaded
     let builder = SequenceBuilder(
       tokenizer: loaded.tokenizer,

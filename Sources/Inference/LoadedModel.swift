@@ -1,4 +1,5 @@
 public import ModelFiles
+public import Tensors
 public import Tokenization
 public import Transformer
 
@@ -8,13 +9,14 @@ public import Transformer
 /// evaluation.
 public struct LoadedModel: Sendable {
   public let file: GGUFFile
-  public let model: Model
+  public private(set) var model: Model
   public let tokenizer: Tokenizer
 
-  /// Opens the file at `path`. Throws `GGUFError`, `TransformerError`, `TokenizationError` or
+  /// Opens the file at `path`, to be computed in `arithmetic`. Throws `GGUFError`, `TransformerError`, `TokenizationError` or
   /// `InferenceError.vocabularyMismatch`.
-  public init(path: String) throws {
+  public init(path: String, arithmetic: ProductArithmetic = .activations) throws {
     try self.init(try GGUFFile(path: path))
+    model.arithmetic = arithmetic
   }
 
   /// The same over a parsed file.

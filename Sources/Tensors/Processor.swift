@@ -12,12 +12,14 @@ public enum Processor {
     case scalar = 0
     /// AVX2 with FMA and F16C: float32 sums in 256 bits.
     case avx2 = 1
-    /// AVX-512 F, BW, DQ, VL: float32 sums in 512 bits.
-    case avx512 = 2
+    /// AVX2 with AVX-VNNI: the 8-bit integer dot product in 256 bits (used by int8 products).
+    case avx2VNNI = 2
+    /// AVX-512 F, BW, DQ, VL: float32 sums in 512 bits, and the 8-bit integer dot product where there is one.
+    case avx512 = 3
     /// AVX-512 with the bfloat16 dot product (used where activations are bfloat16).
-    case avx512BFloat16 = 3
+    case avx512BFloat16 = 4
     /// NEON, on every 64-bit ARM: float32 sums in 128 bits.
-    case neon = 4
+    case neon = 5
     /// NEON with the bfloat16 matrix product (used where activations are bfloat16).
     case neonBFloat16 = 6
 
@@ -26,6 +28,7 @@ public enum Processor {
       switch self {
       case .scalar: "scalar"
       case .avx2: "avx2"
+      case .avx2VNNI: "avx2vnni"
       case .avx512: "avx512"
       case .avx512BFloat16: "avx512bf16"
       case .neon: "neon"

@@ -11,6 +11,7 @@ struct Block {
   let configuration: ModelConfiguration
   let weights: BlockWeights
   let adapters: AdapterSet?
+  let arithmetic: ProductArithmetic
 
   private func adapter(_ projection: Projection) -> AdapterPair? {
     adapters?.adapter(layer: layer, projection)
@@ -49,7 +50,7 @@ struct Block {
       into: [
         output(.query, into: saved.q, saved), output(.key, into: saved.k, saved),
         output(.value, into: saved.v, saved),
-      ], normed, roundsFew: roundsFew)
+      ], normed, arithmetic: arithmetic, roundsFew: roundsFew)
     for rotated in [saved.q, saved.k] {
       rotate(
         rotated, positions: positions, frequencies: configuration.rotaryFrequencies,
@@ -71,18 +72,18 @@ struct Block {
     }
     linear(
       into: [output(.output, into: residual, saved)], saved.attended, accumulate: true,
-      roundsFew: roundsFew)
+      arithmetic: arithmetic, roundsFew: roundsFew)
     saved.middle.assign(residual)
 
     rmsNorm(
       into: normed, residual, weight: weights.feedForwardNorm, epsilon: configuration.normEpsilon)
     linear(
       into: [output(.gate, into: saved.gate, saved), output(.up, into: saved.up, saved)], normed,
-      roundsFew: roundsFew)
+      arithmetic: arithmetic, roundsFew: roundsFew)
     swiglu(into: activated, gate: saved.gate, up: saved.up)
     linear(
       into: [output(.down, into: residual, saved)], activated, accumulate: true,
-      roundsFew: roundsFew)
+      arithmetic: arithmetic, roundsFew: roundsFew)
   }
 
   // MARK: - Backward

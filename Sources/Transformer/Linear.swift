@@ -18,17 +18,18 @@ public struct NoGradientSink: LinearGradientSink {
 
 // MARK: - Forward
 
-/// `y = x · Wᵀ + u · Bᵀ` with `u = scale · x · Aᵀ` kept for the backward.
+/// `y = x · Wᵀ + u · Bᵀ` with `u = scale · x · Aᵀ` kept for the backward. `arithmetic` is that of `x · Wᵀ`.
 func linear(
   into y: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: AdapterPair?, u: Matrix?,
-  accumulate: Bool = false
+  accumulate: Bool = false, arithmetic: ProductArithmetic
 ) {
   guard let adapter, let u else {
-    multiply(into: y, x, weight, accumulate: accumulate)
+    multiply(into: y, x, weight, accumulate: accumulate, arithmetic: arithmetic)
     return
   }
   project(into: u, x, adapter.a, scale: adapter.scale)
-  multiply(into: y, x, weight, adapter: (u, adapter.bt), accumulate: accumulate)
+  multiply(
+    into: y, x, weight, adapter: (u, adapter.bt), accumulate: accumulate, arithmetic: arithmetic)
 }
 
 /// One linear layer of several that share an input.
@@ -44,12 +45,14 @@ struct LinearOutput {
 /// - Parameter roundsFew: whether one to four tokens may be rounded to 8-bit integers (`multiplyFew`): for generation,
 ///   where reading the weights is all the work.
 func linear(
-  into outputs: [LinearOutput], _ x: Matrix, accumulate: Bool = false, roundsFew: Bool = false
+  into outputs: [LinearOutput], _ x: Matrix, accumulate: Bool = false,
+  arithmetic: ProductArithmetic, roundsFew: Bool = false
 ) {
   guard roundsFew && x.rows <= FewProduct.mostTokens && x.type == .bfloat16 else {
     for output in outputs {
       linear(
-        into: output.y, x, output.weight, output.adapter, u: output.u, accumulate: accumulate)
+        into: output.y, x, output.weight, output.adapter, u: output.u, accumulate: accumulate,
+        arithmetic: arithmetic)
     }
     return
   }

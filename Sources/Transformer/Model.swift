@@ -7,6 +7,9 @@ public import Tensors
 public struct Model: Sendable {
   public let configuration: ModelConfiguration
   public let weights: ModelWeights
+  /// What the blocks' products are computed in on the way forward. The head's and all gradients' are computed in the
+  /// activations' type.
+  public var arithmetic = ProductArithmetic.activations
 
   /// Reads and checks everything; maps, but does not read, the weights.
   public init(_ file: GGUFFile) throws {
@@ -17,7 +20,7 @@ public struct Model: Sendable {
   private func block(_ layer: Int, _ adapters: AdapterSet?) -> Block {
     Block(
       layer: layer, configuration: configuration, weights: weights.blocks[layer],
-      adapters: adapters)
+      adapters: adapters, arithmetic: arithmetic)
   }
 
   // MARK: - Forward

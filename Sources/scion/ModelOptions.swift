@@ -16,7 +16,7 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Number type of activations: bf16 (half the memory, fast), f32 (exact), or auto (bf16).",
+      "Number type of activations: bf16 (half the memory, fast), f32 (exact), auto (bf16), or int8: products on the way forward in 8-bit integers, faster and less exact.",
       valueName: "type"))
   var compute: ComputeType?
 
@@ -45,7 +45,7 @@ struct ModelOptions: ParsableArguments {
   /// Opens the model, threads applied.
   func load() throws -> LoadedModel {
     try applyThreads()
-    return try LoadedModel(path: path())
+    return try LoadedModel(path: path(), arithmetic: (compute ?? .auto).arithmetic)
   }
 
   var storage: ElementType { (compute ?? .auto).storage }

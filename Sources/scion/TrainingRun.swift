@@ -48,6 +48,7 @@ struct TrainingRun {
         + "\(session.memoryPlan.workspace.tokens) tokens")
     reporter.say(
       "compute   \(Processor.instructionSet.name), \(Processor.threads) threads, "
+        + (session.loaded.model.arithmetic == .int8 ? "int8 forward, " : "")
         + (session.trainer.workspace.shape.storage == .bfloat16 ? "bf16" : "f32"))
     try directory.write(session.recipe.yaml(), to: directory.recipe)
   }

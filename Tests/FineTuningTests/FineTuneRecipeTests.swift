@@ -109,7 +109,7 @@ struct FineTuneRecipeTests {
       ("lr", { $0.lr = 0 }), ("lr", { $0.lr = .infinity }), ("schedule", { $0.schedule = "x" }),
       ("warmup", { $0.warmup = 1 }), ("weight_decay", { $0.weightDecay = -1 }),
       ("clip", { $0.clip = -1 }), ("threads", { $0.threads = 0 }),
-      ("memory", { $0.memory = ByteSize(byteCount: 5) }), ("compute", { $0.compute = "int8" }),
+      ("memory", { $0.memory = ByteSize(byteCount: 5) }), ("compute", { $0.compute = "int4" }),
       ("val_split", { $0.valSplit = 1 }), ("eval_every", { $0.evalEvery = 0 }),
       ("patience", { $0.patience = 0 }), ("template", { $0.template = "" }),
       ("log_every", { $0.logEvery = 0 }),

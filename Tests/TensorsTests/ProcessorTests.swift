@@ -31,7 +31,7 @@ import Testing
   @Test func namesAreThoseOfTheEnvironmentVariable() {
     #expect(
       Processor.InstructionSet.allCases.map(\.name) == [
-        "scalar", "avx2", "avx512", "avx512bf16", "neon", "neonbf16",
+        "scalar", "avx2", "avx2vnni", "avx512", "avx512bf16", "neon", "neonbf16",
       ])
   }
 }

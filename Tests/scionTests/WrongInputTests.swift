@@ -40,7 +40,7 @@ import Testing
     Case("\(train) --memory lots", 2, "--memory lots is not a size: write it like 600M or 2G"),
     Case(
       "\(train) --compute f64", 2,
-      "the value 'f64' is invalid for '--compute <type>', provide one of 'auto', 'bf16' or 'f32'; "
+      "the value 'f64' is invalid for '--compute <type>', provide one of 'auto', 'bf16', 'f32' or 'int8'; "
         + "see scion train --help"),
     Case(
       "\(train) --recipe unknown.yaml", 2,

@@ -42,14 +42,15 @@ enum {
 enum {
     CK_ISA_SCALAR = 0,
     CK_ISA_AVX2 = 1,
-    CK_ISA_AVX512 = 2,
-    CK_ISA_AVX512_BF16 = 3,
-    CK_ISA_NEON = 4,
+    CK_ISA_AVX2_VNNI = 2,
+    CK_ISA_AVX512 = 3,
+    CK_ISA_AVX512_BF16 = 4,
+    CK_ISA_NEON = 5,
     CK_ISA_NEON_BF16 = 6,
 };
 
 int32_t ck_isa_available(int32_t isa);   /* 1 when this processor and build can run the tier */
-int32_t ck_isa(void);                    /* the tier in use: best available, or SCION_ISA=scalar|avx2|avx512|avx512bf16|neon|neonbf16 */
+int32_t ck_isa(void);                    /* the tier in use: best available, or the one that SCION_ISA names (dispatch.c) */
 void ck_set_isa(int32_t isa);            /* for tests and benchmarks; must be available */
 int32_t ck_threads(void);                /* threads in use: OMP_NUM_THREADS or the cores this process may use */
 void ck_set_threads(int32_t threads);
@@ -85,6 +86,13 @@ typedef struct {
  * in is a multiple of 32 unless all weights are of these.   (few.c) */
 void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type, int32_t accumulate,
                      const void *x, ck_format x_type, int64_t tokens, int64_t in);
+/* The same product in int8: x and w are rounded to 8-bit integers in groups of 128 neighbours along `in`, each with a
+ * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
+ * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply.   (gemm_int8.c) */
+void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate,
+                      const void *x, ck_format x_type, const void *w, ck_format w_format,
+                      const void *u, const void *bt, int64_t rank,
+                      int64_t tokens, int64_t out, int64_t in);
 /* dx [tokens, in] = (accumulate ? dx : 0) + dy [tokens, out] . w + v [tokens, rank] . a [rank, in]
  * dy, v, a have dy_type; dx has dx_type. */
 void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate,

@@ -111,7 +111,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public static let initializations = ["lora-one", "lora-one-a", "gaussian", "kaiming"]
   public static let optimizers = ["adamw"]
   public static let schedules = ["linear", "cosine", "constant"]
-  public static let computes = ["auto", "bf16", "f32"]
+  public static let computes = ComputeType.allCases.map(\.rawValue)
   public static let templates = ["auto", "chatml", "none"]
 
   // MARK: - What the settings mean

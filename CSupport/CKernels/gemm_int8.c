@@ -1,0 +1,190 @@
+/* Y = X W^T in int8: the threaded driver over the int8 leaves (int8.h has the arithmetic).
+ *
+ * x is quantized once, by all threads, into scratch of the calling thread. The output is cut into
+ * panels of 64 columns and blocks of 48 tokens; a thread's share is a run of these in the order of
+ * panels. For its tokens of a panel it first sets the sums to y (or zero) plus the adapter's part,
+ * which stays in the activations' own type, on the leaf of that type; then packs the panel of W,
+ * some values of K at a time, and sweeps. Sums wait in y, or in a strip of fp32 when y is bf16. */
+#include "blocks.h"
+#include "int8.h"
+#include "scratch.h"
+
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+
+enum {
+    BLOCK_TOKENS = 48,    /* no share of a panel is smaller */
+    CHUNK_TOKENS = 2048,  /* of x are quantized at a time; bounds the scratch and the strip */
+    SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
+};
+
+typedef struct {
+    void *y;
+    ck_format y_type;
+    int32_t accumulate;
+    const void *x;
+    ck_format x_type;
+    const void *w;
+    size_t row_bytes;
+    const void *u, *bt;
+    int64_t rank, tokens, out, in;
+    int64_t step; /* values of K in a panel */
+    ck_int8_rows rows;
+    const ck_int8_leaf *leaf;
+    ck_int8_pack *pack;
+    const ck_leaf *adapter;
+    ck_pack_columns *pack_adapter;
+} product;
+
+typedef struct {
+    float *strip, *scales;
+    void *panel, *adapter;
+} room;
+
+static size_t type_size(ck_format type) { return type == CK_BF16 ? 2 : 4; }
+
+static room take_room(const product *p) {
+    size_t strip = CHUNK_TOKENS * CK_PANEL_COLUMNS * sizeof(float);
+    size_t depth = (size_t)p->leaf->depth;
+    size_t scales = depth / CK_INT8_GROUP * CK_PANEL_COLUMNS * sizeof(float);
+    size_t panel = depth * CK_PANEL_COLUMNS * p->leaf->element_size;
+    size_t adapter = CK_ADAPTER_DEPTH * CK_PANEL_COLUMNS * p->adapter->element_size;
+    char *at = ck_product_scratch(CK_SCRATCH_PANELS, strip + scales + panel + adapter);
+    return (room){.strip = (float *)at,
+                  .scales = (float *)(at + strip),
+                  .panel = at + strip + scales,
+                  .adapter = at + strip + scales + panel};
+}
+
+/* The adapter's part: adds u . bt to the sums of `sweep`, tokens from `from`, columns from
+ * `column`. */
+static void add_adapter(const product *p, room room, ck_sweep sweep, int64_t from, int64_t column) {
+    size_t size = type_size(p->x_type), b_bytes = (size_t)p->out * size;
+    for (int64_t r = 0; r < p->rank; r += CK_ADAPTER_DEPTH) {
+        int64_t k = p->rank - r < CK_ADAPTER_DEPTH ? p->rank - r : CK_ADAPTER_DEPTH;
+        p->pack_adapter(room.adapter, (const char *)p->bt + (size_t)r * b_bytes, b_bytes, column, k,
+                        sweep.columns);
+        sweep.segments = 1;
+        sweep.segment[0] = (ck_segment){.x = (const char *)p->u + (size_t)(from * p->rank + r) * size,
+                                        .panel = room.adapter,
+                                        .x_stride = p->rank,
+                                        .k = k};
+        p->adapter->sweep(&sweep);
+        sweep.initial = sweep.y;
+        sweep.initial_stride = sweep.y_stride;
+    }
+}
+
+/* Tokens from ..< to of the panel at `column`. */
+static void run_panel(const product *p, room room, int64_t column, int64_t from, int64_t to) {
+    int64_t left = p->out - column;
+    int in_strip = p->y_type != CK_F32;
+    char *y = (char *)p->y + (size_t)(from * p->out + column) * type_size(p->y_type);
+    ck_sweep sums = {.x_type = p->x_type,
+                     .y_type = CK_F32,
+                     .columns = (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS),
+                     .tokens = to - from,
+                     .scale = 1,
+                     .y = in_strip ? (void *)room.strip : y,
+                     .y_stride = in_strip ? CK_PANEL_COLUMNS : p->out};
+    if (p->accumulate) {
+        sums.initial = (const float *)y;
+        sums.initial_stride = p->out;
+    }
+    if (p->rank > 0) {
+        add_adapter(p, room, sums, from, column);
+        sums.initial = sums.y;
+        sums.initial_stride = sums.y_stride;
+    }
+    for (int64_t k0 = 0; k0 < p->in; k0 += p->step) {
+        int64_t k = p->in - k0 < p->step ? p->in - k0 : p->step;
+        int64_t at = from * p->rows.groups + k0 / CK_INT8_GROUP;
+        const char *w = (const char *)p->w + (size_t)column * p->row_bytes;
+        p->pack(room.panel, room.scales, w, p->row_bytes, k0, k, sums.columns);
+        if (k0 + k == p->in) {
+            sums.y = y;
+            sums.y_type = p->y_type;
+            sums.y_stride = p->out;
+        }
+        p->leaf->sweep(&(ck_int8_sweep){
+            .to = sums,
+            .x = {.values = (char *)p->rows.values +
+                            (size_t)(from * p->rows.stride + k0) * p->leaf->element_size,
+                  .scales = p->rows.scales + at,
+                  .starts = p->rows.starts + at,
+                  .stride = p->rows.stride,
+                  .groups = p->rows.groups},
+            .panel = room.panel,
+            .scales = room.scales,
+            .k = k});
+        sums.initial = sums.y;
+        sums.initial_stride = sums.y_stride;
+    }
+}
+
+static void run_share(const product *p, int64_t share, int64_t shares) {
+    int64_t blocks = (p->tokens + BLOCK_TOKENS - 1) / BLOCK_TOKENS;
+    int64_t panels = (p->out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
+    int64_t at = panels * blocks * share / shares, end = panels * blocks * (share + 1) / shares;
+    room room = take_room(p);
+    while (at < end) {
+        int64_t panel = at / blocks, stop = (panel + 1) * blocks < end ? (panel + 1) * blocks : end;
+        int64_t from = at % blocks * BLOCK_TOKENS, to = (stop - panel * blocks) * BLOCK_TOKENS;
+        run_panel(p, room, panel * CK_PANEL_COLUMNS, from, to < p->tokens ? to : p->tokens);
+        at = stop;
+    }
+}
+
+/* At most CHUNK_TOKENS tokens. */
+static void run_chunk(product p) {
+    int64_t groups = (p.in + CK_INT8_GROUP - 1) / CK_INT8_GROUP, count = p.tokens * groups;
+    int64_t stride = (p.in + 63) / 64 * 64;
+    size_t value_bytes = (size_t)(p.tokens * stride) * p.leaf->element_size;
+    char *memory = ck_product_scratch(CK_SCRATCH_INPUT, value_bytes + (size_t)count * 8);
+    p.rows = (ck_int8_rows){.values = memory,
+                            .scales = (float *)(memory + value_bytes),
+                            .starts = (int32_t *)(memory + value_bytes) + count,
+                            .stride = stride,
+                            .groups = groups};
+    size_t x_bytes = (size_t)p.in * type_size(p.x_type);
+    int worth = p.tokens * p.out * p.in > SMALL_WORK;
+#pragma omp parallel num_threads(ck_threads()) if (worth)
+    {
+#pragma omp for schedule(static)
+        for (int64_t t = 0; t < p.tokens; t++)
+            p.leaf->quantize(&p.rows, t, (const char *)p.x + (size_t)t * x_bytes, p.x_type, p.in);
+        run_share(&p, omp_get_thread_num(), omp_get_num_threads());
+    }
+}
+
+void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate, const void *x,
+                      ck_format x_type, const void *w, ck_format w_format, const void *u,
+                      const void *bt, int64_t rank, int64_t tokens, int64_t out, int64_t in) {
+    if (tokens <= CK_DOT_TOKENS) {
+        ck_multiply(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens, out, in);
+        return;
+    }
+    const ck_int8_leaf *leaf = ck_int8_leaf_in_use();
+    if (!leaf) {
+        ck_multiply_int8_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens,
+                                out, in);
+        return;
+    }
+    product p = {.y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
+                 .w = w, .row_bytes = ck_row_bytes(w_format, in), .u = u, .bt = bt, .rank = rank,
+                 .out = out, .in = in, .leaf = leaf, .adapter = ck_leaf_for(x_type)};
+    int64_t steps = (in + leaf->depth - 1) / leaf->depth;
+    p.step = ((in + steps - 1) / steps + 255) / 256 * 256;
+    for (int i = 0; i < CK_FORMATS; i++) {
+        if (leaf->formats[i].format == w_format) p.pack = leaf->formats[i].pack;
+        if (p.adapter->formats[i].format == x_type)
+            p.pack_adapter = p.adapter->formats[i].pack_columns;
+    }
+    for (int64_t t = 0; t < tokens; t += CHUNK_TOKENS) {
+        p.tokens = tokens - t < CHUNK_TOKENS ? tokens - t : CHUNK_TOKENS;
+        p.x = (const char *)x + (size_t)(t * in) * type_size(x_type);
+        p.u = (const char *)u + (size_t)(t * rank) * type_size(x_type);
+        p.y = (char *)y + (size_t)(t * out) * type_size(y_type);
+        run_chunk(p);
+    }
+}

@@ -1,0 +1,230 @@
+/* int8 products with AVX512-VNNI (vpdpbusd: four products of an unsigned and a signed byte a
+ * lane, exact 32-bit sums).
+ *
+ * The panel holds weights plus 128 as the unsigned operand, [k/4][lanes][4] bytes, lanes 16, 32 or
+ * 64; accumulators start at -128 times the sum of the group of x, which takes that away again.
+ * Register tiles: 6 x 64, 12 x 32 and 12 x 16 (24, 24 and 12 accumulators); the fp32 sums lie on
+ * the stack, touched once a group. */
+#if defined(__x86_64__)
+#include "avx512.h"
+#include "int8.h"
+
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))),        \
+    apply_to = function)
+
+typedef ck_run decoder(const char *row, int64_t k, int64_t count);
+
+/* ---- A group of floats to integers ---- */
+
+enum { RUNS = CK_INT8_GROUP / 32, PARTS = CK_INT8_GROUP / 64 };
+
+/* The largest magnitude. Compared as integers, so that a NaN is the largest of all and ends up in
+ * the scale. */
+INLINE float largest(const ck_run runs[RUNS]) {
+    __m512i mask = _mm512_set1_epi32(0x7fffffff), most = _mm512_setzero_si512();
+#pragma clang loop unroll(full)
+    for (int i = 0; i < RUNS; i++) {
+        __m512i a = _mm512_and_si512(_mm512_castps_si512(runs[i].a), mask);
+        __m512i b = _mm512_and_si512(_mm512_castps_si512(runs[i].b), mask);
+        most = _mm512_max_epu32(most, _mm512_max_epu32(a, b));
+    }
+    return ck_float_of_bits((uint32_t)_mm512_reduce_max_epu32(most));
+}
+
+INLINE __m128i bytes(__m512 v, __m512 inverse) {
+    return _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(v, inverse)));
+}
+
+/* The integers of a group, 64 a register; `scale` gets what they are multiplied with. */
+INLINE void quantize_group(__m512i q[PARTS], const ck_run runs[RUNS], float *scale) {
+    ck_int8_scale s = ck_int8_scale_of(largest(runs));
+    *scale = s.scale;
+    __m512 inverse = _mm512_set1_ps(s.inverse);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < PARTS; i++) {
+        const ck_run *two = &runs[2 * i];
+        q[i] = _mm512_castsi128_si512(bytes(two[0].a, inverse));
+        q[i] = _mm512_inserti32x4(q[i], bytes(two[0].b, inverse), 1);
+        q[i] = _mm512_inserti32x4(q[i], bytes(two[1].a, inverse), 2);
+        q[i] = _mm512_inserti32x4(q[i], bytes(two[1].b, inverse), 3);
+    }
+}
+
+/* A group from k on, of a row that has `count` from k on. */
+INLINE void decode_group(ck_run runs[RUNS], decoder *decode, const char *row, int64_t k,
+                         int64_t count) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < RUNS; i++) {
+        if (count > 32 * i)
+            runs[i] = decode(row, k + 32 * i, count - 32 * i);
+        else
+            runs[i].a = runs[i].b = _mm512_setzero_ps();
+    }
+}
+
+/* ---- Activations ---- */
+
+INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, const void *x,
+                         int64_t k) {
+    int8_t *values = (int8_t *)to->values + row * to->stride;
+    for (int64_t g = 0; g * CK_INT8_GROUP < k; g++) {
+        ck_run runs[RUNS];
+        __m512i q[PARTS], sums = _mm512_setzero_si512();
+        decode_group(runs, decode, x, g * CK_INT8_GROUP, k - g * CK_INT8_GROUP);
+        quantize_group(q, runs, &to->scales[row * to->groups + g]);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < PARTS; i++) {
+            int64_t at = g * CK_INT8_GROUP + 64 * i;
+            if (at < to->stride) _mm512_storeu_si512(values + at, q[i]);
+            sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), q[i]);
+        }
+        to->starts[row * to->groups + g] = -128 * _mm512_reduce_add_epi32(sums);
+    }
+}
+
+static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
+                     int64_t k) {
+    if (x_type == CK_BF16)
+        quantize_row(decode_bf16, to, row, x, k);
+    else
+        quantize_row(decode_f32, to, row, x, k);
+}
+
+/* ---- Packing ---- */
+
+INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
+                 int64_t k0, int64_t k, int32_t columns) {
+    int32_t lanes = ck_panel_lanes(columns);
+    for (int32_t j = 0; j < lanes; j += 16) {
+        for (int64_t p = 0; p < k; p += CK_INT8_GROUP) {
+            float *scale = scales + p / CK_INT8_GROUP * CK_PANEL_COLUMNS + j;
+            __m512i r[PARTS][16];
+            for (int i = 0; i < 16; i++) {
+                ck_run runs[RUNS];
+                __m512i q[PARTS];
+                decode_group(runs, decode, w + (size_t)(j + i) * row_bytes, k0 + p,
+                             j + i < columns ? k - p : 0);
+                quantize_group(q, runs, &scale[i]);
+#pragma clang loop unroll(full)
+                for (int part = 0; part < PARTS; part++)
+                    r[part][i] = _mm512_xor_si512(q[part], _mm512_set1_epi8((char)0x80));
+            }
+#pragma clang loop unroll(full)
+            for (int part = 0; part < PARTS; part++) {
+                if (64 * part >= k - p) break;
+                transpose_16x16(r[part]);
+                uint32_t *to = (uint32_t *)panel + (p + 64 * part) / 4 * lanes + j;
+#pragma clang loop unroll(full)
+                for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * lanes, r[part][i]);
+            }
+        }
+    }
+}
+
+/* ---- Register tiles ---- */
+
+/* `f` has room for the tile's sums. It is the caller's, so that the compiler keeps it in aligned
+ * memory and all registers serve the inner loop. */
+INLINE void tile(const ck_int8_sweep *s, int64_t token, __m512 *f, const int rows,
+                 const int vectors) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+        for (int j = 0; j < vectors; j++)
+            f[i * vectors + j] = load_initial(&s->to, token + i, j);
+    int64_t stride = s->x.stride;
+    const int8_t *x = (const int8_t *)s->x.values + token * stride;
+    const float *x_scales = s->x.scales + token * s->x.groups;
+    const int32_t *starts = s->x.starts + token * s->x.groups;
+    const char *panel = s->panel;
+    const float *scales = s->scales;
+    for (int64_t g = 0; g * CK_INT8_GROUP < s->k; g++, scales += CK_PANEL_COLUMNS) {
+        __m512i c[12][4];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+            for (int j = 0; j < vectors; j++)
+                c[i][j] = _mm512_set1_epi32(starts[i * s->x.groups + g]);
+        int64_t left = s->k - g * CK_INT8_GROUP;
+        int64_t steps = left < CK_INT8_GROUP ? (left + 3) / 4 : CK_INT8_GROUP / 4;
+        for (int64_t p = 0; p < steps; p++, x += 4, panel += 64 * vectors) {
+            __m512i w[4];
+#pragma clang loop unroll(full)
+            for (int j = 0; j < vectors; j++) w[j] = _mm512_load_si512(panel + 64 * j);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                int32_t four;
+                memcpy(&four, x + i * stride, 4);
+                __m512i b = _mm512_set1_epi32(four);
+#pragma clang loop unroll(full)
+                for (int j = 0; j < vectors; j++) c[i][j] = _mm512_dpbusd_epi32(c[i][j], w[j], b);
+            }
+        }
+        __m512 scale[4];
+#pragma clang loop unroll(full)
+        for (int j = 0; j < vectors; j++) scale[j] = _mm512_load_ps(scales + 16 * j);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            __m512 x_scale = _mm512_set1_ps(x_scales[i * s->x.groups + g]);
+#pragma clang loop unroll(full)
+            for (int j = 0; j < vectors; j++) {
+                __m512 factor = _mm512_mul_ps(scale[j], x_scale);
+                __m512 *sum = &f[i * vectors + j];
+                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(c[i][j]), factor, *sum);
+            }
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+        for (int j = 0; j < vectors; j++)
+            store_result(&s->to, token + i, j, f[i * vectors + j]);
+}
+
+#define TILE(rows, vectors)                                                                        \
+    static void tile_##rows##x##vectors(const ck_int8_sweep *s, int64_t token, float *sums) {      \
+        tile(s, token, (__m512 *)sums, rows, vectors);                                             \
+    }
+#define TILES_UP_TO_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
+#define TILES_UP_TO_12(v)                                                                          \
+    TILES_UP_TO_6(v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v)
+TILES_UP_TO_6(4)
+TILES_UP_TO_12(2)
+TILES_UP_TO_12(1)
+
+#define NAMES_UP_TO_6(v) tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v
+#define NAMES_UP_TO_12(v)                                                                          \
+    NAMES_UP_TO_6(v), tile_7x##v, tile_8x##v, tile_9x##v, tile_10x##v, tile_11x##v, tile_12x##v
+
+static void sweep(const ck_int8_sweep *s) {
+    static ck_int8_tile *const wide[] = {NAMES_UP_TO_6(4)};
+    static ck_int8_tile *const middle[] = {NAMES_UP_TO_12(2)};
+    static ck_int8_tile *const narrow[] = {NAMES_UP_TO_12(1)};
+    switch (ck_panel_lanes(s->to.columns)) {
+    case 16: ck_int8_sweep_tiles(s, narrow, 12); break;
+    case 32: ck_int8_sweep_tiles(s, middle, 12); break;
+    default: ck_int8_sweep_tiles(s, wide, 6);
+    }
+}
+
+/* ---- Table ---- */
+
+#define FORMAT(id, name)                                                                           \
+    static void pack_##name(void *panel, float *scales, const char *w, size_t row_bytes,           \
+                            int64_t k0, int64_t k, int32_t columns) {                              \
+        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns);                          \
+    }
+CK_ALL_FORMATS(FORMAT)
+
+#pragma clang attribute pop
+
+#define ENTRY(id, name) {id, pack_##name},
+const ck_int8_leaf ck_int8_leaf_avx512vnni = {
+    .depth = 2048,
+    .element_size = 1,
+    .quantize = quantize,
+    .sweep = sweep,
+    .formats = {CK_ALL_FORMATS(ENTRY)},
+};
+#endif

@@ -1,0 +1,69 @@
+import ModelFiles
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Transformer
+
+/// A model that computes its forward products in int8.
+@Suite
+struct Int8ForwardTests {
+  private let batch = TokenBatch([
+    TokenSequence(allTargets: [5, 9, 1, 30, 22, 7, 7]),
+    TokenSequence(allTargets: [3, 4, 40, 41, 2]),
+  ])
+
+  /// Losses and the adapters' gradients.
+  private func run(
+    _ arithmetic: ProductArithmetic, _ checkpointing: Checkpointing
+  ) throws -> (losses: [Float], gradients: [Float]) {
+    var model = try Model(
+      SyntheticModel(
+        layers: 2, width: 64, heads: 4, keyValueHeads: 2, feedForward: 160, vocabulary: 48,
+        format: .q8_0, headScale: 4, seed: 7
+      ).file())
+    model.arithmetic = arithmetic
+    let layout = AdapterLayout(model.configuration, rank: 3, alpha: 6, rankStabilized: true)
+    let adapters = try AdapterSet(layout, layerCount: 2, storage: .float32, trainable: true)
+    var generator = RandomGenerator(seed: 3)
+    for slot in layout.slots {
+      adapters.assign(
+        slot, a: generator.gaussians(slot.rank * slot.in, deviation: 0.1),
+        bt: generator.gaussians(slot.rank * slot.out, deviation: 0.1))
+    }
+    let workspace = try Workspace(
+      model.configuration,
+      WorkspaceShape(
+        tokens: batch.tokenCount, storage: .float32, rank: 3, checkpointing: checkpointing))
+    adapters.gradients?.clear()
+    model.forward(batch, adapters: adapters, workspace)
+    let losses = model.loss(batch, workspace, gradientWeight: 1)
+    model.backward(batch, adapters: adapters, workspace)
+    return (losses, adapters.gradients?.array() ?? [])
+  }
+
+  @Test func lossesAndGradientsAreCloseToTheExactOnes() throws {
+    let exact = try run(.activations, .keepProducts)
+    let rounded = try run(.int8, .keepProducts)
+    #expect(rounded.losses != exact.losses)
+    for (loss, expected) in zip(rounded.losses, exact.losses) {
+      #expect(abs(loss - expected) < 0.05 * max(expected, 1))
+    }
+    let norm = exact.gradients.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    let error = distance(rounded.gradients, exact.gradients) / norm
+    #expect(error > 1e-4 && error < 0.05, "\(error)")
+  }
+
+  @Test func recomputationRoundsAsTheForwardDid() throws {
+    // The same bits, but for other suites that change the tier meanwhile.
+    let kept = try run(.int8, .keepProducts).gradients
+    let recomputed = try run(.int8, .recompute).gradients
+    let exact = try run(.activations, .keepProducts).gradients
+    let difference = distance(kept, recomputed)
+    #expect(difference < 0.05 * distance(kept, exact), "\(difference)")
+  }
+
+  private func distance(_ a: [Float], _ b: [Float]) -> Float {
+    zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
+  }
+}
