@@ -7,17 +7,14 @@ public import Tensors
 public struct Model: Sendable {
   public let configuration: ModelConfiguration
   public let weights: ModelWeights
+  /// The pages of each part of the file are given back once it has been used, and those of the next are asked for: for files
+  /// larger than the memory budget. Results are the same to the bit.
+  public var streamsWeights = false
 
   /// Reads and checks everything; maps, but does not read, the weights.
   public init(_ file: GGUFFile) throws {
     configuration = try ModelConfiguration(file)
     weights = try ModelWeights(file, configuration)
-  }
-
-  private func block(_ layer: Int, _ adapters: AdapterSet?) -> Block {
-    Block(
-      layer: layer, configuration: configuration, weights: weights.blocks[layer],
-      adapters: adapters)
   }
 
   // MARK: - Forward
@@ -28,6 +25,7 @@ public struct Model: Sendable {
     embed(batch.ids, workspace)
     for layer in 0..<configuration.layerCount {
       forwardBlock(layer, batch, adapters: adapters, workspace)
+      workspace.writeBoundary(layer, tokens: batch.tokenCount)
     }
   }
 
@@ -36,6 +34,30 @@ public struct Model: Sendable {
     precondition(ids.count <= workspace.shape.tokens)
     precondition(ids.allSatisfy { $0 >= 0 && Int($0) < configuration.vocabularySize })
     Codec.gather(weights.embedding, ids: ids, into: workspace.residual.prefix(ids.count))
+    release(weights.embedding)
+  }
+
+  private func release(_ matrix: QuantizedMatrix) {
+    if streamsWeights { matrix.file.releasePages(matrix.fileRange) }
+  }
+
+  /// Runs `body` on block `layer`; when weights are streamed, those of block `next` (the head after the last) are asked for
+  /// meanwhile.
+  private func withBlock<Failure: Error>(
+    _ layer: Int, next: Int, _ adapters: AdapterSet?, _ body: (Block) throws(Failure) -> Void
+  ) throws(Failure) {
+    if streamsWeights {
+      if weights.blocks.indices.contains(next) {
+        weights.blocks[next].prefetch()
+      } else if next > layer {
+        weights.head.file.prefetch(weights.head.fileRange)
+      }
+    }
+    defer { if streamsWeights { weights.blocks[layer].releasePages() } }
+    try body(
+      Block(
+        layer: layer, configuration: configuration, weights: weights.blocks[layer],
+        adapters: adapters))
   }
 
   /// Runs one block over the residual stream, keeping its input.
@@ -44,12 +66,12 @@ public struct Model: Sendable {
   ) {
     let tokens = batch.tokenCount
     let residual = workspace.residual.prefix(tokens)
-    if !workspace.boundaries.isEmpty {
-      workspace.boundaries[layer].prefix(tokens).assign(residual)
+    workspace.boundary(layer)?.prefix(tokens).assign(residual)
+    withBlock(layer, next: layer + 1, adapters) { block in
+      block.forward(
+        residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
+        workspace: workspace)
     }
-    block(layer, adapters).forward(
-      residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
-      workspace: workspace)
   }
 
   // MARK: - Loss
@@ -81,6 +103,7 @@ public struct Model: Sendable {
       let chunk = Array(rows[start..<min(start + workspace.shape.lossRows, rows.count)])
       losses += lossChunk(chunk, batch.targets, workspace, weights: gradientWeights)
     }
+    release(weights.head)
     return losses
   }
 
@@ -127,6 +150,7 @@ public struct Model: Sendable {
     rmsNorm(
       into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
     multiply(into: logits, normed, weights.head)
+    release(weights.head)
     return logits
   }
 
@@ -136,6 +160,7 @@ public struct Model: Sendable {
   public func backward(_ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace) {
     var sink = NoGradientSink()
     for layer in (0..<configuration.layerCount).reversed() {
+      workspace.readBoundary(layer, tokens: batch.tokenCount)
       do {
         try backwardBlock(
           layer, batch, adapters: adapters, workspace, sink: &sink, needsInput: layer > 0)
@@ -149,22 +174,24 @@ public struct Model: Sendable {
   ///
   /// - Parameters:
   ///   - needsInput: false where no gradient of the block's input is wanted.
-  ///   - rerun: whether the block must be run again from its input; by default where only inputs are kept.
+  ///   - rerun: whether the block must be run again from its input; by default where only that is kept.
   public func backwardBlock(
     _ layer: Int, _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace,
     sink: inout some LinearGradientSink, needsInput: Bool, rerun: Bool? = nil
   ) throws {
     let tokens = batch.tokenCount
-    let x = workspace.boundaries[layer].prefix(tokens)
+    let x = boundary(layer, tokens: tokens, workspace)
     let saved = workspace.block(layer).prefix(tokens)
-    let block = block(layer, adapters)
-    if rerun ?? (workspace.shape.checkpointing == .recompute) {
-      let residual = workspace.residual.prefix(tokens)
-      residual.assign(x)
-      block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
+    try withBlock(layer, next: layer - 1, adapters) { block in
+      if rerun ?? !workspace.keepsProducts(layer) {
+        let residual = workspace.residual.prefix(tokens)
+        residual.assign(x)
+        block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
+      }
+      try block.backward(
+        x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink,
+        needsInput: needsInput)
     }
-    try block.backward(
-      x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink, needsInput: needsInput)
   }
 
   // MARK: - Generation
@@ -185,9 +212,11 @@ public struct Model: Sendable {
     }
     let residual = workspace.residual.prefix(ids.count)
     for layer in 0..<configuration.layerCount {
-      block(layer, adapters).forward(
-        residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
-        workspace: workspace, cache: (cache, slots, positions))
+      withBlock(layer, next: layer + 1, adapters) { block in
+        block.forward(
+          residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
+          workspace: workspace, cache: (cache, slots, positions))
+      }
     }
   }
 }
