@@ -21,7 +21,7 @@ struct WorkspaceTests {
     TokenBatch([TokenSequence(allTargets: [8, 2, 19, 33])]),
   ]
 
-  private struct Result: Equatable {
+  private struct Result {
     var losses: [Float] = []
     var gradients: [Float] = []
   }
@@ -58,17 +58,38 @@ struct WorkspaceTests {
   }
 
   @Test(
-    "Any number of kept layers, spilled inputs or not: the same bits", arguments: [0, 1, 2, 3, 4])
+    "Any number of kept layers, spilled inputs or not: the same bits in float32",
+    arguments: [0, 1, 2, 3, 4])
   func keptLayersChangeNoBit(_ kept: Int) throws {
     let model = try Model(Self.synthetic.file())
-    for storage in [ElementType.bfloat16, .float32] {
-      let expected = try run(model, shape(kept: .max, storage: storage))
-      #expect(expected.gradients.contains { $0 != 0 })
-      for spills in [false, true] {
-        let found = try run(model, shape(kept: kept, spills: spills, storage: storage))
-        #expect(found == expected, "spills: \(spills), \(storage)")
-      }
+    let expected = try run(model, shape(kept: .max, storage: .float32))
+    #expect(expected.gradients.contains { $0 != 0 })
+    for spills in [false, true] {
+      let found = try run(model, shape(kept: kept, spills: spills, storage: .float32))
+      #expect(found.losses == expected.losses)
+      let isEqual = found.gradients == expected.gradients
+      #expect(isEqual, "spills: \(spills)")
     }
+  }
+
+  /// A block that is run again starts from its input rounded to bfloat16, where the forward had the float32 stream.
+  @Test(
+    "In bfloat16 kept layers change gradients by rounding alone, spilled inputs no bit",
+    arguments: [0, 1, 2, 3, 4])
+  func keptLayersInBFloat16(_ kept: Int) throws {
+    let model = try Model(Self.synthetic.file())
+    let expected = try run(model, shape(kept: .max))
+    let found = try run(model, shape(kept: kept))
+    #expect(found.losses == expected.losses)
+    var (apart, size): (Float, Float) = (0, 0)
+    for (a, b) in zip(found.gradients, expected.gradients) {
+      apart += (a - b) * (a - b)
+      size += b * b
+    }
+    #expect(apart < 4e-4 * size, "\((apart / size).squareRoot())")
+    let spilled = try run(model, shape(kept: kept, spills: true))
+    let isEqual = spilled.losses == found.losses && spilled.gradients == found.gradients
+    #expect(isEqual)
   }
 
   @Test("Streamed weights give the bits of mapped ones")
@@ -77,10 +98,14 @@ struct WorkspaceTests {
     defer { try? FileManager.default.removeItem(atPath: path) }
     try Data(Self.synthetic.bytes()).write(to: URL(fileURLWithPath: path))
     var model = try Model(GGUFFile(path: path))
-    let expected = try run(model, shape(kept: 2))
-    model.streamsWeights = true
-    #expect(try run(model, shape(kept: 2)) == expected)
-    #expect(try run(model, shape(kept: 0, spills: true)) == expected)
+    for shape in [shape(kept: 2), shape(kept: 0, spills: true)] {
+      model.streamsWeights = false
+      let expected = try run(model, shape)
+      model.streamsWeights = true
+      let found = try run(model, shape)
+      let isEqual = found.losses == expected.losses && found.gradients == expected.gradients
+      #expect(isEqual)
+    }
     #expect(model.weights.streamedByteCount > 0)
   }
 

@@ -55,7 +55,7 @@ public struct MemoryPlan: Sendable, Equatable {
   // MARK: - What no arena holds
 
   /// Resident pages of the program, its libraries and their data.
-  static let programBytes = 42_000_000
+  static let programBytes = 44_000_000
   /// Tokenizer and metadata, by token of the vocabulary.
   static let bytesPerToken = 200
   /// A worker's panels, strip and stack.
