@@ -109,16 +109,12 @@ import Transformer
     }
     func report(_ form: GradientForm) throws -> StartReport {
       let trainer = try Trainer(model, request.layout, plan: plan, weightDecay: 0, clip: 1)
-      var memory = StartMemory(
+      // The number of tokens that the plan is told decides between the exact forms.
+      let tokens = form == .factors ? 30 : 4096
+      let memory = StartMemory(
         model.configuration, request.layout,
-        data: MemoryRequest.Start(sequences: 3, tokens: 120), storage: .bfloat16, microTokens: 40,
-        room: form == .incremental ? 0 : nil)
-      if form == .dense {
-        memory = StartMemory(
-          model.configuration, request.layout,
-          data: MemoryRequest.Start(sequences: 3, tokens: 1 << 20), storage: .bfloat16,
-          microTokens: 40, room: nil)
-      }
+        data: MemoryRequest.Start(sequences: 3, tokens: tokens), storage: .bfloat16,
+        microTokens: 40, room: form == .incremental ? 0 : nil)
       #expect(memory.forms.values.contains(form))
       let start = try StartSession(
         trainer,
