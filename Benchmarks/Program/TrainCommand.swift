@@ -17,6 +17,9 @@ struct TrainCommand: ParsableCommand {
       valueName: "SxL"))
   var size: String?
 
+  @Option(help: ArgumentHelp("Memory budget in MB, as `scion train --memory`.", valueName: "MB"))
+  var memory: Int?
+
   /// 8 × 512 and 4 × 256, then equal tokens in sequences of 128 to 4096.
   private static let series = ["8x512", "4x256", "32x128", "16x256", "4x1024", "2x2048", "1x4096"]
 
@@ -35,7 +38,8 @@ struct TrainCommand: ParsableCommand {
     for threads in options.threads.map({ [$0] }) ?? Set([1, Processor.threads]).sorted(by: >) {
       for size in Self.series where threads > 1 || options.threads != nil || size == "8x512" {
         try ChildProcess.run(
-          ["train"] + options.arguments(threads: threads) + ["--model", path, "--size", size])
+          ["train"] + options.arguments(threads: threads) + ["--model", path, "--size", size]
+            + (memory.map { ["--memory", "\($0)"] } ?? []))
       }
     }
   }
@@ -48,7 +52,8 @@ struct TrainCommand: ParsableCommand {
     else {
       return
     }
-    let setup = try TrainingSetup(path: path, sequences: sequences, length: length)
+    let setup = try TrainingSetup(
+      path: path, sequences: sequences, length: length, budget: memory.map { $0 * 1_000_000 })
     let work = setup.work
     let tokens = Double(sequences * length)
     // The first step reads the file and touches all memory.
@@ -73,7 +78,8 @@ struct TrainCommand: ParsableCommand {
         + "\(ResultTable.text(rates.median)) tokens/s, \(ResultTable.text(shares.median)) % of "
         + "\(meter.arithmetic.name) peak (\(ResultTable.text(shares.least)) to "
         + "\(ResultTable.text(shares.greatest))), \(memory / 1_000_000) MB, micro-batches of "
-        + "\(setup.plan.workspace.tokens)" + (setup.recomputes ? ", recomputing" : "")
+        + "\(setup.plan.workspace.tokens)"
+        + (setup.recomputedLayers > 0 ? ", \(setup.recomputedLayers) blocks run again" : "")
         + String.percent(" attention", work.attention / work.counted)
         + String.percent(" adapters beside", work.adapters / work.counted))
     try table.record(name, rates.median, "tokens/s")

@@ -12,10 +12,10 @@ struct TrainingSetup {
   /// One step's micro-batches; every token after the first of a sequence is a target.
   let batches: [TokenBatch]
 
-  /// Plans memory as `scion train` does without `--memory`, and maps it.
-  init(path: String, sequences: Int, length: Int) throws {
+  /// Plans memory as `scion train` does, under `budget` bytes where there is one, and maps it.
+  init(path: String, sequences: Int, length: Int, budget: Int? = nil) throws {
     let file = try GGUFFile(path: path)
-    let model = try Model(file)
+    var model = try Model(file)
     let configuration = model.configuration
     guard length <= configuration.contextLength else {
       throw BenchmarkError(
@@ -25,13 +25,14 @@ struct TrainingSetup {
     let layout = AdapterLayout(
       configuration, rank: TrainingSetup.rank, alpha: 16, rankStabilized: true)
     plan = try MemoryPlan(
-      configuration, layout, storage: ComputeType.auto.storage, fileBytes: file.file.byteCount,
-      longest: length, stepTokens: sequences * length,
-      optimizerBytes: AdamWOptimizer.bytesPerParameter, budget: nil)
+      MemoryRequest(
+        model, layout, storage: ComputeType.auto.storage, fileBytes: file.file.byteCount,
+        longest: length, stepTokens: sequences * length, budget: budget))
+    model.streamsWeights = plan.streamsWeights
     trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
     batches = BatchPlan.evaluation(
       TrainingSetup.sequences(sequences, length, vocabulary: configuration.vocabularySize),
-      microTokens: plan.workspace.tokens)
+      microTokens: plan.microTokens)
     TrainingSetup.draw(trainer.adapters)
   }
 
@@ -54,13 +55,13 @@ struct TrainingSetup {
     }
   }
 
-  /// Whether blocks are run again before their backward.
-  var recomputes: Bool { plan.workspace.checkpointing == .recompute }
+  /// Blocks that are run again before their backward.
+  var recomputedLayers: Int { trainer.model.configuration.layerCount - plan.keptLayers }
 
   var work: TrainingWork {
     TrainingWork(
       trainer.model.configuration, trainer.adapters.layout, batches: batches,
-      recomputes: recomputes)
+      recomputedLayers: recomputedLayers)
   }
 
   /// Throws unless the loss of a few tokens on the tier in use is the scalar oracle's.

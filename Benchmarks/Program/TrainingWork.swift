@@ -3,6 +3,8 @@ import Transformer
 
 /// Floating-point operations of a training step, counted from the model's shapes (a multiply-add is two).
 ///
+/// `recomputedLayers` blocks are run again before their backward.
+///
 /// - products: 2·N a token forward and again for dX, N the parameters in matrix products of the blocks, and 2·N more where
 ///   blocks are run again before their backward; the head (2·vocabulary·width, forward and dX) for tokens with a target
 ///   alone. Nothing learns below the first block's norm: its dX of q, k and v is not computed and not counted.
@@ -18,7 +20,7 @@ struct TrainingWork {
 
   init(
     _ configuration: ModelConfiguration, _ layout: AdapterLayout, batches: [TokenBatch],
-    recomputes: Bool
+    recomputedLayers: Int
   ) {
     let tokens = Double(batches.reduce(0) { $0 + $1.tokenCount })
     let targets = Double(batches.reduce(0) { $0 + $1.targetCount })
@@ -27,7 +29,8 @@ struct TrainingWork {
     let head = Double(configuration.vocabularySize * configuration.width)
     let first = Double(
       (configuration.queryWidth + 2 * configuration.keyValueWidth) * configuration.width)
-    products += 2 * tokens * (parameters + parameters - first + (recomputes ? parameters : 0))
+    let again = Double(recomputedLayers * configuration.blockParameterCount)
+    products += 2 * tokens * (parameters + parameters - first + again)
     products += 4 * targets * head
     var pairs = 0.0
     for batch in batches {
@@ -36,8 +39,8 @@ struct TrainingWork {
         pairs += length * (length + 1) / 2
       }
     }
-    let product = 2 * Double(configuration.queryWidth) * pairs * layers
-    attention = product * (recomputes ? 2 + 2 + 5 : 2 + 5)
+    let product = 2 * Double(configuration.queryWidth) * pairs
+    attention = product * ((2 + 5) * layers + 2 * Double(recomputedLayers))
     adapters = layout.slots.reduce(0) {
       $0 + 6 * Double($1.rank * ($1.in + $1.out)) * tokens
     }

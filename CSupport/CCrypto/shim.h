@@ -1,5 +1,5 @@
-/* OpenSSL's SHA-256 (Debian: libssl-dev), one call over mapped bytes. */
+/* OpenSSL's SHA-256 (Debian: libssl-dev), fed piece by piece from mapped bytes. */
 #ifndef SCION_CCRYPTO_SHIM_H
 #define SCION_CCRYPTO_SHIM_H
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 #endif

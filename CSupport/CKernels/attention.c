@@ -220,3 +220,38 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
     gather_tiles(leaf, &job, units, begin, list, sequences, total);
     free(plan);
 }
+
+/* ---- Scratch, before it is taken ---- */
+
+size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t sequences,
+                                  int64_t heads, int64_t kv_heads, int64_t size) {
+    const ck_attention_leaves *leaf = ck_attention_table(type);
+    const ck_attention_job job = {
+        .type = type, .heads = heads, .kv_heads = kv_heads, .size = size};
+    const int64_t pairs = sequences * kv_heads, group = heads / kv_heads;
+    const int64_t ranges =
+        pairs ? least((ENOUGH_UNITS + pairs - 1) / pairs, MOST_RANGES) : 1;
+    int64_t total = 0, longest = 0, tiles = 0, keys = 0;
+    for (int64_t s = 0; s < sequences; s++) {
+        const ck_sequence sequence = {.length = starts[s + 1] - starts[s],
+                                      .blocks = (starts[s + 1] - starts[s] + CK_TILE - 1) / CK_TILE};
+        ck_backward_unit units[MOST_RANGES];
+        const int64_t count = list_ranges(units, sequence, 0, ranges);
+        for (int64_t u = 0; u < count; u++) {
+            const int64_t own = (units[u].key_end - units[u].key_first) * CK_TILE;
+            tiles += kv_heads * group * (sequence.blocks - units[u].key_first);
+            if (own > keys) keys = own;
+        }
+        total += sequence.blocks;
+        if (sequence.length > longest) longest = sequence.length;
+    }
+    const size_t threads = (size_t)ck_threads();
+    const size_t forward = rounded(sizeof(ck_sequence) * (size_t)sequences) +
+                           rounded(sizeof(forward_unit) * (size_t)(total * heads)) +
+                           rounded(leaf->prepared_bytes(&job, 0)) * (size_t)(total * kv_heads) +
+                           rounded(leaf->scratch_bytes(&job, 0, longest)) * threads;
+    const size_t backward = rounded(leaf->prepared_bytes(&job, 1)) * (size_t)(total * kv_heads) +
+                            sizeof(float) * (size_t)(size * CK_TILE * tiles) +
+                            rounded(leaf->scratch_bytes(&job, 1, keys)) * threads;
+    return forward > backward ? forward : backward;
+}

@@ -1,7 +1,11 @@
 /* See scratch.h. */
 #include "scratch.h"
+#include "include/CKernels.h"
 #include <pthread.h>
 #include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 typedef struct {
     void *memory[CK_SCRATCH_BUFFERS];
@@ -35,4 +39,10 @@ void *ck_product_scratch(ck_product_buffer which, size_t bytes) {
     if (!mine.memory[which]) __builtin_trap();
     mine.bytes[which] = size;
     return mine.memory[which];
+}
+
+void ck_release_freed(void) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }

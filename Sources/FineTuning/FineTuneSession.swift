@@ -1,6 +1,6 @@
 public import Inference
 internal import Tensors
-public import Transformer
+internal import Transformer
 
 /// One training run: everything between a recipe and trained adapters.
 ///
@@ -29,6 +29,7 @@ public final class FineTuneSession {
   public private(set) var tokensDone = 0
 
   private let validationBatches: [TokenBatch]
+  private let startSample: [Int]
 
   /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
   ///
@@ -53,28 +54,24 @@ public final class FineTuneSession {
     let layout = AdapterLayout(
       configuration, rank: recipe.rank, alpha: recipe.alpha, rankStabilized: recipe.rslora,
       targets: recipe.projections)
-    let lengths = data.train.lengths
-    let longest = max(lengths.max() ?? 1, data.validation?.lengths.max() ?? 1)
-    let stepTokens =
-      switch recipe.stepSize {
-      case .tokens(let tokens): max(tokens, longest)
-      case .sequences(let count): lengths.sorted(by: >).prefix(count).reduce(0, +)
-      }
+    let steps = BatchPlan(
+      lengths: data.train.lengths, size: recipe.stepSize, duration: recipe.duration,
+      microTokens: 1, seed: recipe.seed)
+    startSample = FineTuneSession.startSample(recipe, data)
     let plan = try MemoryPlan(
-      configuration, layout, storage: recipe.computeType.storage,
-      fileBytes: loaded.file.file.byteCount, longest: longest, stepTokens: stepTokens,
-      optimizerBytes: AdamWOptimizer.bytesPerParameter, budget: recipe.memory?.byteCount)
+      MemoryRequest(recipe, loaded, data, layout, steps: steps, startSample: startSample))
     memoryPlan = plan
-    batchPlan = BatchPlan(
-      lengths: lengths, size: recipe.stepSize, duration: recipe.duration,
-      microTokens: plan.workspace.tokens, seed: recipe.seed)
+    batchPlan = steps.withMicroBatches(of: plan.microTokens)
     schedule = LearningRateSchedule(
       recipe.scheduleShape, peak: Double(recipe.lr), steps: batchPlan.stepCount,
       warmup: .fraction(Double(recipe.warmup)))
     validationBatches =
       data.validation.map {
-        BatchPlan.evaluation($0.sequences, microTokens: plan.workspace.tokens)
+        BatchPlan.evaluation($0.sequences, microTokens: plan.microTokens)
       } ?? []
+    // What was read to get here need not stay: the file's pages, and what parsing it and the data has freed.
+    loaded.file.file.releasePages(0..<loaded.file.file.byteCount)
+    ProcessMemory.releaseFreed()
     trainer = try Trainer(
       loaded.model, layout, plan: plan, weightDecay: recipe.weightDecay, clip: recipe.clip)
 
@@ -89,19 +86,31 @@ public final class FineTuneSession {
 
   /// The start that the recipe names, over a seeded sample of the training sequences.
   ///
-  /// - Parameter spillDirectory: where temporary activations may lie.
+  /// - Parameter spillDirectory: where temporary activations may lie, those of training (if the plan spills) too.
   public func makeStart(spillDirectory: String) throws -> StartSession {
-    var generator = RandomGenerator(seed: recipe.seed).stream("init samples")
-    let sequences = data.train.sequences
-    let chosen = generator.permutation(sequences.count).prefix(recipe.initSamples).sorted()
+    try trainer.openSpill(directory: spillDirectory)
     return try StartSession(
       trainer,
       initializer: AdapterInitializer(
         recipe.start, gamma: recipe.gamma,
         generator: RandomGenerator(seed: recipe.seed).stream("init")),
-      batches: BatchPlan.evaluation(
-        chosen.map { sequences[$0] }, microTokens: memoryPlan.workspace.tokens),
-      spillDirectory: spillDirectory)
+      batches: startBatches,
+      memory: memoryPlan.start, spillDirectory: spillDirectory)
+  }
+
+  /// The micro-batches of the start.
+  var startBatches: [TokenBatch] {
+    let sequences = data.train.sequences
+    return BatchPlan.evaluation(
+      startSample.map { sequences[$0] }, microTokens: memoryPlan.microTokens)
+  }
+
+  /// The training sequences whose gradient the start takes, by index: a seeded sample; all the same for starts that take
+  /// none.
+  private static func startSample(_ recipe: FineTuneRecipe, _ data: TrainingData) -> [Int] {
+    var generator = RandomGenerator(seed: recipe.seed).stream("init samples")
+    let count = data.train.sequences.count
+    return generator.permutation(count).prefix(recipe.initSamples).sorted()
   }
 
   /// The next optimizer step, or nil when all are done. Throws `TrainingError.lossNotFinite`.

@@ -16,6 +16,8 @@ public final class Trainer {
   public init(
     _ model: Model, _ layout: AdapterLayout, plan: MemoryPlan, weightDecay: Float, clip: Float
   ) throws(TensorError) {
+    var model = model
+    model.streamsWeights = plan.streamsWeights
     self.model = model
     self.clip = clip
     workspace = try Workspace(model.configuration, plan.workspace)
@@ -25,12 +27,34 @@ public final class Trainer {
     optimizer = try AdamWOptimizer(count: layout.count, weightDecay: weightDecay)
   }
 
+  /// Opens what the plan spills to; to be called once before anything runs. Throws `TensorError.cannotSpill`.
+  public func openSpill(directory: String) throws(TensorError) {
+    try workspace.openSpill(directory: directory)
+  }
+
+  /// Gives the workspace's pages back until the next forward: nothing in it outlives a step.
+  public func releaseWorkspace() {
+    workspace.arena.discardPages()
+  }
+
+  /// Forward, loss and backward of one micro-batch, as a step does them; the gradients are left behind. For timing.
+  ///
+  /// - Returns: seconds.
+  public func time(_ batch: TokenBatch) throws -> Double {
+    let clock = ContinuousClock()
+    let start = clock.now
+    model.forward(batch, adapters: adapters, workspace)
+    _ = model.loss(batch, workspace, gradientWeight: 1 / Float(max(batch.targetCount, 1)))
+    model.backward(batch, adapters: adapters, workspace)
+    if let failure = workspace.spillFailure { throw failure }
+    return (clock.now - start) / .seconds(1)
+  }
+
   /// One optimizer step on the mean loss over all targets of `microBatches`.
   ///
-  /// Throws `TrainingError.lossNotFinite` before anything is changed when the loss or the gradient is not finite.
-  public func step(_ microBatches: [TokenBatch], learningRate: Double) throws(TrainingError)
-    -> StepReport
-  {
+  /// Throws `TrainingError.lossNotFinite` before anything is changed when the loss or the gradient is not finite, and
+  /// `TensorError.cannotSpill` when the disk is full.
+  public func step(_ microBatches: [TokenBatch], learningRate: Double) throws -> StepReport {
     let clock = ContinuousClock()
     let start = clock.now
     guard let gradients = adapters.gradients else {
@@ -45,10 +69,11 @@ public final class Trainer {
       for nll in model.loss(batch, workspace, gradientWeight: weight) { total += Double(nll) }
       model.backward(batch, adapters: adapters, workspace)
     }
+    if let failure = workspace.spillFailure { throw failure }
     let loss = total / Double(max(targets, 1))
     let norm = sumOfSquares(gradients).squareRoot()
     guard loss.isFinite && norm.isFinite else {
-      throw .lossNotFinite(step: optimizer.stepCount + 1, loss: loss)
+      throw TrainingError.lossNotFinite(step: optimizer.stepCount + 1, loss: loss)
     }
     let scale = clip > 0 && norm > Double(clip) ? Float(Double(clip) / norm) : 1
     optimizer.update(

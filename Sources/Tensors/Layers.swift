@@ -85,20 +85,13 @@ public struct AttentionShape: Sendable, Hashable {
     precondition(size % 2 == 0 && size <= 1024 && self.scale > 0)
   }
 
-  /// About the bytes of scratch that the backward of `sequences` sequences of `tokens` tokens in all keeps
-  /// for the calling thread (the forward takes less), for the memory plan: float32 parts of dq, one to
-  /// four per query (four for few sequences, where they spread the work), and each thread's dk and dv.
-  public func scratchByteCount(tokens: Int, sequences: Int, threads: Int) -> Int {
-    let pairs = max(1, sequences * keyValueHeads)
-    let ranges = min(4, (24 + pairs - 1) / pairs)
-    // A range of keys is seen by the queries from its first key on: sqrt((ranges - i) / ranges) of them.
-    let parts = (0..<ranges).reduce(0.0) { sum, index in
-      sum + (Double(ranges - index) / Double(ranges)).squareRoot()
-    }
-    let rows = tokens + 64 * sequences
-    let longest = tokens + 64
-    return Int(parts * Double(4 * rows * heads * size)) + 12 * rows * keyValueHeads * size
-      + threads * (8 * longest * size + 40 * 64 * (size + 64))
+  /// Bytes of scratch that `attention` and `attentionBackward` keep for the calling thread when a micro-batch has these
+  /// `starts`: for the memory plan.
+  public func scratchByteCount(starts: [Int32], type: ElementType) -> Int {
+    unsafe Int(
+      ck_attention_scratch_bytes(
+        type.code, starts, Int64(starts.count - 1), Int64(heads), Int64(keyValueHeads),
+        Int64(size)))
   }
 }
 

@@ -44,6 +44,52 @@ public struct DenseGradientOperator: LinearOperator {
   }
 }
 
+/// `G [m, n]` in float32 in an arena, read where it lies: a gradient too large to be held twice.
+public struct ArenaGradientOperator: LinearOperator {
+  /// G.
+  public let gradient: Matrix
+
+  /// Traps unless `gradient` is float32.
+  public init(_ gradient: Matrix) {
+    precondition(gradient.type == .float32)
+    self.gradient = gradient
+  }
+
+  public var rows: Int { gradient.rows }
+  public var columns: Int { gradient.columns }
+  public var rankBound: Int { min(rows, columns) }
+  public var squaredNorm: Double? { sumOfSquares(gradient) }
+
+  public func apply(_ zt: DenseMatrix<Float>) throws(TensorError) -> DenseMatrix<Float> {
+    let scratch = try ThinProduct(left: (zt.rows, columns), result: (zt.rows, rows))
+    scratch.left.assign(zt.values)
+    project(into: scratch.result, scratch.left, gradient)
+    return DenseMatrix(scratch.result)
+  }
+
+  public func applyTransposed(_ yt: DenseMatrix<Float>) throws(TensorError) -> DenseMatrix<Float> {
+    let scratch = try ThinProduct(left: (rows, yt.rows), result: (yt.rows, columns))
+    scratch.left.assign(yt.transposed().values)
+    projectGradient(into: scratch.result, scratch.left, gradient)
+    return DenseMatrix(scratch.result)
+  }
+}
+
+/// Room for one product with a thin matrix.
+private struct ThinProduct {
+  let left: Matrix
+  let result: Matrix
+
+  init(left: (Int, Int), result: (Int, Int)) throws(TensorError) {
+    let arena = try Arena(
+      "thin product",
+      byteCount: Arena.size(rows: left.0, columns: left.1, type: .float32)
+        + Arena.size(rows: result.0, columns: result.1, type: .float32))
+    self.left = arena.allocate(rows: left.0, columns: left.1, type: .float32)
+    self.result = arena.allocate(rows: result.0, columns: result.1, type: .float32)
+  }
+}
+
 // MARK: - Factors
 
 /// `G = Σ_b scale_b · D_bᵀ·X_b [m, n]` from the factors of micro-batches, never formed.

@@ -12,6 +12,8 @@ public final class MappedFile: Sendable {
   public let byteCount: Int
 
   private nonisolated(unsafe) let base: UnsafeMutableRawPointer
+  /// False for bytes in memory, which no file could bring back.
+  private let isFileBacked: Bool
 
   /// Maps the file at `path`. Throws `TensorError.cannotMap` with the system's reason.
   public init(path: String) throws(TensorError) {
@@ -36,6 +38,7 @@ public final class MappedFile: Sendable {
     }
     self.path = path
     self.byteCount = size
+    isFileBacked = true
     unsafe self.base = pointer
   }
 
@@ -52,6 +55,7 @@ public final class MappedFile: Sendable {
     }
     self.path = name
     self.byteCount = bytes.count
+    isFileBacked = false
     unsafe self.base = pointer
   }
 
@@ -62,6 +66,26 @@ public final class MappedFile: Sendable {
   func pointer(at offset: Int, byteCount: Int) -> UnsafeRawPointer {
     precondition(offset >= 0 && byteCount >= 0 && offset <= self.byteCount - byteCount)
     return unsafe UnsafeRawPointer(base + offset)
+  }
+
+  // MARK: - Resident pages
+
+  /// Gives the pages that hold any byte of `range` back to the system: they leave this process's resident memory and are
+  /// read again (mostly from the system's cache) when they are next touched. Contents never change. Does nothing for bytes in
+  /// memory.
+  public func releasePages(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
+
+  /// Asks the system to read `range` ahead of its use. It returns at once, and the pages do not count as resident until they
+  /// are touched.
+  public func prefetch(_ range: Range<Int>) { advise(range, MADV_WILLNEED) }
+
+  private func advise(_ range: Range<Int>, _ advice: Int32) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+    guard isFileBacked, !range.isEmpty else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = range.lowerBound / page * page
+    // A wish: the system may refuse it, and the contents are the same either way.
+    _ = unsafe madvise(base + start, range.upperBound - start, advice)
   }
 
   /// A copy of the bytes `range`, which must lie inside the file.

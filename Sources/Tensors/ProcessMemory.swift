@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Glibc
 
 /// Resident memory of this process, as the kernel counts it (Linux; 0 where it does not tell).
@@ -7,6 +8,10 @@ public enum ProcessMemory {
 
   /// Most bytes that were resident at any time.
   public static var peak: Int { bytes(of: "VmHWM:") }
+
+  /// Gives memory that was freed, but that the allocator still holds, back to the system: to be called after a phase whose
+  /// values are gone (parsing of a model and its data, the start).
+  public static func releaseFreed() { ck_release_freed() }
 
   private static func bytes(of key: String) -> Int {
     guard let status = unsafe fopen("/proc/self/status", "r") else { return 0 }

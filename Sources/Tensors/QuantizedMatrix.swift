@@ -24,6 +24,9 @@ public struct QuantizedMatrix: Sendable {
   /// Bytes of all rows.
   public var byteCount: Int { rows * format.rowByteCount(columns) }
 
+  /// Where its bytes lie in the file.
+  public var fileRange: Range<Int> { offset..<offset + byteCount }
+
   var pointer: UnsafeRawPointer {
     unsafe file.pointer(at: offset, byteCount: byteCount)
   }

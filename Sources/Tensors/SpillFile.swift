@@ -36,11 +36,10 @@ public final class SpillFile {
   public func append(_ matrix: Matrix) throws(TensorError) -> Int {
     let offset = byteCount
     try write(matrix, at: offset)
-    byteCount += matrix.byteCount
     return offset
   }
 
-  /// Overwrites bytes written before (or appended at the end).
+  /// Writes the matrix's bytes at any place; what lies between is zero until it is written.
   public func write(_ matrix: Matrix, at offset: Int) throws(TensorError) {
     var done = 0
     while done < matrix.byteCount {
@@ -50,6 +49,7 @@ public final class SpillFile {
       guard count > 0 else { throw .cannotSpill(directory: directory, reason: systemReason()) }
       done += count
     }
+    byteCount = max(byteCount, offset + matrix.byteCount)
   }
 
   /// Reads into `matrix` what was written at `offset`.

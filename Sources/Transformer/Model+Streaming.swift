@@ -4,9 +4,13 @@ public import Tensors
 // taken out of a workspace and put back.
 
 extension Model {
-  /// The input of block `layer` for the batch just run [tokens, width], in the storage type.
+  /// The input of block `layer` for the batch just run [tokens, width], in the storage type. In a workspace that spills,
+  /// only that of the block just run.
   public func boundary(_ layer: Int, tokens: Int, _ workspace: Workspace) -> Matrix {
-    workspace.boundaries[layer].prefix(tokens)
+    guard let boundary = workspace.boundary(layer) else {
+      preconditionFailure("a workspace without checkpointing keeps no inputs")
+    }
+    return boundary.prefix(tokens)
   }
 
   /// The gradient of the residual stream between blocks [tokens, width] float32.

@@ -10,17 +10,14 @@ public struct Model: Sendable {
   /// What the blocks' products are computed in on the way forward. The head's and all gradients' are computed in the
   /// activations' type.
   public var arithmetic = ProductArithmetic.activations
+  /// The pages of each part of the file are given back once it has been used, and those of the next are asked for: for files
+  /// larger than the memory budget. Results are the same to the bit.
+  public var streamsWeights = false
 
   /// Reads and checks everything; maps, but does not read, the weights.
   public init(_ file: GGUFFile) throws {
     configuration = try ModelConfiguration(file)
     weights = try ModelWeights(file, configuration)
-  }
-
-  private func block(_ layer: Int, _ adapters: AdapterSet?) -> Block {
-    Block(
-      layer: layer, configuration: configuration, weights: weights.blocks[layer],
-      adapters: adapters, arithmetic: arithmetic)
   }
 
   // MARK: - Forward
@@ -31,6 +28,7 @@ public struct Model: Sendable {
     embed(batch.ids, workspace)
     for layer in 0..<configuration.layerCount {
       forwardBlock(layer, batch, adapters: adapters, workspace)
+      workspace.writeBoundary(layer, tokens: batch.tokenCount)
     }
   }
 
@@ -39,6 +37,30 @@ public struct Model: Sendable {
     precondition(ids.count <= workspace.shape.tokens)
     precondition(ids.allSatisfy { $0 >= 0 && Int($0) < configuration.vocabularySize })
     Codec.gather(weights.embedding, ids: ids, into: workspace.residual.prefix(ids.count))
+    release(weights.embedding)
+  }
+
+  private func release(_ matrix: QuantizedMatrix) {
+    if streamsWeights { matrix.file.releasePages(matrix.fileRange) }
+  }
+
+  /// Runs `body` on block `layer`; when weights are streamed, those of block `next` (the head after the last) are asked for
+  /// meanwhile.
+  private func withBlock<Failure: Error>(
+    _ layer: Int, next: Int, _ adapters: AdapterSet?, _ body: (Block) throws(Failure) -> Void
+  ) throws(Failure) {
+    if streamsWeights {
+      if weights.blocks.indices.contains(next) {
+        weights.blocks[next].prefetch()
+      } else if next > layer {
+        weights.head.file.prefetch(weights.head.fileRange)
+      }
+    }
+    defer { if streamsWeights { weights.blocks[layer].releasePages() } }
+    try body(
+      Block(
+        layer: layer, configuration: configuration, weights: weights.blocks[layer],
+        adapters: adapters, arithmetic: arithmetic))
   }
 
   /// Runs one block over the residual stream, keeping its input.
@@ -47,12 +69,12 @@ public struct Model: Sendable {
   ) {
     let tokens = batch.tokenCount
     let residual = workspace.residual.prefix(tokens)
-    if !workspace.boundaries.isEmpty {
-      workspace.boundaries[layer].prefix(tokens).assign(residual)
+    workspace.boundary(layer)?.prefix(tokens).assign(residual)
+    withBlock(layer, next: layer + 1, adapters) { block in
+      block.forward(
+        residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
+        workspace: workspace)
     }
-    block(layer, adapters).forward(
-      residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
-      workspace: workspace)
   }
 
   // MARK: - Loss
@@ -84,6 +106,7 @@ public struct Model: Sendable {
       let chunk = Array(rows[start..<min(start + workspace.shape.lossRows, rows.count)])
       losses += lossChunk(chunk, batch.targets, workspace, weights: gradientWeights)
     }
+    release(weights.head)
     return losses
   }
 
@@ -131,7 +154,8 @@ public struct Model: Sendable {
       into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
     linear(
       into: [LinearOutput(y: logits, weight: weights.head, adapter: nil, u: nil)], normed,
-      roundsFew: roundsFew)
+      arithmetic: .activations, roundsFew: roundsFew)
+    release(weights.head)
     return logits
   }
 
@@ -141,6 +165,7 @@ public struct Model: Sendable {
   public func backward(_ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace) {
     var sink = NoGradientSink()
     for layer in (0..<configuration.layerCount).reversed() {
+      workspace.readBoundary(layer, tokens: batch.tokenCount)
       do {
         try backwardBlock(
           layer, batch, adapters: adapters, workspace, sink: &sink, needsInput: layer > 0)
@@ -154,22 +179,24 @@ public struct Model: Sendable {
   ///
   /// - Parameters:
   ///   - needsInput: false where no gradient of the block's input is wanted.
-  ///   - rerun: whether the block must be run again from its input; by default where only inputs are kept.
+  ///   - rerun: whether the block must be run again from its input; by default where only that is kept.
   public func backwardBlock(
     _ layer: Int, _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace,
     sink: inout some LinearGradientSink, needsInput: Bool, rerun: Bool? = nil
   ) throws {
     let tokens = batch.tokenCount
-    let x = workspace.boundaries[layer].prefix(tokens)
+    let x = boundary(layer, tokens: tokens, workspace)
     let saved = workspace.block(layer).prefix(tokens)
-    let block = block(layer, adapters)
-    if rerun ?? (workspace.shape.checkpointing == .recompute) {
-      let residual = workspace.residual.prefix(tokens)
-      residual.assign(x)
-      block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
+    try withBlock(layer, next: layer - 1, adapters) { block in
+      if rerun ?? !workspace.keepsProducts(layer) {
+        let residual = workspace.residual.prefix(tokens)
+        residual.assign(x)
+        block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
+      }
+      try block.backward(
+        x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink,
+        needsInput: needsInput)
     }
-    try block.backward(
-      x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink, needsInput: needsInput)
   }
 
   // MARK: - Generation
@@ -193,9 +220,11 @@ public struct Model: Sendable {
     }
     let residual = workspace.residual.prefix(ids.count)
     for layer in 0..<configuration.layerCount {
-      block(layer, adapters).forward(
-        residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
-        workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew)
+      withBlock(layer, next: layer + 1, adapters) { block in
+        block.forward(
+          residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
+          workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew)
+      }
     }
   }
 }

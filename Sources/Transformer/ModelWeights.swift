@@ -12,6 +12,33 @@ public struct BlockWeights: Sendable {
   public subscript(projection: Projection) -> QuantizedMatrix { projections[projection.rawValue] }
 }
 
+extension BlockWeights {
+  /// The bytes of the projections in the file, neighbours joined.
+  var fileRanges: [Range<Int>] {
+    var joined: [Range<Int>] = []
+    for range in projections.map(\.fileRange).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      // Norms lie between; they are copied, and their pages may come along.
+      if let last = joined.last, range.lowerBound - last.upperBound < 1 << 16 {
+        joined[joined.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        joined.append(range)
+      }
+    }
+    return joined
+  }
+
+  /// Bytes of the projections.
+  public var byteCount: Int { projections.reduce(0) { $0 + $1.byteCount } }
+
+  func prefetch() {
+    for range in fileRanges { projections[0].file.prefetch(range) }
+  }
+
+  func releasePages() {
+    for range in fileRanges { projections[0].file.releasePages(range) }
+  }
+}
+
 /// All frozen tensors of a model, as ranges of the mapped file. Only the norms are copied.
 public struct ModelWeights: Sendable {
   public let embedding: QuantizedMatrix
@@ -54,5 +81,12 @@ public struct ModelWeights: Sendable {
       configuration.tiedHead
       ? embedding
       : try matrix("output.weight", configuration.vocabularySize, configuration.width)
+  }
+
+  /// Most bytes of the file that are resident at a time when every part is given back after use (`Model.streamsWeights`):
+  /// the embedding, the head or the largest block, with the pages at their borders.
+  public var streamedByteCount: Int {
+    let largest = blocks.map(\.byteCount).max() ?? 0
+    return max(embedding.byteCount, head.byteCount, largest) + (1 << 18)
   }
 }

@@ -28,12 +28,21 @@ struct BlockActivations {
   }
 }
 
-/// How a backward gets the inside of a block.
-public enum Checkpointing: String, Sendable, Hashable, Codable {
-  /// Outputs of the products are kept; only norms and SwiGLU are recomputed.
-  case keepProducts
-  /// Only block inputs are kept; each block is run again before its backward.
-  case recompute
+/// How a backward gets the inside of a block: the outputs of the products of the last layers are kept, of which only norms
+/// and SwiGLU are recomputed; the other layers keep their input alone and are run again.
+public struct Checkpointing: Sendable, Hashable, Codable {
+  /// Layers that keep their products, counted from the last; more than there are means all.
+  public var keptLayers: Int
+
+  public init(keptLayers: Int) {
+    precondition(keptLayers >= 0)
+    self.keptLayers = keptLayers
+  }
+
+  /// All layers keep their products.
+  public static let keepProducts = Checkpointing(keptLayers: .max)
+  /// Only block inputs are kept.
+  public static let recompute = Checkpointing(keptLayers: 0)
 }
 
 /// Sizes that decide a workspace.
@@ -48,30 +57,36 @@ public struct WorkspaceShape: Sendable, Hashable {
   public var checkpointing: Checkpointing?
   /// Rows of logits that exist at a time.
   public var lossRows: Int
+  /// Block inputs wait in a file for the backward (`Workspace.openSpill`) instead of in memory.
+  public var spillsBoundaries: Bool
 
   public init(
     tokens: Int, storage: ElementType, rank: Int, checkpointing: Checkpointing?,
-    lossRows: Int = 128
+    lossRows: Int = 128, spillsBoundaries: Bool = false
   ) {
     self.tokens = tokens
     self.storage = storage
     self.rank = rank
     self.checkpointing = checkpointing
     self.lossRows = min(lossRows, max(tokens, 1))
+    self.spillsBoundaries = spillsBoundaries
   }
 }
 
 /// Every activation and gradient of a micro-batch, in one arena whose size is known before it is made.
+///
+/// In training, the chunks of the loss and the insides of a block's backward are never alive together and share memory.
 public final class Workspace {
   public let shape: WorkspaceShape
   public let arena: Arena
 
   /// The residual stream [T, width] float32.
   let residual: Matrix
-  /// Inputs of the blocks [T, width], one a layer (training) or none.
-  let boundaries: [Matrix]
-  /// One a layer (`keepProducts`) or one for all.
-  let blocks: [BlockActivations]
+  /// Inputs of the blocks [T, width]: one a layer, one for all (spilled), or none (no training).
+  private let boundaries: [Matrix]
+  /// One for each layer that keeps its products, at least one; see `block`.
+  private let blocks: [BlockActivations]
+  private let layerCount: Int
   /// A normalized input [T, width].
   let normed: Matrix
   /// silu(gate) · up [T, feedForwardWidth].
@@ -83,11 +98,16 @@ public final class Workspace {
   /// Gradients; nil for a forward-only workspace.
   let gradients: GradientWorkspace?
 
+  private var spill: SpillFile?
+  /// The first failure of the spill file; whatever was computed since is worthless.
+  public private(set) var spillFailure: TensorError?
+
   public init(_ configuration: ModelConfiguration, _ shape: WorkspaceShape) throws(TensorError) {
     self.shape = shape
     let layout = WorkspaceLayout(configuration, shape)
     let arena = try Arena("activations", byteCount: layout.byteCount)
     self.arena = arena
+    layerCount = configuration.layerCount
     let tokens = shape.tokens
     let storage = shape.storage
     func make(_ columns: Int, _ type: ElementType? = nil, rows: Int? = nil) -> Matrix {
@@ -104,17 +124,28 @@ public final class Workspace {
         up: make(configuration.feedForwardWidth),
         u: shape.rank > 0 ? Projection.allCases.map { _ in make(shape.rank) } : [])
     }
-    normed = make(configuration.width)
-    activated = make(configuration.feedForwardWidth)
+    let isTraining = shape.checkpointing != nil
+    let residualGradient = isTraining ? make(configuration.width, .float32) : nil
+    let shared = arena.used
     logits = make(configuration.vocabularySize, .float32, rows: shape.lossRows)
     lossInput = make(configuration.width, .float32, rows: shape.lossRows)
     lossNormed = make(configuration.width, rows: shape.lossRows)
-    guard shape.checkpointing != nil else {
+    guard let residualGradient else {
+      normed = make(configuration.width)
+      activated = make(configuration.feedForwardWidth)
       gradients = nil
       return
     }
+    let lossGradients = (
+      logits: make(configuration.vocabularySize, rows: shape.lossRows),
+      normed: make(configuration.width, .float32, rows: shape.lossRows),
+      input: make(configuration.width, .float32, rows: shape.lossRows)
+    )
+    arena.release(to: shared)
+    normed = make(configuration.width)
+    activated = make(configuration.feedForwardWidth)
     gradients = GradientWorkspace(
-      residual: make(configuration.width, .float32),
+      residual: residualGradient,
       stored: make(configuration.width),
       normed: make(configuration.width, .float32),
       activated: make(configuration.feedForwardWidth),
@@ -122,9 +153,8 @@ public final class Workspace {
       q: make(configuration.queryWidth), k: make(configuration.keyValueWidth),
       v: make(configuration.keyValueWidth),
       projected: shape.rank > 0 ? make(shape.rank) : nil,
-      logits: make(configuration.vocabularySize, rows: shape.lossRows),
-      lossNormed: make(configuration.width, .float32, rows: shape.lossRows),
-      lossInput: make(configuration.width, .float32, rows: shape.lossRows))
+      logits: lossGradients.logits, lossNormed: lossGradients.normed,
+      lossInput: lossGradients.input)
   }
 
   /// Bytes that such a workspace maps.
@@ -133,7 +163,58 @@ public final class Workspace {
     WorkspaceLayout(configuration, shape).byteCount
   }
 
-  func block(_ layer: Int) -> BlockActivations { blocks[blocks.count == 1 ? 0 : layer] }
+  /// Where block `layer` leaves its insides. Layers that are run again use the memory of the lowest kept layer: below it in
+  /// the forward they are done before it begins, and in the backward it is done before they do.
+  func block(_ layer: Int) -> BlockActivations {
+    blocks[max(0, layer - (layerCount - blocks.count))]
+  }
+
+  /// Whether the insides of block `layer` are there for its backward.
+  func keepsProducts(_ layer: Int) -> Bool {
+    layer >= layerCount - min(shape.checkpointing?.keptLayers ?? 0, layerCount)
+  }
+
+  /// The kept input of block `layer`; nil without training. Spilled ones are there after `readBoundary`.
+  func boundary(_ layer: Int) -> Matrix? {
+    boundaries.isEmpty ? nil : boundaries[boundaries.count == 1 ? 0 : layer]
+  }
+
+  // MARK: - Spilled boundaries
+
+  /// Opens the file that block inputs wait in; to be called once before the first forward of a shape that spills.
+  /// Throws `TensorError.cannotSpill`.
+  public func openSpill(directory: String) throws(TensorError) {
+    guard shape.spillsBoundaries, spill == nil else { return }
+    spill = try SpillFile(directory: directory)
+  }
+
+  /// Parks the input of block `layer`.
+  func writeBoundary(_ layer: Int, tokens: Int) {
+    withSpill(layer, tokens: tokens) { spill, rows, offset throws(TensorError) in
+      try spill.write(rows, at: offset)
+    }
+  }
+
+  /// Brings the input of block `layer` back.
+  func readBoundary(_ layer: Int, tokens: Int) {
+    withSpill(layer, tokens: tokens) { spill, rows, offset throws(TensorError) in
+      try spill.read(into: rows, at: offset)
+    }
+  }
+
+  private func withSpill(
+    _ layer: Int, tokens: Int, _ body: (SpillFile, Matrix, Int) throws(TensorError) -> Void
+  ) {
+    guard shape.spillsBoundaries, let boundary = boundary(layer), spillFailure == nil else {
+      return
+    }
+    guard let spill else { preconditionFailure("openSpill comes before the first forward") }
+    do throws(TensorError) {
+      try body(spill, boundary.prefix(tokens), layer * boundary.byteCount)
+    } catch {
+      spillFailure = error
+    }
+  }
 }
 
 /// Gradients on their way down; see `Workspace` for the shapes.
@@ -159,9 +240,9 @@ private struct WorkspaceLayout {
   let byteCount: Int
 
   init(_ configuration: ModelConfiguration, _ shape: WorkspaceShape) {
-    let training = shape.checkpointing != nil
-    boundaryCount = training ? configuration.layerCount : 0
-    blockCount = shape.checkpointing == .keepProducts ? configuration.layerCount : 1
+    let isTraining = shape.checkpointing != nil
+    boundaryCount = !isTraining ? 0 : shape.spillsBoundaries ? 1 : configuration.layerCount
+    blockCount = min(max(shape.checkpointing?.keptLayers ?? 0, 1), configuration.layerCount)
     func size(_ columns: Int, _ type: ElementType? = nil, rows: Int? = nil) -> Int {
       Arena.size(rows: rows ?? shape.tokens, columns: columns, type: type ?? shape.storage)
     }
@@ -173,16 +254,19 @@ private struct WorkspaceLayout {
       2 * size(query) + 2 * size(keyValue) + size(configuration.attention.heads, .float32)
       + size(width) + 2 * size(inner)
       + (shape.rank > 0 ? Projection.allCases.count * size(shape.rank) : 0)
-    var total = size(width, .float32) + boundaryCount * size(width) + blockCount * block
-    total += size(width) + size(inner)
-    total += size(configuration.vocabularySize, .float32, rows: shape.lossRows)
-    total += size(width, .float32, rows: shape.lossRows) + size(width, rows: shape.lossRows)
-    if training {
-      total += 2 * size(width, .float32) + size(width) + size(inner) + 2 * size(query)
-      total += 2 * size(keyValue) + (shape.rank > 0 ? size(shape.rank) : 0)
-      total += size(configuration.vocabularySize, rows: shape.lossRows)
-      total += 2 * size(width, .float32, rows: shape.lossRows)
+    let lasting = size(width, .float32) + boundaryCount * size(width) + blockCount * block
+    var loss =
+      size(configuration.vocabularySize, .float32, rows: shape.lossRows)
+      + size(width, .float32, rows: shape.lossRows) + size(width, rows: shape.lossRows)
+    var inside = size(width) + size(inner)
+    guard isTraining else {
+      byteCount = lasting + loss + inside
+      return
     }
-    byteCount = total
+    loss += size(configuration.vocabularySize, rows: shape.lossRows)
+    loss += 2 * size(width, .float32, rows: shape.lossRows)
+    inside += size(width) + size(width, .float32) + size(inner) + 2 * size(query)
+    inside += 2 * size(keyValue) + (shape.rank > 0 ? size(shape.rank) : 0)
+    byteCount = lasting + size(width, .float32) + max(loss, inside)
   }
 }

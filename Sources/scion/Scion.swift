@@ -22,7 +22,8 @@ struct Scion: ParsableCommand {
       """,
     version: ScionVersion.current,
     subcommands: [
-      TrainCommand.self, EvalCommand.self, GenerateCommand.self, MergeCommand.self,
+      TrainCommand.self, PlanCommand.self, EvalCommand.self, GenerateCommand.self,
+      MergeCommand.self,
       ExportCommand.self, ImportCommand.self, InspectCommand.self,
     ]
   )

@@ -22,6 +22,8 @@ struct TrainingRun {
     self.interrupt = interrupt
   }
 
+  private var layerCount: Int { session.loaded.model.configuration.layerCount }
+
   private var elapsed: Double { (ContinuousClock.now - began) / .seconds(1) }
 
   // MARK: - Before
@@ -43,9 +45,7 @@ struct TrainingRun {
     reporter.say(
       "adapters  rank \(layout.rank), \(layout.slots.count) matrices, "
         + "\(layout.parameterCount) parameters")
-    reporter.say(
-      "memory    \(bytesText(session.memoryPlan.total)) planned, micro-batches of "
-        + "\(session.memoryPlan.workspace.tokens) tokens")
+    reporter.say("memory    \(PlanText.summary(session.memoryPlan, layers: layerCount))")
     reporter.say(
       "compute   \(Processor.instructionSet.name), \(Processor.threads) threads, "
         + (session.loaded.model.arithmetic == .int8 ? "int8 forward, " : "")
@@ -77,6 +77,7 @@ struct TrainingRun {
           before, after, report.rank, report.meanCapturedShare * 100, report.seconds))
     }
     try directory.write(json: report, to: directory.initialization)
+    ProcessMemory.releaseFreed()
   }
 
   // MARK: - Training
@@ -154,6 +155,9 @@ struct TrainingRun {
   }
 
   private func save() throws {
+    // The adapters' copies take the place of the activations.
+    session.trainer.releaseWorkspace()
+    defer { ProcessMemory.releaseFreed() }
     let adapter = Adapter(session.trainer.adapters, of: session.loaded)
     try adapter.writeGGUF(
       path: directory.adapter, base: session.loaded.file.metadata, name: name)

@@ -30,8 +30,8 @@ struct LoRAOneReferenceTests {
     let model = try Model(GGUFFile(path: TestFiles.realModel))
     let layout = AdapterLayout(model.configuration, rank: 8, alpha: 16, rankStabilized: true)
     let plan = try MemoryPlan(
-      model.configuration, layout, storage: .float32, fileBytes: 98_362_432, longest: 1024,
-      stepTokens: 8192, optimizerBytes: 8, budget: nil)
+      MemoryRequest(
+        model, layout, storage: .float32, fileBytes: 98_362_432, longest: 1024, stepTokens: 8192))
     let trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
     let start = try StartSession(
       trainer,

@@ -15,8 +15,8 @@ struct RealTrainingTests {
     let model = try Model(GGUFFile(path: TestFiles.realModel))
     let layout = AdapterLayout(model.configuration, rank: 4, alpha: 8, rankStabilized: true)
     let plan = try MemoryPlan(
-      model.configuration, layout, storage: .bfloat16, fileBytes: 98_362_432, longest: 48,
-      stepTokens: 48, optimizerBytes: AdamWOptimizer.bytesPerParameter, budget: nil)
+      MemoryRequest(
+        model, layout, storage: .bfloat16, fileBytes: 98_362_432, longest: 48, stepTokens: 48))
     let trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
     let start = try StartSession(
       trainer,

@@ -154,6 +154,7 @@ const char *tier_name(int32_t isa) {
     switch (isa) {
     case CK_ISA_SCALAR: return "scalar";
     case CK_ISA_AVX2: return "avx2";
+    case CK_ISA_AVX2_VNNI: return "avx2vnni";
     case CK_ISA_AVX512: return "avx512";
     case CK_ISA_AVX512_BF16: return "avx512bf16";
     case CK_ISA_NEON: return "neon";

@@ -13,7 +13,7 @@ import Testing
 
   @Test(
     "Every command explains itself within 80 columns on stdout",
-    arguments: ["train", "eval", "generate", "merge", "export", "import", "inspect"])
+    arguments: ["train", "plan", "eval", "generate", "merge", "export", "import", "inspect"])
   func everyCommandExplainsItself(_ verb: String) throws {
     let outcome = try Workplace().scion("\(verb) --help")
     #expect(outcome.code == 0 && outcome.messages.isEmpty)
@@ -56,6 +56,8 @@ import Testing
     SUBCOMMANDS:
       train                   Fine-tune a quantized model: train low-rank adapters
                               on examples.
+      plan                    Say what a training run would take in memory and
+                              time, without training.
       eval                    Measure likelihood, perplexity or exact answers on
                               held-out data.
       generate                Continue a text, or answer as the assistant of a chat.

@@ -23,7 +23,7 @@ import Testing
 
   static let usage = [
     Case("frobnicate", 2, "unknown command 'frobnicate'; see scion --help"),
-    Case("plan -m base.gguf", 2, "unknown command 'plan'; see scion --help"),
+    Case("serve -m base.gguf", 2, "unknown command 'serve'; see scion --help"),
     Case(
       "train --rnk 4", 2,
       "unknown option '--rnk', did you mean '--rank'; see scion train --help"),

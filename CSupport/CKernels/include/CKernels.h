@@ -112,6 +112,9 @@ void ck_project_gradient(float *da, const void *u, const void *x, ck_format type
 void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type,
                         int64_t tokens, int64_t m, int64_t n);
 
+/* Gives memory that was freed, but that malloc still holds, back to the system. (scratch.c) */
+void ck_release_freed(void);
+
 /* ---- Attention (attention.c): causal, grouped-query, tiled, online softmax ---- */
 
 /* o, q, dq, dout [tokens, heads*size]; k, v, dk, dv [tokens, kv_heads*size]; lse [tokens, heads] f32 (log-sum-exp).
@@ -125,6 +128,9 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
                            const void *q, const void *k, const void *v, ck_format type,
                            const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t size,
                            float scale);
+/* Bytes of scratch that ck_attention and ck_attention_backward keep for such a call (the larger of both). */
+size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t sequences, int64_t heads,
+                                  int64_t kv_heads, int64_t size);
 /* Generation: q, o [tokens, heads*size]; token t belongs to cache slot slots[t] at positions[t] and sees positions 0...positions[t].
  * keys, values [slots, capacity, kv_heads*size] hold every position seen already (this call's tokens too). */
 void ck_attention_cached(void *o, const void *q, const void *keys, const void *values, ck_format type,

@@ -34,7 +34,7 @@ public struct BatchPlan: Sendable {
   /// Tokens of each sequence of the data set.
   public let lengths: [Int]
   /// Most tokens in a micro-batch of several sequences.
-  public let microTokens: Int
+  public private(set) var microTokens: Int
 
   private var order: [Int32] = []
   /// Positions in `order`; step s is `bounds[s]..<bounds[s + 1]`.
@@ -104,6 +104,14 @@ public struct BatchPlan: Sendable {
       epoch: range.lowerBound / lengths.count,
       epochsDone: Double(range.upperBound) / Double(lengths.count),
       microBatches: Self.pack(order[range].map { Int($0) }, lengths: lengths, limit: microTokens))
+  }
+
+  /// The same steps, cut into micro-batches of at most `microTokens` tokens.
+  public func withMicroBatches(of microTokens: Int) -> BatchPlan {
+    precondition(microTokens > 0)
+    var plan = self
+    plan.microTokens = microTokens
+    return plan
   }
 
   /// The micro-batches of step `index`, cut from the sequences the plan was made for.

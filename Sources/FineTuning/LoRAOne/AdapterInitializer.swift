@@ -59,6 +59,14 @@ public struct AdapterInitializer: Sendable {
     return (start, AdapterStartReport(matrix, initialization, start, found))
   }
 
+  /// The same where what was measured is not finite.
+  func startWithoutMeasurement(
+    of matrix: AdaptedMatrix
+  ) throws(TensorError) -> (start: AdapterStart, report: AdapterStartReport) {
+    let start = try start(of: matrix, triplets: nil)
+    return (start, AdapterStartReport(matrix, initialization, start, nil))
+  }
+
   // MARK: - From singular triplets
 
   /// The start of `matrix` from the leading triplets of what was measured (of G itself: the sign of

@@ -6,8 +6,10 @@ public enum GradientForm: String, Sendable, Hashable, Codable {
   case dense
   /// X_b [T, n] and D_b [T, m] in the activations' type.
   case factors
+  /// The leading part alone, renewed after each micro-batch (`IncrementalGradient`): not exact, the last resort.
+  case incremental
 
-  /// The smaller form: dense if `4mn < b·T(m + n)` bytes, b bytes an activation.
+  /// The smaller exact form: dense if `4mn < b·T(m + n)` bytes, b bytes an activation.
   public static func smaller(
     rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16
   ) -> GradientForm {
@@ -17,13 +19,15 @@ public enum GradientForm: String, Sendable, Hashable, Codable {
     return sizes[0] < sizes[1] ? .dense : .factors
   }
 
-  /// Bytes of this form, T = `tokens` over all micro-batches.
+  /// Bytes of this form, T = `tokens` over all micro-batches; `rank` is the adapter's.
   public func byteCount(
-    rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16
+    rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16, rank: Int = 8
   ) -> Int {
     switch self {
     case .dense: 4 * rows * columns
     case .factors: storage.byteCount * tokens * (rows + columns)
+    case .incremental:
+      4 * IncrementalGradient.width(rows: rows, columns: columns, rank: rank) * (rows + columns)
     }
   }
 }

@@ -39,11 +39,12 @@ final class GradientStream {
 
   /// - Parameters:
   ///   - workspace: a training workspace; its adapters are not used, the gradient is the base's.
+  ///   - memory: how the gradients of a block are held.
   ///   - weights: by micro-batch and row, what each target's loss counts in the mean.
   ///   - spillDirectory: where the temporary file goes.
   init(
     _ model: Model, _ workspace: Workspace, layout: AdapterLayout, batches: [TokenBatch],
-    weights: [[Float]], spillDirectory: String
+    weights: [[Float]], memory: StartMemory, generator: RandomGenerator, spillDirectory: String
   ) throws(TensorError) {
     precondition(batches.count == weights.count)
     self.model = model
@@ -54,12 +55,9 @@ final class GradientStream {
     layer = model.configuration.layerCount - 1
     lowestLayer = layout.slots.map(\.layer).min() ?? 0
     collector = try BlockGradientCollector(
-      model.configuration,
-      projections: Projection.allCases.filter { projection in
-        layout.slots.contains { $0.projection == projection }
-      },
+      model.configuration, forms: memory.forms,
       tokens: batches.reduce(0) { $0 + $1.tokenCount }, batches: batches.count,
-      storage: workspace.shape.storage)
+      storage: workspace.shape.storage, rank: layout.rank, generator: generator)
   }
 
   /// Does the next piece of work; nil when every block has been delivered.
@@ -85,15 +83,16 @@ final class GradientStream {
 
   private func forward(_ index: Int) throws {
     let batch = batches[index]
-    model.forward(batch, adapters: nil, workspace)
+    let tokens = batch.tokenCount
+    var offsets: [Int] = []
+    model.embed(batch.ids, workspace)
+    for layer in 0..<model.configuration.layerCount {
+      model.forwardBlock(layer, batch, adapters: nil, workspace)
+      offsets.append(try spill.append(model.boundary(layer, tokens: tokens, workspace)))
+    }
     let losses = model.loss(batch, workspace, gradientWeights: weights[index])
     let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
     for (row, nll) in zip(rows, losses) { lossTotal += Double(weights[index][row]) * Double(nll) }
-    let tokens = batch.tokenCount
-    var offsets: [Int] = []
-    for layer in 0..<model.configuration.layerCount {
-      offsets.append(try spill.append(model.boundary(layer, tokens: tokens, workspace)))
-    }
     boundaryOffsets.append(offsets)
     gradientOffsets.append(
       try spill.append(model.residualGradient(tokens: tokens, workspace)))

@@ -26,7 +26,7 @@ public final class IncrementalGradient {
     precondition(rank > 0)
     self.rows = rows
     self.columns = columns
-    width = min(max(2 * rank, 32), rows, columns)
+    width = IncrementalGradient.width(rows: rows, columns: columns, rank: rank)
     arena = try Arena(
       "incremental gradient",
       byteCount: Arena.size(rows: width, columns: rows, type: .float32)
@@ -34,6 +34,18 @@ public final class IncrementalGradient {
     left = arena.allocate(rows: width, columns: rows, type: .float32)
     right = arena.allocate(rows: width, columns: columns, type: .float32)
     self.generator = generator
+  }
+
+  /// ℓ for a gradient `[rows, columns]`.
+  static func width(rows: Int, columns: Int, rank: Int) -> Int {
+    min(max(2 * rank, 32), rows, columns)
+  }
+
+  /// Forgets everything added.
+  public func reset() {
+    left.clear()
+    right.clear()
+    count = 0
   }
 
   /// Adds `scale · DᵀX`. Throws `TensorError.noConvergence` when the sum is not finite.

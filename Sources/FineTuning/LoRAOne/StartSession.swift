@@ -25,11 +25,12 @@ public final class StartSession {
 
   /// - Parameters:
   ///   - batches: micro-batches of the initialisation data; unused by starts that measure nothing.
+  ///   - memory: how the gradient is held; nil for the smallest exact forms.
   ///   - spillDirectory: where a temporary file of activations may lie.
   /// - Throws: `TensorError` when memory or the temporary file cannot be had.
   public init(
     _ trainer: Trainer, initializer: AdapterInitializer, batches: [TokenBatch],
-    spillDirectory: String
+    memory: StartMemory? = nil, spillDirectory: String
   ) throws(TensorError) {
     self.trainer = trainer
     self.initializer = initializer
@@ -41,10 +42,19 @@ public final class StartSession {
     }
     let targets = batches.reduce(0) { $0 + $1.targetCount }
     let weight = 1 / Float(max(targets, 1))
+    let layout = trainer.adapters.layout
+    let memory =
+      memory
+      ?? StartMemory(
+        trainer.model.configuration, layout,
+        data: MemoryRequest.Start(
+          sequences: batches.count, tokens: batches.reduce(0) { $0 + $1.tokenCount }),
+        storage: trainer.workspace.shape.storage, microTokens: trainer.workspace.shape.tokens,
+        room: nil)
     stream = try GradientStream(
-      trainer.model, trainer.workspace, layout: trainer.adapters.layout, batches: batches,
-      weights: batches.map { Array(repeating: weight, count: $0.tokenCount) },
-      spillDirectory: spillDirectory)
+      trainer.model, trainer.workspace, layout: layout, batches: batches,
+      weights: batches.map { Array(repeating: weight, count: $0.tokenCount) }, memory: memory,
+      generator: initializer.generator.stream("incremental"), spillDirectory: spillDirectory)
   }
 
   /// Does the next piece; nil when the adapters are in place.
@@ -91,7 +101,11 @@ public final class StartSession {
       let (start, report) =
         switch form {
         case .dense(let g):
-          try initializer.start(of: matrix, from: DenseGradientOperator(g))
+          try initializer.start(of: matrix, from: ArenaGradientOperator(g))
+        case .incremental(let gradient):
+          try initializer.start(of: matrix, from: gradient.gradient)
+        case .broken:
+          try initializer.startWithoutMeasurement(of: matrix)
         case .factors(let xs, let ds):
           try initializer.start(
             of: matrix,

@@ -1,0 +1,127 @@
+internal import Inference
+public import Tensors
+public import Transformer
+
+/// The largest micro-batch that a limit on tokens leads to.
+public struct MicroBatchExtent: Sendable, Equatable {
+  /// Tokens of the largest micro-batch.
+  public var tokens: Int
+  /// Bytes of scratch that attention keeps for the worst micro-batch (`AttentionShape.scratchByteCount`).
+  public var attentionScratch: Int
+
+  public init(tokens: Int, attentionScratch: Int) {
+    self.tokens = tokens
+    self.attentionScratch = attentionScratch
+  }
+}
+
+/// Everything about a run that its memory depends on: what a `MemoryPlan` is made from.
+public struct MemoryRequest {
+  /// The initialisation data of a start that takes the gradient.
+  public struct Start: Sendable, Equatable {
+    public var sequences: Int
+    public var tokens: Int
+
+    public init(sequences: Int, tokens: Int) {
+      self.sequences = sequences
+      self.tokens = tokens
+    }
+  }
+
+  public var configuration: ModelConfiguration
+  public var layout: AdapterLayout
+  /// Type of the activations.
+  public var storage: ElementType
+  /// Size of the mapped model file.
+  public var fileBytes: Int
+  /// Most bytes of it that are resident when its weights are streamed.
+  public var streamedBytes: Int
+  /// Tokens of the longest sequence; a micro-batch holds at least one.
+  public var longest: Int
+  /// Tokens of the largest step; a micro-batch need not hold more.
+  public var stepTokens: Int
+  /// Bytes a trainable parameter of optimizer state.
+  public var optimizerBytes = AdamWOptimizer.bytesPerParameter
+  /// Bytes of the sequences to train and validate on.
+  public var dataBytes = 0
+  public var threads = Processor.threads
+  /// nil: the start measures no gradient.
+  public var start: Start?
+  /// Bytes allowed; nil for the default plan.
+  public var budget: Int?
+  /// The largest micro-batch under a limit of so many tokens. By default of full ones of the longest sequences.
+  public var extent: (Int) -> MicroBatchExtent
+
+  public init(
+    _ model: Model, _ layout: AdapterLayout, storage: ElementType, fileBytes: Int, longest: Int,
+    stepTokens: Int, budget: Int? = nil
+  ) {
+    let attention = model.configuration.attention
+    configuration = model.configuration
+    self.layout = layout
+    self.storage = storage
+    self.fileBytes = fileBytes
+    streamedBytes = min(model.weights.streamedByteCount, fileBytes)
+    self.longest = longest
+    self.stepTokens = stepTokens
+    self.budget = budget
+    extent = { limit in
+      let tokens = max(limit, longest)
+      let starts = Array(stride(from: Int32(0), to: Int32(tokens), by: longest)) + [Int32(tokens)]
+      return MicroBatchExtent(
+        tokens: tokens,
+        attentionScratch: attention.scratchByteCount(starts: starts, type: storage))
+    }
+  }
+}
+
+extension MemoryRequest {
+  /// What the run of `recipe` depends on. Every micro-batch of the run is looked at: those of the steps, of the validation
+  /// and of the start.
+  ///
+  /// - Parameter startSample: indices of the training sequences whose gradient the start takes.
+  init(
+    _ recipe: FineTuneRecipe, _ loaded: LoadedModel, _ data: TrainingData, _ layout: AdapterLayout,
+    steps: BatchPlan, startSample: [Int]
+  ) {
+    let storage = recipe.computeType.storage
+    let lengths = data.train.lengths
+    let held = data.validation?.lengths ?? []
+    let longest = max(lengths.max() ?? 1, held.max() ?? 1)
+    let stepTokens =
+      switch recipe.stepSize {
+      case .tokens(let tokens): max(tokens, longest)
+      case .sequences(let count): lengths.sorted(by: >).prefix(count).reduce(0, +)
+      }
+    self.init(
+      loaded.model, layout, storage: storage, fileBytes: loaded.file.file.byteCount,
+      longest: longest, stepTokens: stepTokens, budget: recipe.memory?.byteCount)
+    let sampled = startSample.map { lengths[$0] }
+    let takesGradient = recipe.start.source == .gradient
+    if takesGradient {
+      start = Start(sequences: sampled.count, tokens: sampled.reduce(0, +))
+    }
+    // Two 32-bit numbers a token and the arrays around them; batches of validation and start are made beforehand.
+    let copied = held.reduce(0, +) + sampled.reduce(0, +)
+    let all = lengths.reduce(0, +) + held.reduce(0, +) + (data.test?.tokenCount ?? 0)
+    dataBytes = 8 * all + 12 * copied + 256 * (lengths.count + held.count)
+    let attention = loaded.model.configuration.attention
+    extent = { limit in
+      var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)
+      func add(_ runs: [[Int]], _ lengths: [Int]) {
+        for run in runs {
+          var starts: [Int32] = [0]
+          for index in run { starts.append(starts[starts.count - 1] + Int32(lengths[index])) }
+          extent.tokens = max(extent.tokens, Int(starts[starts.count - 1]))
+          extent.attentionScratch = max(
+            extent.attentionScratch, attention.scratchByteCount(starts: starts, type: storage))
+        }
+      }
+      let limited = steps.withMicroBatches(of: limit)
+      for index in 0..<limited.stepCount { add(limited.step(index).microBatches, lengths) }
+      add(BatchPlan.pack(Array(held.indices), lengths: held, limit: limit), held)
+      if takesGradient { add(BatchPlan.pack(startSample, lengths: lengths, limit: limit), lengths) }
+      return extent
+    }
+  }
+}

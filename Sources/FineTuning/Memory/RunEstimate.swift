@@ -1,0 +1,125 @@
+internal import Transformer
+
+/// What a run will take, in memory and time: the document of `scion plan --json` (keys in snake case).
+public struct RunEstimate: Sendable, Equatable, Codable {
+  public var parts: [MemoryPlan.Part]
+  /// The most that will be resident.
+  public var totalBytes: Int
+  /// What --memory allows.
+  public var budgetBytes: Int?
+  public var startBytes: Int
+  public var trainingBytes: Int
+  public var savingBytes: Int
+
+  /// Tokens of the largest micro-batch.
+  public var microBatchTokens: Int
+  public var layers: Int
+  /// Layers that keep their products for the backward.
+  public var keptLayers: Int
+  public var lossRows: Int
+  public var spillsBoundaries: Bool
+  public var streamsWeights: Bool
+  /// How the start holds the gradient of each projection, by short name.
+  public var startForms: [String: String]
+  public var trainableParameters: Int
+  /// Adapter, gradient and optimizer state.
+  public var bytesPerParameter: Double
+
+  public var steps: Int
+  public var secondsPerStep: Double
+  public var tokensPerSecond: Double
+  public var startSeconds: Double
+  public var validationSeconds: Double
+  /// The whole run.
+  public var totalSeconds: Double
+
+  enum CodingKeys: String, CodingKey {
+    case parts
+    case totalBytes = "total_bytes"
+    case budgetBytes = "budget_bytes"
+    case startBytes = "start_bytes"
+    case trainingBytes = "training_bytes"
+    case savingBytes = "saving_bytes"
+    case microBatchTokens = "micro_batch_tokens"
+    case layers
+    case keptLayers = "kept_layers"
+    case lossRows = "loss_rows"
+    case spillsBoundaries = "spills_boundaries"
+    case streamsWeights = "streams_weights"
+    case startForms = "start_forms"
+    case trainableParameters = "trainable_parameters"
+    case bytesPerParameter = "bytes_per_parameter"
+    case steps
+    case secondsPerStep = "seconds_per_step"
+    case tokensPerSecond = "tokens_per_second"
+    case startSeconds = "start_seconds"
+    case validationSeconds = "validation_seconds"
+    case totalSeconds = "total_seconds"
+  }
+}
+
+extension FineTuneSession {
+  /// The plan, and the time that two or three timed micro-batches of the first steps foretell. Changes nothing that is
+  /// trained.
+  ///
+  /// - Parameter spillDirectory: where temporary activations may lie.
+  public func estimate(spillDirectory: String) throws -> RunEstimate {
+    let plan = memoryPlan
+    let layout = trainer.adapters.layout
+    let layers = loaded.model.configuration.layerCount
+    let kept = min(plan.keptLayers, layers)
+    let secondsPerToken = try secondsPerToken(spillDirectory: spillDirectory)
+    // Passes over the weights for each token, in training and (with each block run again, the gradient of the weights, and
+    // a last forward) in the start; the decomposition counts as so many tokens.
+    let passes = 2 + Double(layers - kept) / Double(layers)
+    let pass = secondsPerToken / passes
+    let startTokens = Double(startBatches.reduce(0) { $0 + $1.tokenCount })
+    let start = plan.start == nil ? 0 : pass * (5 * startTokens + 600)
+    let held = Double(data.validation?.tokenCount ?? 0)
+    let training = secondsPerToken * Double(batchPlan.tokenCount)
+    let validation = pass * held * Double(validationCount)
+    return RunEstimate(
+      parts: plan.parts, totalBytes: plan.total, budgetBytes: recipe.memory?.byteCount,
+      startBytes: plan.peak(.start), trainingBytes: plan.peak(.training),
+      savingBytes: plan.peak(.saving), microBatchTokens: plan.workspace.tokens, layers: layers,
+      keptLayers: kept, lossRows: plan.workspace.lossRows,
+      spillsBoundaries: plan.workspace.spillsBoundaries, streamsWeights: plan.streamsWeights,
+      startForms: Dictionary(
+        uniqueKeysWithValues: (plan.start?.forms ?? [:]).map { ($0.shortName, $1.rawValue) }),
+      trainableParameters: layout.parameterCount,
+      bytesPerParameter: Double(
+        AdapterSet.byteCount(layout, storage: plan.workspace.storage, trainable: true)
+          + layout.count * AdamWOptimizer.bytesPerParameter) / Double(layout.parameterCount),
+      steps: stepCount,
+      secondsPerStep: stepCount == 0 ? 0 : training / Double(stepCount),
+      tokensPerSecond: 1 / secondsPerToken, startSeconds: start, validationSeconds: validation,
+      totalSeconds: start + training + validation)
+  }
+
+  /// From the first micro-batches of the run; the very first also reads the file and is left out where there are others.
+  private func secondsPerToken(spillDirectory: String) throws -> Double {
+    try trainer.openSpill(directory: spillDirectory)
+    var batches: [TokenBatch] = []
+    for index in 0..<max(stepCount, 1) where batches.count < 3 {
+      let next =
+        stepCount == 0
+        ? [TokenBatch(Array(data.train.sequences.prefix(1)))]
+        : batchPlan.batches(index, of: data.train.sequences)
+      batches += next.filter { $0.targetCount > 0 }
+    }
+    batches = Array(batches.prefix(3))
+    guard let first = batches.first else { return 0 }
+    _ = try trainer.time(first)
+    let timed = batches.count == 1 ? [first, first] : Array(batches.dropFirst())
+    var seconds = 0.0
+    for batch in timed { seconds += try trainer.time(batch) }
+    return seconds / Double(timed.reduce(0) { $0 + $1.tokenCount })
+  }
+
+  /// Validations of the run, that of the base included.
+  private var validationCount: Int {
+    guard data.validation != nil, stepCount > 0 else { return 0 }
+    if let every = recipe.evalEvery { return 1 + (stepCount + every - 1) / every }
+    return 2 + batchPlan.step(stepCount - 1).epoch
+  }
+}

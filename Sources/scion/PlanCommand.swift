@@ -1,0 +1,41 @@
+import ArgumentParser
+import FineTuning
+import Foundation
+import Tensors
+import Transformer
+
+/// `scion plan`: what `train` with the same arguments would take, without training.
+struct PlanCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Say what a training run would take in memory and time, without training.",
+    discussion: """
+      Takes the arguments of train. Model and data are read, memory is planned as train plans it, and two or three \
+      micro-batches are timed. Nothing is written. A budget that cannot be met ends with exit code 4 and names the \
+      smallest that can.
+
+        scion plan -m base.gguf --data examples/ --memory 2G
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var options: TrainOptions
+
+  @Flag(help: "Print one JSON document instead of the table.")
+  var json = false
+
+  func run() throws {
+    let recipe = try options.makeRecipe(model)
+    if let threads = recipe.threads { Processor.threads = threads }
+    let session = try FineTuneSession(recipe, version: ScionVersion.current)
+    let estimate = try session.estimate(
+      spillDirectory: FileManager.default.temporaryDirectory.path)
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+      try StandardStreams.result(
+        String(decoding: try encoder.encode(estimate), as: UTF8.self) + "\n")
+    } else {
+      try StandardStreams.result(PlanText.table(estimate))
+    }
+  }
+}
