@@ -10,7 +10,7 @@ struct MeasureOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Instruction sets, by commas: scalar, avx2, avx512, avx512bf16, neon (default: the one in use).",
+      "Instruction sets, by commas: scalar, avx2, avx2vnni, avx512, avx512bf16, neon, neonbf16 (default: the one in use).",
       valueName: "names"))
   var isa: String?
 
