@@ -22,8 +22,12 @@ struct AllCommand: ParsableCommand {
     let tiers = best + (options.isa == nil && best != [.avx2] && other.isAvailable ? [other] : [])
     for tier in tiers {
       try ChildProcess.run(["peak"] + options.arguments(isa: tier))
-      try ChildProcess.run(
-        ["gemm"] + options.arguments(isa: tier) + (formats.map { ["--formats", $0] } ?? []))
+      let gemm =
+        ["gemm"] + options.arguments(isa: tier) + (formats.map { ["--formats", $0] } ?? [])
+      try ChildProcess.run(gemm)
+      if MachinePeak.Arithmetic.int8.isAvailable {
+        try ChildProcess.run(gemm + ["--compute", "int8", "--goal", "60", "--small-goal", "35"])
+      }
     }
     for benchmark in ["train", "init", "generate", "merge"] {
       try ChildProcess.run([benchmark] + options.arguments + model)

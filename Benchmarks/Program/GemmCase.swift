@@ -12,17 +12,26 @@ struct GemmCase {
   /// Tokens whose whole rows are compared, and the oracle's rows of them.
   private let sampled: [Int]
   private let expected: [GemmDirection: [[Float]]]
+  /// Of the forward product.
+  private let arithmetic: ProductArithmetic
 
   /// Relative error (in the norm) of a row: float32 sums differ in order; the bf16 dot product
   /// rounds weights to 8 bits, and a bf16 result is rounded once more.
+  ///
+  /// In int8 both sides are rounded to 8 bits (int8.h).
   private func tolerance(_ result: Matrix) -> Double {
+    if arithmetic == .int8 { return 0.015 }
     let isRounded = x.type == .bfloat16 && Processor.instructionSet.hasBFloat16Product
     return isRounded || result.type == .bfloat16 ? 6e-3 : 1e-5
   }
 
   /// - Parameter type: of x, dY and Y; dX is float32, as in training.
-  init(_ shape: GemmShape, _ format: BlockFormat, storage type: ElementType) throws {
+  init(
+    _ shape: GemmShape, _ format: BlockFormat, storage type: ElementType,
+    arithmetic: ProductArithmetic
+  ) throws {
     self.shape = shape
+    self.arithmetic = arithmetic
     weight = try RandomWeights.make(format, rows: shape.out, columns: shape.in)
     let most = GemmShape.tokens.max() ?? 1
     func size(_ columns: Int, _ type: ElementType) -> Int {
@@ -84,7 +93,8 @@ struct GemmCase {
   /// The product over the first `tokens` tokens.
   func run(_ direction: GemmDirection, tokens: Int) {
     switch direction {
-    case .forward: multiply(into: y.prefix(tokens), x.prefix(tokens), weight)
+    case .forward:
+      multiply(into: y.prefix(tokens), x.prefix(tokens), weight, arithmetic: arithmetic)
     case .backward: multiplyTransposed(into: dx.prefix(tokens), dy.prefix(tokens), weight)
     }
   }

@@ -17,7 +17,9 @@ struct GemmCommand: ParsableCommand {
   var shapes: String?
 
   @Option(
-    help: ArgumentHelp("Type of activations: auto (as training), bf16, f32.", valueName: "type"))
+    help: ArgumentHelp(
+      "Type of activations: auto (as training), bf16, f32; int8 for the int8 product (forward alone).",
+      valueName: "type"))
   var compute = ComputeType.auto
 
   @Option(
@@ -46,13 +48,18 @@ struct GemmCommand: ParsableCommand {
       "isa         format  product                                   GFLOP/s   of peak  (spread)")
     for set in try options.instructionSets() {
       Processor.instructionSet = set
-      guard let meter = PeakMeter(PeakMeter.limit(compute.storage), clock: options.clock) else {
+      let limit: MachinePeak.Arithmetic =
+        compute == .int8 ? .int8 : PeakMeter.limit(compute.storage)
+      guard let meter = PeakMeter(limit, clock: options.clock) else {
         continue
       }
       for format in formats {
         let own = shapes ?? GemmShape.layers + (Self.isOfHeads(format) ? [GemmShape.head] : [])
         for shape in own where shape.in % max(format.blockLength, 32) == 0 {
-          try measure(try GemmCase(shape, format, storage: compute.storage), meter, evictor, table)
+          try measure(
+            try GemmCase(
+              shape, format, storage: compute.storage, arithmetic: compute.arithmetic),
+            meter, evictor, table)
         }
       }
     }
@@ -70,7 +77,7 @@ struct GemmCommand: ParsableCommand {
       var shares = Samples()
     }
     var entries: [Entry] = []
-    for direction in GemmDirection.allCases {
+    for direction in compute == .int8 ? [.forward] : GemmDirection.allCases {
       for tokens in GemmShape.tokens {
         // The first run reads the weights in and decides how often a round repeats.
         gemm.run(direction, tokens: tokens)
@@ -107,7 +114,8 @@ struct GemmCommand: ParsableCommand {
     let format = gemm.weight.format.name
     for entry in entries {
       let name =
-        (cold ? "gemm-cold" : "gemm") + "/\(entry.direction)/\(gemm.shape.text)/T\(entry.tokens)"
+        (compute == .int8 ? "gemm-int8" : "gemm") + (cold ? "-cold" : "")
+        + "/\(entry.direction)/\(gemm.shape.text)/T\(entry.tokens)"
       let isBelow = entry.shares.median < (entry.tokens < 512 ? smallGoal : goal)
       table.say(
         ResultTable.pad(Processor.instructionSet.name, 12) + ResultTable.pad(format, 8)

@@ -9,12 +9,11 @@
 #include "product.h"
 #include "blocks.h"
 #include "oracle.h"
+#include "pieces.h"
 #include "scratch.h"
-#include <stdatomic.h>
 
 enum {
     STRIP_TOKENS = 2048,  /* tokens swept over one decoded panel; bounds the strip */
-    SPLIT_TOKENS = 24,    /* no share of a panel is smaller */
     FEW_TOKENS = 48,      /* below: narrower panels instead of shares of tokens */
     SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
 };
@@ -148,36 +147,6 @@ static void run_group(const plan *plan, int64_t panel, int64_t panels, int64_t f
         }
 }
 
-/* The (panel, token) plane, panel by panel: what is below `next` has been handed out. */
-typedef struct {
-    int64_t panels, threads;
-    _Atomic int64_t next;
-} queue;
-
-/* The next piece, from ..< to: a share of the panels that are left, so that pieces get smaller towards
- * the end; the last panel of all is cut by tokens. 0 when nothing is left. Who takes which piece
- * does not change a bit of the result, so a thread that is held up takes fewer of them. */
-static int take(const plan *plan, queue *queue, int64_t *from, int64_t *to) {
-    int64_t tokens = plan->product->tokens, end = queue->panels * tokens;
-    int64_t at = atomic_load_explicit(&queue->next, memory_order_relaxed), next;
-    do {
-        if (at >= end) return 0;
-        int64_t left = (end - at) / tokens;
-        if (left > 1 || plan->width < CK_PANEL_COLUMNS) {
-            int64_t share = left / (2 * queue->threads);
-            next = at + (share > 1 ? share : 1) * tokens;
-        } else {
-            int64_t part = (tokens / queue->threads + 11) / 12 * 12;
-            next = at + (part > SPLIT_TOKENS ? part : SPLIT_TOKENS);
-            if (end - next < SPLIT_TOKENS) next = end;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(&queue->next, &at, next, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    *from = at;
-    *to = next;
-    return 1;
-}
-
 static void run_piece(const plan *plan, int64_t at, int64_t end) {
     int64_t tokens = plan->product->tokens;
     while (at < end) {
@@ -196,10 +165,10 @@ static void run_piece(const plan *plan, int64_t at, int64_t end) {
     }
 }
 
-static void run_pieces(plan plan, queue *queue) {
+static void run_pieces(plan plan, ck_pieces *pieces) {
     int64_t from, to;
     take_scratch(&plan);
-    while (take(&plan, queue, &from, &to)) run_piece(&plan, from, to);
+    while (ck_take_piece(pieces, &from, &to)) run_piece(&plan, from, to);
 }
 
 void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
@@ -213,9 +182,10 @@ void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
     int64_t panels = (p->n + plan.width - 1) / plan.width;
     int64_t work = p->tokens * p->n * (p->k + p->rank);
     int32_t threads = work > SMALL_WORK ? ck_threads() : 1;
-    queue queue = {.panels = panels, .threads = threads};
+    ck_pieces pieces = {.panels = panels, .tokens = p->tokens, .threads = threads,
+                        .whole = plan.width < CK_PANEL_COLUMNS};
 #pragma omp parallel num_threads(threads) if (threads > 1)
-    run_pieces(plan, &queue);
+    run_pieces(plan, &pieces);
 }
 
 /* ---- Entry points ---- */

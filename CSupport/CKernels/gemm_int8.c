@@ -1,19 +1,15 @@
 /* Y = X W^T in int8: the threaded driver over the int8 leaves (int8.h has the arithmetic).
  *
  * x is quantized once, by all threads, into scratch of the calling thread. The output is cut into
- * panels of 64 columns and blocks of 48 tokens; a thread's share is a run of these in the order of
- * panels. For its tokens of a panel it first sets the sums to y (or zero) plus the adapter's part,
+ * panels of 64 columns, handed out piece by piece (pieces.h). For its tokens of a panel a thread first sets the sums to y (or zero) plus the adapter's part,
  * which stays in the activations' own type, on the leaf of that type; then packs the panel of W,
  * some values of K at a time, and sweeps. Sums wait in y, or in a strip of fp32 when y is bf16. */
 #include "blocks.h"
 #include "int8.h"
+#include "pieces.h"
 #include "scratch.h"
 
-int omp_get_thread_num(void);
-int omp_get_num_threads(void);
-
 enum {
-    BLOCK_TOKENS = 48,    /* no share of a panel is smaller */
     CHUNK_TOKENS = 2048,  /* of x are quantized at a time; bounds the scratch and the strip */
     SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
 };
@@ -25,6 +21,7 @@ typedef struct {
     const void *x;
     ck_format x_type;
     const void *w;
+    ck_format w_format;
     size_t row_bytes;
     const void *u, *bt;
     int64_t rank, tokens, out, in;
@@ -75,6 +72,18 @@ static void add_adapter(const product *p, room room, ck_sweep sweep, int64_t fro
     }
 }
 
+/* The part of w that the panel at `column` is packed from, values of K from k0. */
+static ck_ahead rows_of(const product *p, int64_t column, int64_t k0) {
+    if (column >= p->out) return (ck_ahead){0};
+    int64_t k = p->in - k0 < p->step ? p->in - k0 : p->step;
+    size_t begin = ck_covering_bytes(p->w_format, k0);
+    return (ck_ahead){.first = (const char *)p->w + (size_t)column * p->row_bytes + begin,
+                      .row_bytes = p->row_bytes,
+                      .bytes = ck_covering_bytes(p->w_format, k0 + k) - begin,
+                      .rows = p->out - column < CK_PANEL_COLUMNS ? p->out - column
+                                                                 : CK_PANEL_COLUMNS};
+}
+
 /* Tokens from ..< to of the panel at `column`. */
 static void run_panel(const product *p, room room, int64_t column, int64_t from, int64_t to) {
     int64_t left = p->out - column;
@@ -100,6 +109,8 @@ static void run_panel(const product *p, room room, int64_t column, int64_t from,
         int64_t k = p->in - k0 < p->step ? p->in - k0 : p->step;
         int64_t at = from * p->rows.groups + k0 / CK_INT8_GROUP;
         const char *w = (const char *)p->w + (size_t)column * p->row_bytes;
+        sums.ahead = k0 + k < p->in ? rows_of(p, column, k0 + k)
+                                    : rows_of(p, column + CK_PANEL_COLUMNS, 0);
         p->pack(room.panel, room.scales, w, p->row_bytes, k0, k, sums.columns);
         if (k0 + k == p->in) {
             sums.y = y;
@@ -122,17 +133,16 @@ static void run_panel(const product *p, room room, int64_t column, int64_t from,
     }
 }
 
-static void run_share(const product *p, int64_t share, int64_t shares) {
-    int64_t blocks = (p->tokens + BLOCK_TOKENS - 1) / BLOCK_TOKENS;
-    int64_t panels = (p->out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
-    int64_t at = panels * blocks * share / shares, end = panels * blocks * (share + 1) / shares;
+static void run_pieces(const product *p, ck_pieces *pieces) {
     room room = take_room(p);
-    while (at < end) {
-        int64_t panel = at / blocks, stop = (panel + 1) * blocks < end ? (panel + 1) * blocks : end;
-        int64_t from = at % blocks * BLOCK_TOKENS, to = (stop - panel * blocks) * BLOCK_TOKENS;
-        run_panel(p, room, panel * CK_PANEL_COLUMNS, from, to < p->tokens ? to : p->tokens);
-        at = stop;
-    }
+    int64_t at, end;
+    while (ck_take_piece(pieces, &at, &end))
+        while (at < end) {
+            int64_t panel = at / p->tokens, next = (panel + 1) * p->tokens;
+            int64_t stop = next < end ? next : end, start = panel * p->tokens;
+            run_panel(p, room, panel * CK_PANEL_COLUMNS, at - start, stop - start);
+            at = stop;
+        }
 }
 
 /* At most CHUNK_TOKENS tokens. */
@@ -147,13 +157,16 @@ static void run_chunk(product p) {
                             .stride = stride,
                             .groups = groups};
     size_t x_bytes = (size_t)p.in * type_size(p.x_type);
-    int worth = p.tokens * p.out * p.in > SMALL_WORK;
-#pragma omp parallel num_threads(ck_threads()) if (worth)
+    int32_t threads = p.tokens * p.out * p.in > SMALL_WORK ? ck_threads() : 1;
+    ck_pieces pieces = {.panels = (p.out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS,
+                        .tokens = p.tokens,
+                        .threads = threads};
+#pragma omp parallel num_threads(threads) if (threads > 1)
     {
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < p.tokens; t++)
             p.leaf->quantize(&p.rows, t, (const char *)p.x + (size_t)t * x_bytes, p.x_type, p.in);
-        run_share(&p, omp_get_thread_num(), omp_get_num_threads());
+        run_pieces(&p, &pieces);
     }
 }
 
@@ -171,7 +184,7 @@ void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate, const void 
         return;
     }
     product p = {.y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
-                 .w = w, .row_bytes = ck_row_bytes(w_format, in), .u = u, .bt = bt, .rank = rank,
+                 .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in), .u = u, .bt = bt, .rank = rank,
                  .out = out, .in = in, .leaf = leaf, .adapter = ck_leaf_for(x_type)};
     int64_t steps = (in + leaf->depth - 1) / leaf->depth;
     p.step = ((in + steps - 1) / steps + 255) / 256 * 256;

@@ -97,6 +97,8 @@ static inline void ck_int8_sweep_tiles(const ck_int8_sweep *s, ck_int8_tile *con
     int64_t count = (s->to.tokens + height - 1) / height;
     for (int64_t i = 0; i < count; i++) {
         int64_t from = s->to.tokens * i / count, to = s->to.tokens * (i + 1) / count;
+        ck_fetch_ahead(&s->to.ahead, s->to.ahead.rows * i / count,
+                       s->to.ahead.rows * (i + 1) / count);
         tiles[to - from - 1](s, from, sums);
     }
 }
