@@ -72,16 +72,18 @@ double ck_peak_products(int32_t kind, int64_t steps) {
     if (!run) return 0;
     const int64_t threads = ck_threads(), all = steps * threads, pieces = PIECES * threads;
     _Atomic int64_t next = 0;
-    double operations = 0;
-#pragma omp parallel num_threads(threads) reduction(+ : operations)
+    _Atomic uint64_t operations = 0; /* not a reduction, which needs more of the OpenMP runtime */
+#pragma omp parallel num_threads(threads)
     {
         float sink = 0;
+        double done = 0;
         int64_t i;
         while ((i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < pieces)
-            operations += run(&sink, all * (i + 1) / pieces - all * i / pieces);
+            done += run(&sink, all * (i + 1) / pieces - all * i / pieces);
+        atomic_fetch_add_explicit(&operations, (uint64_t)done, memory_order_relaxed);
         atomic_fetch_add_explicit(&keep, (uint32_t)(sink != 0), memory_order_relaxed);
     }
-    return operations;
+    return (double)operations;
 }
 
 void ck_peak_read(const void *from, size_t bytes) {
