@@ -126,10 +126,11 @@ void ck_run_few(const ck_product *p) {
 
 /* ---- In 8-bit integers ---- */
 
+/* NULL: the tier has none, and its fp32 product is the better one (ARM). */
 static const ck_few_leaf *few_leaf_in_use(void) {
 #if defined(__x86_64__)
     switch (ck_isa()) {
-    case CK_ISA_SCALAR: break;
+    case CK_ISA_SCALAR: return &ck_few_scalar;
     case CK_ISA_AVX2: return &ck_few_avx2;
     case CK_ISA_AVX512:
     case CK_ISA_AVX512_BF16:
@@ -138,12 +139,13 @@ static const ck_few_leaf *few_leaf_in_use(void) {
         __attribute__((fallthrough));
     default: return __builtin_cpu_supports("avxvnni") ? &ck_few_avxvnni : &ck_few_avx2;
     }
+#else
+    return ck_isa() == CK_ISA_SCALAR ? &ck_few_scalar : NULL;
 #endif
-    return &ck_few_scalar;
 }
 
 static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
-    for (int i = 0; i < CK_FEW_FORMATS; i++)
+    for (int i = 0; leaf && i < CK_FEW_FORMATS; i++)
         if (leaf->formats[i].format == format) return leaf->formats[i].dot;
     return NULL;
 }

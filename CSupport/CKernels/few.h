@@ -56,7 +56,7 @@ extern const ck_few_leaf ck_few_avx2, ck_few_avxvnni, ck_few_avx512;
     static void dot_##name(float *y, const ck_few_input *x, const char *w, size_t row_bytes,       \
                            int64_t tokens, int64_t rows, int64_t in) {                             \
         switch (tokens) {                                                                          \
-        case 1: dot_block(decode, y, x, w, row_bytes, rows, in, 1, CK_FEW_ROWS); break;                      \
+        case 1: dot_block(decode, y, x, w, row_bytes, rows, in, 1, CK_FEW_ROWS); break;            \
         case 2: dot_block(decode, y, x, w, row_bytes, rows, in, 2, 4); break;                      \
         case 3: dot_block(decode, y, x, w, row_bytes, rows, in, 3, 2); break;                      \
         default: dot_block(decode, y, x, w, row_bytes, rows, in, 4, 2);                            \

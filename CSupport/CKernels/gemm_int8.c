@@ -145,17 +145,34 @@ static void run_pieces(const product *p, ck_pieces *pieces) {
         }
 }
 
+/* Room for `tokens` quantized rows of x: values, then scales, then starts. */
+static int64_t row_stride(int64_t in) { return (in + 63) / 64 * 64; }
+
+static int64_t row_groups(int64_t in) { return (in + CK_INT8_GROUP - 1) / CK_INT8_GROUP; }
+
+static size_t value_bytes(const ck_int8_leaf *leaf, int64_t tokens, int64_t in) {
+    return (size_t)(tokens * row_stride(in)) * leaf->element_size;
+}
+
+static size_t rows_bytes(const ck_int8_leaf *leaf, int64_t tokens, int64_t in) {
+    return value_bytes(leaf, tokens, in) +
+           (size_t)(tokens * row_groups(in)) * (sizeof(float) + sizeof(int32_t));
+}
+
+size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in) {
+    const ck_int8_leaf *leaf = ck_int8_leaf_in_use();
+    return leaf ? rows_bytes(leaf, tokens < CHUNK_TOKENS ? tokens : CHUNK_TOKENS, in) : 0;
+}
+
 /* At most CHUNK_TOKENS tokens. */
 static void run_chunk(product p) {
-    int64_t groups = (p.in + CK_INT8_GROUP - 1) / CK_INT8_GROUP, count = p.tokens * groups;
-    int64_t stride = (p.in + 63) / 64 * 64;
-    size_t value_bytes = (size_t)(p.tokens * stride) * p.leaf->element_size;
-    char *memory = ck_product_scratch(CK_SCRATCH_INPUT, value_bytes + (size_t)count * 8);
+    char *memory = ck_product_scratch(CK_SCRATCH_INPUT, rows_bytes(p.leaf, p.tokens, p.in));
+    float *scales = (float *)(memory + value_bytes(p.leaf, p.tokens, p.in));
     p.rows = (ck_int8_rows){.values = memory,
-                            .scales = (float *)(memory + value_bytes),
-                            .starts = (int32_t *)(memory + value_bytes) + count,
-                            .stride = stride,
-                            .groups = groups};
+                            .scales = scales,
+                            .starts = (int32_t *)(scales + p.tokens * row_groups(p.in)),
+                            .stride = row_stride(p.in),
+                            .groups = row_groups(p.in)};
     size_t x_bytes = (size_t)p.in * type_size(p.x_type);
     int32_t threads = p.tokens * p.out * p.in > SMALL_WORK ? ck_threads() : 1;
     ck_pieces pieces = {.panels = (p.out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS,

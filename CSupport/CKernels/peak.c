@@ -54,10 +54,11 @@ static ck_peak_leaf leaf_in_use(void) {
         if (__builtin_cpu_supports("avx512vnni"))
             leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni;
         break;
-    default: /* AVX2, with VNNI where the processor has it */
+    case CK_ISA_AVX2_VNNI:
         leaf = ck_peak_avx2;
-        if (__builtin_cpu_supports("avxvnni")) leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx_vnni;
+        leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx_vnni;
         break;
+    default: leaf = ck_peak_avx2;
 #elif defined(__aarch64__)
     default: leaf = ck_peak_neon;
 #endif

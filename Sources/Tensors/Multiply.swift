@@ -9,6 +9,12 @@ public enum ProductArithmetic: Sendable, Hashable {
   /// Both sides rounded to 8-bit integers with a float32 scale for each 128 neighbours: a relative error of
   /// about 0.009, and the integer dot product of the processor.
   case int8
+
+  /// Bytes of scratch that a product of `tokens` rows of `columns` values keeps for the calling thread beside what every
+  /// product has: for the memory plan.
+  public func scratchByteCount(tokens: Int, columns: Int) -> Int {
+    self == .int8 ? Int(ck_int8_scratch_bytes(Int64(tokens), Int64(columns))) : 0
+  }
 }
 
 /// `y [tokens, out] = x [tokens, in] · wᵀ + u [tokens, rank] · bt [rank, out]`, or `y +=` that.

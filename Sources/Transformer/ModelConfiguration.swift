@@ -40,6 +40,9 @@ public struct ModelConfiguration: Sendable, Equatable {
     }
   }
 
+  /// The widest input of a projection.
+  public var widestInput: Int { Projection.allCases.map { shape(of: $0).in }.max() ?? 0 }
+
   /// Weights in the matrix products of one block.
   public var blockParameterCount: Int {
     Projection.allCases.reduce(0) { sum, projection in

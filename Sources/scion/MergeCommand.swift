@@ -39,12 +39,8 @@ struct MergeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Type of the weights: keep, f32, f16, bf16, q8_0, q6_k, q5_k, q5_0, q5_1, q4_k, q4_0, q4_1, iq4_nl.",
-      valueName: "type"),
-    completion: .list([
-      "keep", "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k", "q5_0", "q5_1", "q4_k", "q4_0", "q4_1",
-      "iq4_nl",
-    ]))
+      "Type of the weights: \(MergeType.names.joined(separator: ", ")).", valueName: "type"),
+    completion: .list(MergeType.names))
   var type: MergeType = .format(.q8_0)
 
   @Option(

@@ -11,7 +11,7 @@ struct PlanCommand: ParsableCommand {
     abstract: "Say what a training run would take in memory and time, without training.",
     discussion: """
       Takes the arguments of train. Model and data are read, memory is planned as train plans it, and two or three \
-      micro-batches are timed. Nothing is written. A budget that cannot be met ends with exit code 4 and names the \
+      micro-batches are timed. Nothing is left behind. A budget that cannot be met ends with exit code 4 and names the \
       smallest that can.
 
         scion plan -m base.gguf --data examples/ --memory 2G

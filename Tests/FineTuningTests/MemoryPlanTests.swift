@@ -49,6 +49,20 @@ import Transformer
     #expect(plan.total == max(plan.peak(.start), plan.peak(.training), plan.peak(.saving)))
   }
 
+  @Test("The rounded input of int8 products is counted")
+  func int8ScratchIsPlanned() throws {
+    var model = try model()
+    let plain = try MemoryPlan(request(model))
+    model.arithmetic = .int8
+    let rounded = try MemoryPlan(request(model))
+    let scratch = ProductArithmetic.int8.scratchByteCount(
+      tokens: rounded.workspace.tokens, columns: 128)
+    #expect(ProductArithmetic.activations.scratchByteCount(tokens: 1024, columns: 128) == 0)
+    // A byte or more a value wherever there is a leaf; the scalar oracle needs nothing.
+    #expect(scratch >= 1024 * 128 || Processor.instructionSet == .scalar)
+    #expect(rounded.total == plain.total + scratch)
+  }
+
   @Test("The default plan keeps everything in memory")
   func defaultPlanIsTheFastest() throws {
     let plan = try MemoryPlan(request(model()))

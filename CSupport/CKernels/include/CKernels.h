@@ -93,6 +93,8 @@ void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate,
                       const void *x, ck_format x_type, const void *w, ck_format w_format,
                       const void *u, const void *bt, int64_t rank,
                       int64_t tokens, int64_t out, int64_t in);
+/* Bytes of scratch that ck_multiply_int8 keeps for the calling thread beside what every product has. */
+size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in);
 /* dx [tokens, in] = (accumulate ? dx : 0) + dy [tokens, out] . w + v [tokens, rank] . a [rank, in]
  * dy, v, a have dy_type; dx has dx_type. */
 void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate,

@@ -11,17 +11,17 @@ public enum GradientForm: String, Sendable, Hashable, Codable {
 
   /// The smaller exact form: dense if `4mn < b·T(m + n)` bytes, b bytes an activation.
   public static func smaller(
-    rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16
+    rows: Int, columns: Int, tokens: Int, storage: ElementType
   ) -> GradientForm {
     let sizes = [GradientForm.dense, .factors].map {
-      $0.byteCount(rows: rows, columns: columns, tokens: tokens, storage: storage)
+      $0.byteCount(rows: rows, columns: columns, tokens: tokens, storage: storage, rank: 1)
     }
     return sizes[0] < sizes[1] ? .dense : .factors
   }
 
-  /// Bytes of this form, T = `tokens` over all micro-batches; `rank` is the adapter's.
+  /// Bytes of this form, T = `tokens` over all micro-batches; `rank`, the adapter's, decides the incremental form alone.
   public func byteCount(
-    rows: Int, columns: Int, tokens: Int, storage: ElementType = .bfloat16, rank: Int = 8
+    rows: Int, columns: Int, tokens: Int, storage: ElementType, rank: Int
   ) -> Int {
     switch self {
     case .dense: 4 * rows * columns

@@ -91,7 +91,9 @@ public struct MemoryPlan: Sendable, Equatable {
         phase: .computing),
       Part(
         name: "scratch of the kernels",
-        bytes: choice.extent.attentionScratch + request.threads * Self.bytesPerThread,
+        bytes: choice.extent.attentionScratch + request.threads * Self.bytesPerThread
+          + request.arithmetic.scratchByteCount(
+            tokens: choice.extent.tokens, columns: configuration.widestInput),
         phase: .always),
       Part(name: "adapter gradients", bytes: gradients, phase: .training),
       Part(

@@ -32,6 +32,8 @@ public struct MemoryRequest {
   public var layout: AdapterLayout
   /// Type of the activations.
   public var storage: ElementType
+  /// What the blocks' products are computed in.
+  public var arithmetic: ProductArithmetic
   /// Size of the mapped model file.
   public var fileBytes: Int
   /// Most bytes of it that are resident when its weights are streamed.
@@ -60,6 +62,7 @@ public struct MemoryRequest {
     configuration = model.configuration
     self.layout = layout
     self.storage = storage
+    arithmetic = model.arithmetic
     self.fileBytes = fileBytes
     streamedBytes = min(model.weights.streamedByteCount, fileBytes)
     self.longest = longest
