@@ -37,10 +37,7 @@ struct MergeCommand: ParsableCommand {
     completion: .file())
   var output: String
 
-  @Option(
-    help: ArgumentHelp(
-      "Type of the weights: \(MergeType.names.joined(separator: ", ")).", valueName: "type"),
-    completion: .list(MergeType.names))
+  @Option(help: ArgumentHelp("Type of the weights.", valueName: "type"))
   var type: MergeType = .format(.q8_0)
 
   @Option(
@@ -89,6 +86,8 @@ struct MergeCommand: ParsableCommand {
 
 extension MergeType: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
+
+  public static var allValueStrings: [String] { names }
 
   public var defaultValueDescription: String { name }
 }

@@ -13,6 +13,9 @@ enum UsageText {
     var text = message.split(separator: "\n").joined(separator: " ")
     text = text.replacing(". Did you mean ", with: ", did you mean ")
       .replacing(". Please provide ", with: ", provide ")
+      // A long list of values has a line each.
+      .replacing("one of the following:   - ", with: "one of ")
+      .replacing("   - ", with: ", ")
     if text.hasSuffix(".") || text.hasSuffix("?") { text.removeLast() }
     text = text.prefix(1).lowercased() + text.dropFirst()
     return "\(text); see \(help)"
