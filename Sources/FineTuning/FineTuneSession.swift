@@ -129,13 +129,19 @@ public final class FineTuneSession {
     stepsDone == 0 ? 0 : batchPlan.step(stepsDone - 1).epochsDone
   }
 
-  /// Whether a validation is due after the step just done: every `eval_every` steps, else at the end of an epoch;
-  /// always after the last step.
-  public var isValidationDue: Bool {
-    guard !validationBatches.isEmpty, stepsDone > 0 else { return false }
-    if stepsDone == stepCount { return true }
-    if let every = recipe.evalEvery { return stepsDone % every == 0 }
-    return batchPlan.step(stepsDone - 1).epoch != batchPlan.step(stepsDone).epoch
+  /// Whether a validation is due now, after the step just done or before the first.
+  public var isValidationDue: Bool { isValidationDue(after: stepsDone) }
+
+  /// At the steps of `eval_at` (0, before the first, only if it stands there) and every `eval_every` steps; with neither
+  /// at the end of an epoch; always after the last step.
+  func isValidationDue(after step: Int) -> Bool {
+    guard data.validation != nil else { return false }
+    if recipe.evalAt.contains(step) { return true }
+    guard step > 0 else { return false }
+    if step == stepCount { return true }
+    if let every = recipe.evalEvery { return step % every == 0 }
+    guard recipe.evalAt.isEmpty else { return false }
+    return batchPlan.step(step - 1).epoch != batchPlan.step(step).epoch
   }
 
   /// Mean loss of the validation part, or nil when there is none.

@@ -173,6 +173,15 @@ struct TrainOptions: ParsableArguments {
   var evalEvery: Int?
 
   @Option(
+    help: ArgumentHelp(
+      "Steps to validate at, besides --eval-every; 0 is the start with its adapters.",
+      valueName: "5,10,20"))
+  var evalAt: String?
+
+  @Flag(help: "Keep the last adapters, not those that were best on the validation part.")
+  var keepLast = false
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Stop after so many validations without improvement (default: never).", valueName: "n"))
@@ -236,6 +245,15 @@ struct TrainOptions: ParsableArguments {
     }
     set(valSplit, \.valSplit)
     if let evalEvery { result.evalEvery = evalEvery }
+    if let evalAt {
+      result.evalAt = try evalAt.split(separator: ",", omittingEmptySubsequences: false).map {
+        guard let step = Int($0.filter { !$0.isWhitespace }) else {
+          throw UsageError("--eval-at \(evalAt) is no list of steps: write it like 5,10,20")
+        }
+        return step
+      }
+    }
+    if keepLast { result.keepLast = true }
     if let patience { result.patience = patience }
     if trainOnPrompt { result.trainOnPrompt = true }
     if skipBad { result.skipBad = true }

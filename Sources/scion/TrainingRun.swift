@@ -11,6 +11,7 @@ struct TrainingRun {
 
   private let began = ContinuousClock.now
   private var bestValidation = Double.infinity
+  private var lastValidation: (step: Int, loss: Double)?
   private var validationsWithoutGain = 0
   private var smoothedLoss: Double?
   private var firstLoss: Double?
@@ -90,7 +91,14 @@ struct TrainingRun {
       reporter.say(String(format: "validation of the base: loss %.4f", baseValidation))
       try metrics.append(
         ValidationMetrics(
-          step: 0, epoch: 0, validationLoss: baseValidation, elapsedSeconds: elapsed))
+          step: 0, epoch: 0, validationLoss: baseValidation, adapters: false,
+          elapsedSeconds: elapsed))
+    }
+    if session.isValidationDue, let loss = session.validate() {
+      // Of the curve, not of the choice: the start is no result of training.
+      reporter.say(String(format: "validation at the start: loss %.4f", loss))
+      try metrics.append(
+        ValidationMetrics(step: 0, epoch: 0, validationLoss: loss, elapsedSeconds: elapsed))
     }
     let trainingBegan = ContinuousClock.now
     while let step = try session.step() {
@@ -113,7 +121,7 @@ struct TrainingRun {
       let interrupted = interrupt.isSet
       if session.isValidationDue && !interrupted {
         let isBest = try validate(step.step, metrics, &reporter)
-        if isBest { try save() }
+        if isBest && !session.recipe.keepLast { try save() }
         if let patience = session.recipe.patience, validationsWithoutGain >= patience {
           reporter.say("stopped at step \(step.step): no improvement in \(patience) validations")
           break
@@ -123,7 +131,7 @@ struct TrainingRun {
     }
     reporter.closeLine()
     // With a validation part the best adapters have been saved; else the last are the result.
-    if bestValidation == .infinity { try save() }
+    if !isBestSaved { try save() }
     try directory.write(card.markdown, to: directory.modelCard)
     reporter.say(
       "done in \(clockText(seconds: elapsed)), peak memory \(bytesText(ProcessMemory.peak)); "
@@ -142,6 +150,7 @@ struct TrainingRun {
     try metrics.append(
       ValidationMetrics(
         step: step, epoch: session.epochsDone, validationLoss: loss, elapsedSeconds: elapsed))
+    lastValidation = (step, loss)
     let isBest = loss < bestValidation
     reporter.say(
       String(format: "validation at step %d: loss %.4f%@", step, loss, isBest ? " (best)" : ""))
@@ -153,6 +162,9 @@ struct TrainingRun {
     }
     return isBest
   }
+
+  /// Whether the best adapters have been written, as the result unless the last are wanted.
+  private var isBestSaved: Bool { bestValidation != .infinity && !session.recipe.keepLast }
 
   private func save() throws {
     // The adapters' copies take the place of the activations.
@@ -180,7 +192,12 @@ struct TrainingRun {
     card.firstLoss = firstLoss
     card.lastLoss = smoothedLoss
     card.baseValidationLoss = baseValidation
-    card.validationLoss = bestValidation.isFinite ? bestValidation : nil
+    // Of the adapters that are written.
+    if isBestSaved {
+      card.validationLoss = bestValidation
+    } else if let last = lastValidation, last.step == session.stepsDone {
+      card.validationLoss = last.loss
+    }
     card.peakBytes = ProcessMemory.peak
     return card
   }
@@ -193,7 +210,7 @@ struct TrainingRun {
     guard saving else {
       throw Interrupted(description: "interrupted before the first step: nothing was trained")
     }
-    if bestValidation == .infinity { try save() }
+    if !isBestSaved { try save() }
     try directory.write(card.markdown, to: directory.modelCard)
     throw Interrupted(
       description: "interrupted after step \(session.stepsDone): the adapter trained so far is in "

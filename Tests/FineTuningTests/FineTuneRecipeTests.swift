@@ -45,6 +45,8 @@ struct FineTuneRecipeTests {
       $0.compute = "f32"
       $0.valSplit = 0.25
       $0.evalEvery = 10
+      $0.evalAt = [0, 5, 20]
+      $0.keepLast = true
       $0.patience = 2
       $0.trainOnPrompt = true
       $0.skipBad = true
@@ -111,6 +113,7 @@ struct FineTuneRecipeTests {
       ("clip", { $0.clip = -1 }), ("threads", { $0.threads = 0 }),
       ("memory", { $0.memory = ByteSize(byteCount: 5) }), ("compute", { $0.compute = "int4" }),
       ("val_split", { $0.valSplit = 1 }), ("eval_every", { $0.evalEvery = 0 }),
+      ("eval_at", { $0.evalAt = [5, -1] }),
       ("patience", { $0.patience = 0 }), ("template", { $0.template = "" }),
       ("log_every", { $0.logEvery = 0 }),
     ]

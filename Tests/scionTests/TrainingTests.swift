@@ -43,6 +43,61 @@ import Testing
   }
 
   @Test(
+    "Validation is at the steps of --eval-at, at 0 of the base and of the start, and after the last"
+  )
+  func validatesAtTheStepsAsked() throws {
+    let place = try Workplace()
+    func validations(_ flags: String) throws -> [[String: Any]] {
+      let outcome = try place.scion("\(Self.train) --steps 5 --overwrite --quiet \(flags)")
+      #expect(outcome.code == 0, "\(outcome.messages)")
+      return try place.text("run/metrics.jsonl").split(separator: "\n").map {
+        try Workplace.object(String($0))
+      }.filter { $0["validation_loss"] != nil }
+    }
+    let rows = try validations("--eval-at 0,2,3 --val-split 0.2")
+    #expect(rows.compactMap { $0["step"] as? Int } == [0, 0, 2, 3, 5])
+    #expect(rows.compactMap { $0["adapters"] as? Bool } == [false, true, true, true, true])
+    let losses = rows.compactMap { $0["validation_loss"] as? Double }
+    // LoRA-One's start has moved the model, classic LoRA's has not.
+    #expect(losses[0] != losses[1])
+    let classic = try validations("--eval-at 0 --val-split 0.2 --init gaussian")
+    #expect(classic.compactMap { $0["step"] as? Int } == [0, 0, 5])
+    #expect(classic[0]["validation_loss"] as? Double == losses[0])
+    #expect(classic[1]["validation_loss"] as? Double == losses[0])
+    let both = try validations("--eval-at 1 --eval-every 2 --val-split 0.2")
+    #expect(both.compactMap { $0["step"] as? Int } == [0, 1, 2, 4, 5])
+    #expect(both.last?["validation_loss"] as? Double == losses.last)
+
+    let wrong = try place.scion("\(Self.train) --eval-at 5,x")
+    #expect(wrong.code == 2 && wrong.messages.contains("--eval-at 5,x is no list of steps"))
+  }
+
+  @Test("The best adapters on the validation part are the result, the last ones with --keep-last")
+  func keepsTheBestOrTheLast() throws {
+    let place = try Workplace()
+    // A rate that ruins the model after the first step.
+    let flags = "--val-split 0.2 --init gaussian --warmup 0 --schedule constant --lr 3"
+    func adapter(_ more: String) throws -> Data {
+      let outcome = try place.scion("\(Self.train) \(flags) --overwrite --quiet \(more)")
+      #expect(outcome.code == 0, "\(outcome.messages)")
+      return try #require(place.bytes("run/adapter.gguf"))
+    }
+    let losses = try {
+      _ = try adapter("--steps 4 --eval-every 1")
+      return try place.text("run/metrics.jsonl").split(separator: "\n").map {
+        try Workplace.object(String($0))
+      }.compactMap { $0["validation_loss"] as? Double }.dropFirst()
+    }()
+    let best = try #require(losses.indices.min { losses[$0] < losses[$1] })
+    try #require(best < 4, "the last step is the best one: this proves nothing")
+    let short = try adapter("--steps \(best)")
+    let last = try adapter("--steps 4")
+    #expect(try adapter("--steps 4 --eval-every 1") == short)
+    #expect(try adapter("--steps 4 --eval-every 1 --keep-last") == last)
+    #expect(short != last)
+  }
+
+  @Test(
     "The same seed gives the same bytes: with 1 and 2 threads, and from the recipe that was written"
   )
   func sameSeedSameBytes() throws {

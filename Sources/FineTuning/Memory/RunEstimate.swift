@@ -119,7 +119,6 @@ extension FineTuneSession {
   /// Validations of the run, that of the base included.
   private var validationCount: Int {
     guard data.validation != nil, stepCount > 0 else { return 0 }
-    if let every = recipe.evalEvery { return 1 + (stepCount + every - 1) / every }
-    return 2 + batchPlan.step(stepCount - 1).epoch
+    return 1 + (0...stepCount).count { isValidationDue(after: $0) }
   }
 }

@@ -17,6 +17,8 @@ extension FineTuneRecipe: Codable {
     case clip, seed, threads, memory, compute
     case valSplit = "val_split"
     case evalEvery = "eval_every"
+    case evalAt = "eval_at"
+    case keepLast = "keep_last"
     case patience
     case trainOnPrompt = "train_on_prompt"
     case skipBad = "skip_bad"
@@ -67,6 +69,8 @@ extension FineTuneRecipe: Codable {
     try read(.compute, &compute)
     try read(.valSplit, &valSplit)
     try read(.evalEvery, optional: &evalEvery)
+    try read(.evalAt, &evalAt)
+    try read(.keepLast, &keepLast)
     try read(.patience, optional: &patience)
     try read(.trainOnPrompt, &trainOnPrompt)
     try read(.skipBad, &skipBad)
@@ -115,6 +119,8 @@ extension FineTuneRecipe: Codable {
     try container.encode(compute, forKey: .compute)
     try encode(valSplit, .valSplit)
     try container.encode(evalEvery, forKey: .evalEvery)
+    try container.encode(evalAt, forKey: .evalAt)
+    try container.encode(keepLast, forKey: .keepLast)
     try container.encode(patience, forKey: .patience)
     try container.encode(trainOnPrompt, forKey: .trainOnPrompt)
     try container.encode(skipBad, forKey: .skipBad)

@@ -71,6 +71,10 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var valSplit: Float = 0.05
   /// Steps between validations; nil = at the end of each epoch.
   public var evalEvery: Int?
+  /// Steps at which to validate, besides `evalEvery`; 0 is the start, before the first step. Empty = none.
+  public var evalAt: [Int] = []
+  /// Whether the last adapters are the result even where a validation found earlier ones better.
+  public var keepLast = false
   /// Validations without improvement after which training stops; nil = never.
   public var patience: Int?
   public var trainOnPrompt = false
@@ -189,6 +193,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("compute", compute, among: Self.computes)
     try check("val_split", valSplit, valSplit >= 0 && valSplit < 1, "a share, 0 to below 1")
     try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
+    for step in evalAt { try check("eval_at", step, step >= 0, "steps of 0 or more") }
     try check("patience", patience, patience.map { $0 > 0 } ?? true, "at least 1")
     try check("template", template, among: Self.templates)
     try check("log_every", logEvery, logEvery > 0, "at least 1")

@@ -48,17 +48,22 @@ public struct ValidationMetrics: Sendable, Equatable, Codable {
   public var epoch: Double
   /// Mean over all targets of the validation set, in nats.
   public var validationLoss: Double
+  /// False where the base was measured: at step 0 adapters may have moved the model already.
+  public var adapters: Bool
   public var elapsedSeconds: Double
 
-  public init(step: Int, epoch: Double, validationLoss: Double, elapsedSeconds: Double) {
+  public init(
+    step: Int, epoch: Double, validationLoss: Double, adapters: Bool = true, elapsedSeconds: Double
+  ) {
     self.step = step
     self.epoch = epoch
     self.validationLoss = validationLoss
+    self.adapters = adapters
     self.elapsedSeconds = elapsedSeconds
   }
 
   enum CodingKeys: String, CodingKey {
-    case step, epoch
+    case step, epoch, adapters
     case validationLoss = "validation_loss"
     case elapsedSeconds = "elapsed_seconds"
   }
