@@ -11,11 +11,12 @@ TEST_FOLDER = .build-tests
 TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test test-neon bench lint format install clean
+.PHONY: help setup model build demo test test-neon bench experiments lint format install clean
 
 help: ## lists the targets
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
-	@echo "SCION_MODEL=path.gguf uses another model; PREFIX=path says where to install"
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@echo "SCION_MODEL=path.gguf uses another model; PREFIX=path says where to install;"
+	@echo "SETS=home ARMS=gaussian,lora-one restrict the experiments (Experiments/run says all)"
 
 setup: ## installs the Debian packages that are missing
 	@scripts/setup
@@ -34,6 +35,8 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@scripts/check-sources
 	@python3 -B samples/generate.py --check --stats
 	@python3 -B scripts/benchmark-table --check
+	@python3 -B Experiments/comparison.py --self-test
+	@python3 -B Experiments/page --check
 	@echo "test: building the tests"
 	@mkdir -p $(TEST_FOLDER)
 	@$(SWIFT) build --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
@@ -48,6 +51,12 @@ bench: setup model ## measures this machine (20 minutes or more): Benchmarks/res
 	@echo "bench: swift build -c release --product scion-bench"
 	@$(SWIFT) build -c release --product scion-bench
 	@MODEL="$(MODEL)" scripts/bench
+
+experiments: setup model build ## compares starts and optimizers (2 hours; goes on where it was): Experiments/README.md
+	@scripts/setup python3-matplotlib
+	@MODEL="$(MODEL)" Experiments/run
+	@python3 -B Experiments/page
+	@python3 -B Experiments/plots
 
 lint: ## checks the formatting of all Swift sources
 	@echo "lint: swift format lint --strict"
