@@ -5,6 +5,7 @@
 
 import dataclasses
 import math
+import operator
 import random
 import statistics
 import sys
@@ -38,10 +39,11 @@ def steps_to(target, curve):
 
 
 def resample(count, resamples, seed=1):
-    """Rows drawn with replacement: `resamples` lists of `count` indices, the same for every pair that is compared."""
+    """Rows drawn with replacement: `resamples` times `count` indices, the same for every pair that is compared; each as
+    a function that picks them from a list."""
     draw = random.Random(seed)
     # As random.choices draws; spelled out, since the draws must not change with a version of Python.
-    return [[int(draw.random() * count) for _ in range(count)] for _ in range(resamples)]
+    return [operator.itemgetter(*(int(draw.random() * count) for _ in range(count))) for _ in range(resamples)]
 
 
 def paired_bootstrap(differences, tokens, draws, share=0.95):
@@ -51,10 +53,7 @@ def paired_bootstrap(differences, tokens, draws, share=0.95):
     - tokens: per row, the number of scored tokens
     - draws: from `resample`. The ratio of sums is drawn, as the NLL a token is a ratio of sums.
     """
-    ratios = []
-    for rows in draws:
-        ratios.append(sum(map(differences.__getitem__, rows)) / sum(map(tokens.__getitem__, rows)))
-    ratios.sort()
+    ratios = sorted(sum(pick(differences)) / sum(pick(tokens)) for pick in draws)
     return sum(differences) / sum(tokens), quantile(ratios, (1 - share) / 2), quantile(ratios, (1 + share) / 2)
 
 
@@ -171,8 +170,9 @@ def self_test():
     assert chosen_rate({1e-3: math.nan, 2e-3: math.inf}) is None
     # Equal differences a token: no spread at all, whatever the rows' lengths.
     draws = resample(5, 200)
-    assert draws == resample(5, 200) and draws != resample(5, 200, seed=2)
-    assert all(len(rows) == 5 and set(rows) <= set(range(5)) for rows in draws)
+    rows = [[pick(range(5)) for pick in some] for some in (draws, resample(5, 200), resample(5, 200, seed=2))]
+    assert rows[0] == rows[1] != rows[2]
+    assert all(len(row) == 5 for row in rows[0]) and {i for row in rows[0] for i in row} == set(range(5))
     tokens = [1, 2, 3, 4, 5]
     for value in paired_bootstrap([-0.25 * t for t in tokens], tokens, draws):
         near(value, -0.25)
