@@ -35,7 +35,7 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@scripts/check-sources
 	@python3 -B samples/generate.py --check --stats
 	@python3 -B scripts/benchmark-table --check
-	@python3 -B Experiments/comparison.py --self-test
+	@python3 -B Experiments/self_test.py
 	@python3 -B Experiments/page --check
 	@echo "test: building the tests"
 	@mkdir -p $(TEST_FOLDER)
