@@ -1,9 +1,15 @@
 /* Y = X W^T in int8: the threaded driver over the int8 leaves (int8.h has the arithmetic).
  *
  * x is quantized once, by all threads, into scratch of the calling thread. The output is cut into
- * panels of 64 columns, handed out piece by piece (pieces.h). For its tokens of a panel a thread first sets the sums to y (or zero) plus the adapter's part,
- * which stays in the activations' own type, on the leaf of that type; then packs the panel of W,
- * some values of K at a time, and sweeps. Sums wait in y, or in a strip of fp32 when y is bf16. */
+ * panels of 64 columns, handed out piece by piece (pieces.h). For its tokens of a panel a thread
+ * first sets the sums to y (or zero) plus the adapter's part, which stays in the activations' own
+ * type, on the leaf of that type; then packs the panel of W, some values of K at a time, and
+ * sweeps. Sums wait in y, or in a strip of fp32 when y is bf16.
+ *
+ * Where all of W is a few panels (keys and values of a small model), quantizing x is a good share
+ * of the work and rows of x that another core has written are slow to read. There the panels are
+ * packed first, by all threads, and tokens are handed out: whoever quantizes a row also multiplies
+ * it. The arithmetic is the same, so are the bits. */
 #include "blocks.h"
 #include "int8.h"
 #include "pieces.h"
@@ -12,6 +18,8 @@
 enum {
     CHUNK_TOKENS = 2048,  /* of x are quantized at a time; bounds the scratch and the strip */
     SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
+    FEW_PANELS = 4,       /* that are kept at once, if they take no more than: */
+    FEW_PANELS_BYTES = 1 << 18,
 };
 
 typedef struct {
@@ -33,9 +41,16 @@ typedef struct {
     ck_pack_columns *pack_adapter;
 } product;
 
+/* A panel of W, some values of K, and its scales [groups][64]. */
 typedef struct {
-    float *strip, *scales;
-    void *panel, *adapter;
+    void *values;
+    float *scales;
+} panel;
+
+typedef struct {
+    float *strip;
+    panel panel;
+    void *adapter;
 } room;
 
 static size_t type_size(ck_format type) { return type == CK_BF16 ? 2 : 4; }
@@ -44,13 +59,12 @@ static room take_room(const product *p) {
     size_t strip = CHUNK_TOKENS * CK_PANEL_COLUMNS * sizeof(float);
     size_t depth = (size_t)p->leaf->depth;
     size_t scales = depth / CK_INT8_GROUP * CK_PANEL_COLUMNS * sizeof(float);
-    size_t panel = depth * CK_PANEL_COLUMNS * p->leaf->element_size;
+    size_t values = depth * CK_PANEL_COLUMNS * p->leaf->element_size;
     size_t adapter = CK_ADAPTER_DEPTH * CK_PANEL_COLUMNS * p->adapter->element_size;
-    char *at = ck_product_scratch(CK_SCRATCH_PANELS, strip + scales + panel + adapter);
+    char *at = ck_product_scratch(CK_SCRATCH_PANELS, strip + scales + values + adapter);
     return (room){.strip = (float *)at,
-                  .scales = (float *)(at + strip),
-                  .panel = at + strip + scales,
-                  .adapter = at + strip + scales + panel};
+                  .panel = {.scales = (float *)(at + strip), .values = at + strip + scales},
+                  .adapter = at + strip + scales + values};
 }
 
 /* The adapter's part: adds u . bt to the sums of `sweep`, tokens from `from`, columns from
@@ -84,14 +98,25 @@ static ck_ahead rows_of(const product *p, int64_t column, int64_t k0) {
                                                                  : CK_PANEL_COLUMNS};
 }
 
-/* Tokens from ..< to of the panel at `column`. */
-static void run_panel(const product *p, room room, int64_t column, int64_t from, int64_t to) {
+static int32_t columns_of(const product *p, int64_t column) {
     int64_t left = p->out - column;
+    return (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS);
+}
+
+/* The panel at `column`, k values of K from k0. */
+static void pack(const product *p, panel to, int64_t column, int64_t k0, int64_t k) {
+    p->pack(to.values, to.scales, (const char *)p->w + (size_t)column * p->row_bytes, p->row_bytes,
+            k0, k, columns_of(p, column));
+}
+
+/* Tokens from ..< to of the panel at `column`; `ready` is that panel when it has been packed. */
+static void run_panel(const product *p, room room, int64_t column, int64_t from, int64_t to,
+                      const panel *ready) {
     int in_strip = p->y_type != CK_F32;
     char *y = (char *)p->y + (size_t)(from * p->out + column) * type_size(p->y_type);
     ck_sweep sums = {.x_type = p->x_type,
                      .y_type = CK_F32,
-                     .columns = (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS),
+                     .columns = columns_of(p, column),
                      .tokens = to - from,
                      .scale = 1,
                      .y = in_strip ? (void *)room.strip : y,
@@ -108,10 +133,11 @@ static void run_panel(const product *p, room room, int64_t column, int64_t from,
     for (int64_t k0 = 0; k0 < p->in; k0 += p->step) {
         int64_t k = p->in - k0 < p->step ? p->in - k0 : p->step;
         int64_t at = from * p->rows.groups + k0 / CK_INT8_GROUP;
-        const char *w = (const char *)p->w + (size_t)column * p->row_bytes;
-        sums.ahead = k0 + k < p->in ? rows_of(p, column, k0 + k)
-                                    : rows_of(p, column + CK_PANEL_COLUMNS, 0);
-        p->pack(room.panel, room.scales, w, p->row_bytes, k0, k, sums.columns);
+        if (!ready) {
+            sums.ahead = k0 + k < p->in ? rows_of(p, column, k0 + k)
+                                        : rows_of(p, column + CK_PANEL_COLUMNS, 0);
+            pack(p, room.panel, column, k0, k);
+        }
         if (k0 + k == p->in) {
             sums.y = y;
             sums.y_type = p->y_type;
@@ -125,8 +151,8 @@ static void run_panel(const product *p, room room, int64_t column, int64_t from,
                   .starts = p->rows.starts + at,
                   .stride = p->rows.stride,
                   .groups = p->rows.groups},
-            .panel = room.panel,
-            .scales = room.scales,
+            .panel = ready ? ready->values : room.panel.values,
+            .scales = ready ? ready->scales : room.panel.scales,
             .k = k});
         sums.initial = sums.y;
         sums.initial_stride = sums.y_stride;
@@ -140,7 +166,7 @@ static void run_pieces(const product *p, ck_pieces *pieces) {
         while (at < end) {
             int64_t panel = at / p->tokens, next = (panel + 1) * p->tokens;
             int64_t stop = next < end ? next : end, start = panel * p->tokens;
-            run_panel(p, room, panel * CK_PANEL_COLUMNS, at - start, stop - start);
+            run_panel(p, room, panel * CK_PANEL_COLUMNS, at - start, stop - start, NULL);
             at = stop;
         }
 }
@@ -161,28 +187,69 @@ static size_t rows_bytes(const ck_int8_leaf *leaf, int64_t tokens, int64_t in) {
 
 size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in) {
     const ck_int8_leaf *leaf = ck_int8_leaf_in_use();
-    return leaf ? rows_bytes(leaf, tokens < CHUNK_TOKENS ? tokens : CHUNK_TOKENS, in) : 0;
+    if (!leaf) return 0;
+    return rows_bytes(leaf, tokens < CHUNK_TOKENS ? tokens : CHUNK_TOKENS, in) + FEW_PANELS_BYTES + 64;
+}
+
+static void quantize(const product *p, int64_t from, int64_t to) {
+    size_t bytes = (size_t)p->in * type_size(p->x_type);
+    for (int64_t t = from; t < to; t++)
+        p->leaf->quantize(&p->rows, t, (const char *)p->x + (size_t)t * bytes, p->x_type, p->in);
+}
+
+/* Bytes of a whole panel of w, scales included. */
+static size_t panel_bytes(const product *p) {
+    return CK_PANEL_COLUMNS * ((size_t)row_stride(p->in) * p->leaf->element_size +
+                               (size_t)row_groups(p->in) * sizeof(float));
+}
+
+/* The product with all of w packed at `memory`; run by each of `threads`. */
+static void run_tokens(const product *p, char *memory, int64_t threads, _Atomic int64_t *next) {
+    room room = take_room(p);
+    panel panels[FEW_PANELS];
+    int64_t count = (p->out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
+    for (int64_t i = 0; i < count; i++, memory += panel_bytes(p))
+        panels[i] = (panel){.scales = (float *)memory,
+                            .values = memory + (size_t)row_groups(p->in) * CK_PANEL_COLUMNS * 4};
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < count; i++) pack(p, panels[i], i * CK_PANEL_COLUMNS, 0, p->in);
+    int64_t share = (p->tokens / (4 * threads) + CK_PIECE_TOKENS) / CK_PIECE_TOKENS * CK_PIECE_TOKENS;
+    for (;;) {
+        int64_t from = atomic_fetch_add_explicit(next, share, memory_order_relaxed);
+        if (from >= p->tokens) return;
+        int64_t to = from + share < p->tokens ? from + share : p->tokens;
+        quantize(p, from, to);
+        for (int64_t i = 0; i < count; i++)
+            run_panel(p, room, i * CK_PANEL_COLUMNS, from, to, &panels[i]);
+    }
 }
 
 /* At most CHUNK_TOKENS tokens. */
 static void run_chunk(product p) {
-    char *memory = ck_product_scratch(CK_SCRATCH_INPUT, rows_bytes(p.leaf, p.tokens, p.in));
+    int64_t panels = (p.out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
+    size_t all = (size_t)panels * panel_bytes(&p);
+    int few = panels <= FEW_PANELS && all <= FEW_PANELS_BYTES && p.step >= p.in;
+    size_t rows = rows_bytes(p.leaf, p.tokens, p.in);
+    char *memory = ck_product_scratch(CK_SCRATCH_INPUT, rows + (few ? FEW_PANELS_BYTES + 64 : 0));
     float *scales = (float *)(memory + value_bytes(p.leaf, p.tokens, p.in));
     p.rows = (ck_int8_rows){.values = memory,
                             .scales = scales,
                             .starts = (int32_t *)(scales + p.tokens * row_groups(p.in)),
                             .stride = row_stride(p.in),
                             .groups = row_groups(p.in)};
-    size_t x_bytes = (size_t)p.in * type_size(p.x_type);
     int32_t threads = p.tokens * p.out * p.in > SMALL_WORK ? ck_threads() : 1;
-    ck_pieces pieces = {.panels = (p.out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS,
-                        .tokens = p.tokens,
-                        .threads = threads};
+    if (few) {
+        char *packed = memory + (rows + 63) / 64 * 64;
+        _Atomic int64_t next = 0;
+#pragma omp parallel num_threads(threads) if (threads > 1)
+        run_tokens(&p, packed, threads, &next);
+        return;
+    }
+    ck_pieces pieces = {.panels = panels, .tokens = p.tokens, .threads = threads};
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
 #pragma omp for schedule(static)
-        for (int64_t t = 0; t < p.tokens; t++)
-            p.leaf->quantize(&p.rows, t, (const char *)p.x + (size_t)t * x_bytes, p.x_type, p.in);
+        for (int64_t t = 0; t < p.tokens; t++) quantize(&p, t, t + 1);
         run_pieces(&p, &pieces);
     }
 }

@@ -32,22 +32,24 @@ INLINE float largest(const ck_run runs[RUNS]) {
     return ck_float_of_bits((uint32_t)_mm512_reduce_max_epu32(most));
 }
 
-INLINE __m128i bytes(__m512 v, __m512 inverse) {
-    return _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(v, inverse)));
+INLINE __m512i whole(__m512 v, __m512 inverse) {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
 }
 
-/* The integers of a group, 64 a register; `scale` gets what they are multiplied with. */
+/* The integers of a group, 64 a register; `scale` gets what they are multiplied with. Packing
+ * works within 128 bits, so 64 values end up by fours: those of a run's first register, of its
+ * second, of the next run's, then again; one permutation puts them in order. */
 INLINE void quantize_group(__m512i q[PARTS], const ck_run runs[RUNS], float *scale) {
     ck_int8_scale s = ck_int8_scale_of(largest(runs));
     *scale = s.scale;
     __m512 inverse = _mm512_set1_ps(s.inverse);
+    __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 #pragma clang loop unroll(full)
     for (int i = 0; i < PARTS; i++) {
         const ck_run *two = &runs[2 * i];
-        q[i] = _mm512_castsi128_si512(bytes(two[0].a, inverse));
-        q[i] = _mm512_inserti32x4(q[i], bytes(two[0].b, inverse), 1);
-        q[i] = _mm512_inserti32x4(q[i], bytes(two[1].a, inverse), 2);
-        q[i] = _mm512_inserti32x4(q[i], bytes(two[1].b, inverse), 3);
+        __m512i first = _mm512_packs_epi32(whole(two[0].a, inverse), whole(two[0].b, inverse));
+        __m512i second = _mm512_packs_epi32(whole(two[1].a, inverse), whole(two[1].b, inverse));
+        q[i] = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(first, second));
     }
 }
 
@@ -65,30 +67,73 @@ INLINE void decode_group(ck_run runs[RUNS], decoder *decode, const char *row, in
 
 /* ---- Activations ---- */
 
-INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, const void *x,
-                         int64_t k) {
+/* 128 bf16 values of a row. As quantize_group, but the largest magnitude is looked for among 16-bit
+ * patterns (the minimum of their complements has an instruction), and even and odd values are
+ * rounded apart, so that putting them side by side again is their packing. */
+INLINE void quantize_bf16_group(__m512i q[PARTS], const uint16_t *x, float *scale) {
+    __m512i v[RUNS], mask = _mm512_set1_epi16(0x7fff), most = _mm512_setzero_si512();
+#pragma clang loop unroll(full)
+    for (int i = 0; i < RUNS; i++) {
+        v[i] = _mm512_loadu_si512(x + 32 * i);
+        most = _mm512_max_epu16(most, _mm512_and_si512(v[i], mask));
+    }
+    __m256i half = _mm256_max_epu16(_mm512_castsi512_si256(most), _mm512_extracti64x4_epi64(most, 1));
+    __m128i last = _mm_max_epu16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    last = _mm_minpos_epu16(_mm_xor_si128(last, _mm_set1_epi16(-1)));
+    uint32_t bits = ~(uint32_t)_mm_cvtsi128_si32(last) << 16;
+    ck_int8_scale s = ck_int8_scale_of(ck_float_of_bits(bits));
+    *scale = s.scale;
+    __m512 inverse = _mm512_set1_ps(s.inverse);
+    __m512i r[RUNS], order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < RUNS; i++) {
+        __m512i even = whole(_mm512_castsi512_ps(_mm512_slli_epi32(v[i], 16)), inverse);
+        __m512i high = _mm512_and_si512(v[i], _mm512_set1_epi32((int32_t)0xffff0000));
+        __m512i odd = whole(_mm512_castsi512_ps(high), inverse);
+        r[i] = _mm512_mask_mov_epi16(even, 0xaaaaaaaa, _mm512_slli_epi32(odd, 16));
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < PARTS; i++)
+        q[i] = _mm512_permutexvar_epi64(order, _mm512_packs_epi16(r[2 * i], r[2 * i + 1]));
+}
+
+INLINE void store_group(const ck_int8_rows *to, int64_t row, int64_t g, const __m512i q[PARTS]) {
     int8_t *values = (int8_t *)to->values + row * to->stride;
-    for (int64_t g = 0; g * CK_INT8_GROUP < k; g++) {
+    __m512i sums = _mm512_setzero_si512();
+#pragma clang loop unroll(full)
+    for (int i = 0; i < PARTS; i++) {
+        int64_t at = g * CK_INT8_GROUP + 64 * i;
+        if (at < to->stride) _mm512_storeu_si512(values + at, q[i]);
+        sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), q[i]);
+    }
+    to->starts[row * to->groups + g] = -128 * _mm512_reduce_add_epi32(sums);
+}
+
+INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, const void *x,
+                         int64_t g, int64_t k) {
+    for (; g * CK_INT8_GROUP < k; g++) {
         ck_run runs[RUNS];
-        __m512i q[PARTS], sums = _mm512_setzero_si512();
+        __m512i q[PARTS];
         decode_group(runs, decode, x, g * CK_INT8_GROUP, k - g * CK_INT8_GROUP);
         quantize_group(q, runs, &to->scales[row * to->groups + g]);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < PARTS; i++) {
-            int64_t at = g * CK_INT8_GROUP + 64 * i;
-            if (at < to->stride) _mm512_storeu_si512(values + at, q[i]);
-            sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), q[i]);
-        }
-        to->starts[row * to->groups + g] = -128 * _mm512_reduce_add_epi32(sums);
+        store_group(to, row, g, q);
     }
 }
 
 static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
                      int64_t k) {
-    if (x_type == CK_BF16)
-        quantize_row(decode_bf16, to, row, x, k);
-    else
-        quantize_row(decode_f32, to, row, x, k);
+    if (x_type != CK_BF16) {
+        quantize_row(decode_f32, to, row, x, 0, k);
+        return;
+    }
+    int64_t whole_groups = k / CK_INT8_GROUP;
+    for (int64_t g = 0; g < whole_groups; g++) {
+        __m512i q[PARTS];
+        quantize_bf16_group(q, (const uint16_t *)x + g * CK_INT8_GROUP,
+                            &to->scales[row * to->groups + g]);
+        store_group(to, row, g, q);
+    }
+    quantize_row(decode_bf16, to, row, x, whole_groups, k);
 }
 
 /* ---- Packing ---- */
