@@ -87,9 +87,6 @@ public struct MemoryPlan: Sendable, Equatable {
       Part(name: "data set", bytes: request.dataBytes, phase: .always),
       Part(name: "adapters", bytes: adapters, phase: .always),
       Part(
-        name: "activations", bytes: Workspace.byteCount(configuration, workspace),
-        phase: .computing),
-      Part(
         name: "scratch of the kernels",
         bytes: choice.extent.attentionScratch + request.threads * Self.bytesPerThread
           + request.arithmetic.scratchByteCount(
@@ -101,24 +98,39 @@ public struct MemoryPlan: Sendable, Equatable {
       Part(
         name: "writing the results", bytes: count * Self.savingBytesPerParameter, phase: .saving),
     ]
+    let activations = Workspace.byteCount(configuration, workspace)
+    var shape = workspace
+    shape.checkpointing = Checkpointing(keptLayers: 1)
+    let single = Workspace.byteCount(configuration, shape)
+    let most = min(max(choice.keptLayers, 1), configuration.layerCount)
+    let productBytes = most > 1 ? (activations - single) / (most - 1) : 0
     start = request.start.map { start in
-      let inTraining = gradients + count * request.optimizerBytes
-      let others = parts.reduce(0) {
-        $1.phase == .always || $1.phase == .computing ? $0 + $1.bytes : $0
-      }
+      let inTraining = gradients + count * request.optimizerBytes + activations - single
+      let others = parts.reduce(0) { $1.phase == .always ? $0 + $1.bytes : $0 }
       let room: Int? =
         switch choice.startRoom {
         case .exact: nil
-        case .budget: request.budget.map { $0 - others }
+        case .budget: request.budget.map { $0 - others - single }
         case .smallest: inTraining
         }
+      // Streamed weights would be read again for each micro-batch: there a block is done with before the next begins.
+      let isSingle = start.tokens <= choice.extent.tokens
       return StartMemory(
         configuration, request.layout, data: start, storage: request.storage,
-        microTokens: choice.extent.tokens, room: room)
+        microTokens: choice.extent.tokens, room: room
+      ).keeping(
+        upTo: choice.streams && !isSingle ? 1 : most, isSingle: isSingle,
+        productBytes: productBytes, room: inTraining)
+    }
+    // The start touches the products of the layers alone that it keeps.
+    let later = start.map { productBytes * (most - min($0.keptLayers, most)) } ?? 0
+    parts.append(Part(name: "activations", bytes: activations - later, phase: .computing))
+    if later > 0 {
+      parts.append(Part(name: "activations after the start", bytes: later, phase: .training))
     }
     if let start {
       parts.append(
-        Part(name: "gradients of a block (start)", bytes: start.collector, phase: .start))
+        Part(name: "gradients of blocks (start)", bytes: start.collector, phase: .start))
       parts.append(Part(name: "decomposition (start)", bytes: start.decomposition, phase: .start))
     }
     self.parts = parts
