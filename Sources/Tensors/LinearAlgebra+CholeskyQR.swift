@@ -7,7 +7,7 @@ internal import CLAPACK
 /// it (Yamamoto, Nakatsukasa, Yanagisawa, Fukaya 2015, CholeskyQR2). Rows too dependent for that go to Householder.
 extension LinearAlgebra {
   /// `matrix = factor · basis`, `basis [ℓ, n]` with orthonormal rows, `factor [ℓ, ℓ]` lower triangular.
-  struct RowFactors<Scalar: DenseScalar> {
+  struct RowFactors<Scalar: DenseScalar>: Equatable {
     var factor: DenseMatrix<Double>
     var basis: DenseMatrix<Scalar>
   }

@@ -36,6 +36,7 @@ final class GradientStream {
   /// The block that is next or was last delivered.
   private var layer: Int
   private var backwardDone = 0
+  private var isDelivered = false
   private let lowestLayer: Int
   /// The lowest block of the first part.
   private let lowestKept: Int
@@ -95,6 +96,10 @@ final class GradientStream {
       return .forward(done: forwardDone, of: batches.count)
     }
     if backwardDone == batches.count {
+      if !isDelivered {
+        isDelivered = true
+        return .block(layer: layer)
+      }
       backwardDone = 0
       layer -= 1
     }
@@ -103,23 +108,22 @@ final class GradientStream {
       workspace.keptLayerLimit = .max
       return nil
     }
+    isDelivered = false
     if layer >= lowestKept {
       if batches.count == 1 { collectors[0].reset() }
       try backwardKept(batches.count - 1, layer)
       if layer == lowestKept { try park(batches.count - 1) }
       backwardDone = batches.count
-      return .block(layer: layer)
+    } else {
+      if backwardDone == 0 {
+        // One collector serves all blocks below the kept ones.
+        if collectors.count > 1 { collectors = [collectors[0]] }
+        collectors[0].reset()
+      }
+      try backward(backwardDone)
+      backwardDone += 1
     }
-    if backwardDone == 0 {
-      // One collector serves all blocks below the kept ones.
-      if collectors.count > 1 { collectors = [collectors[0]] }
-      collectors[0].reset()
-    }
-    try backward(backwardDone)
-    backwardDone += 1
-    return backwardDone == batches.count
-      ? .block(layer: layer)
-      : .backward(layer: layer, done: backwardDone, of: batches.count)
+    return .backward(layer: layer, done: backwardDone, of: batches.count)
   }
 
   private func slot(_ layer: Int) -> Int {
