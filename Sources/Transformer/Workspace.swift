@@ -99,7 +99,7 @@ public final class Workspace {
   let gradients: GradientWorkspace?
 
   /// Most layers that keep their products, of those that there is memory for: a start that needs the rest for gradients
-  /// lowers it, and the pages of the others are never touched.
+  /// lowers it, and the pages of the others are never touched. The inputs of all blocks below share that of the highest.
   public var keptLayerLimit = Int.max
 
   private var spill: SpillFile?
@@ -181,7 +181,10 @@ public final class Workspace {
 
   /// The kept input of block `layer`; nil without training. Spilled ones are there after `readBoundary`.
   func boundary(_ layer: Int) -> Matrix? {
-    boundaries.isEmpty ? nil : boundaries[boundaries.count == 1 ? 0 : layer]
+    guard !boundaries.isEmpty else { return nil }
+    if boundaries.count == 1 { return boundaries[0] }
+    // Below a limit the inputs pass through one place: whoever sets it puts them away.
+    return boundaries[max(layer, layerCount - 1 - min(keptLayerLimit, layerCount - 1))]
   }
 
   // MARK: - Spilled boundaries

@@ -86,17 +86,17 @@ public struct StartMemory: Sendable, Equatable {
   ///   - most: layers that the workspace keeps.
   ///   - isSingle: whether there is one micro-batch alone: then each block's gradient is complete at once, and the memory of
   ///     one serves all.
-  ///   - productBytes: of one layer that keeps its products.
-  ///   - room: bytes for gradients, decomposition and the products of the kept layers beyond the first.
+  ///   - room: bytes for gradients, decomposition and activations together.
+  ///   - activations: bytes of activations that are touched with so many kept layers.
   func keeping(
-    upTo most: Int, isSingle: Bool, productBytes: Int, room: Int
+    upTo most: Int, isSingle: Bool, room: Int, activations: (Int) -> Int
   ) -> StartMemory {
     var found = self
     while found.keptLayers < most {
       var next = found
       next.keptLayers += 1
       next.heldBlocks = isSingle ? 1 : next.keptLayers
-      guard next.total + (next.keptLayers - 1) * productBytes <= room else { break }
+      guard next.total + activations(next.keptLayers) <= room else { break }
       found = next
     }
     return found
