@@ -2,12 +2,13 @@ import ArgumentParser
 import FineTuning
 import Foundation
 import Tensors
+import Transformer
 
 /// `scion-bench init`: LoRA-One's start, as seconds of its two parts and memory beyond training's.
 struct InitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "init",
-    abstract: "LoRA-One's start: seconds of gradient pass and SVD, extra peak memory.")
+    abstract: "LoRA-One's start: time and memory beside training's, or its accuracy.")
 
   @OptionGroup var options: MeasureOptions
   @OptionGroup var modelOption: ModelOption
@@ -18,35 +19,54 @@ struct InitCommand: ParsableCommand {
   @Option(help: "Tokens of each.")
   var length = 1024
 
+  @Flag(
+    help: ArgumentHelp(
+      "Compares the randomized SVD of every matrix with an exact one instead.",
+      discussion: "At ranks 8 and 64; reports the least descent efficiency."))
+  var accuracy = false
+
+  @Option(
+    help: ArgumentHelp(
+      "The sequences: a JSON list of lists of token ids (default: random tokens).",
+      valueName: "file"))
+  var samples: String?
+
   func run() throws {
     try options.apply()
     let table = options.table()
-    let setup = try TrainingSetup(
-      path: try modelOption.path(), sequences: sequences, length: length)
+    var setup = try TrainingSetup(
+      path: try modelOption.path(), sequences: sequences, length: length, takesGradient: true)
+    if let samples {
+      let ids = try JSONDecoder().decode(
+        [[Int32]].self, from: Data(contentsOf: URL(fileURLWithPath: samples)))
+      setup.use(ids.map { TokenSequence(allTargets: $0) })
+    }
+    if accuracy { return try compare(setup, table) }
     let folder = FileManager.default.temporaryDirectory.path
-    // A step first: it touches all of training's memory, and is the measure of the start's time.
+    // A step first: it touches all of training's memory.
     _ = try setup.trainer.step(setup.batches, learningRate: 1e-6)
     let trainingPeak = ProcessMemory.peak
     var (gradients, decompositions, ratios) = (Samples(), Samples(), Samples())
     for _ in 0..<options.rounds {
-      let step = try options.clock.seconds {
-        _ = try setup.trainer.step(setup.batches, learningRate: 1e-6)
+      let pass = try options.clock.seconds {
+        for batch in setup.batches { _ = try setup.trainer.time(batch) }
       }
       let (gradient, decomposition) = try start(setup, folder)
       gradients.append(gradient)
       decompositions.append(decomposition)
-      ratios.append((gradient + decomposition) / step)
+      ratios.append((gradient + decomposition) / pass)
     }
     let extra = max(0, ProcessMemory.peak - trainingPeak)
     let name = "init/\(sequences)x\(length)"
     table.say(
       "\(name), \(Processor.threads) threads: \(ResultTable.text(gradients.median)) s gradient, "
         + "\(ResultTable.text(decompositions.median)) s SVD, "
-        + "\(ResultTable.text(ratios.median)) times a training step over the same tokens; "
+        + "\(ResultTable.text(ratios.median)) times forward and backward of training over the same tokens "
+        + "(\(ResultTable.text(ratios.least)) to \(ResultTable.text(ratios.greatest))); "
         + "\(extra / 1_000_000) MB beyond training's peak of \(trainingPeak / 1_000_000) MB")
     try table.record("\(name)/gradient", gradients.median, "s")
     try table.record("\(name)/svd", decompositions.median, "s")
-    try table.record(name, ratios.median, "times a training step")
+    try table.record(name, ratios.median, "times forward and backward")
     try table.record(name, Double(extra) / 1e6, "MB beyond training")
   }
 
@@ -60,7 +80,7 @@ struct InitCommand: ParsableCommand {
       session = try StartSession(
         setup.trainer,
         initializer: AdapterInitializer(.loraOne, generator: RandomGenerator(seed: 5)),
-        batches: setup.batches, spillDirectory: folder)
+        batches: setup.batches, memory: setup.plan.start, spillDirectory: folder)
     }
     guard let session else { return (gradient, decomposition) }
     var isDone = false
@@ -86,5 +106,26 @@ struct InitCommand: ParsableCommand {
       let before = report.lossBefore, let after = report.lossAfter, before.isFinite, after.isFinite
     else { throw BenchmarkError("the start is wrong: a matrix has no share of its gradient") }
     return (gradient, decomposition)
+  }
+
+  private func compare(_ setup: TrainingSetup, _ table: ResultTable) throws {
+    let name = "init/\(sequences)x\(length)/accuracy"
+    for form in [GradientForm.dense, .factors] {
+      var least: [Int: StartAccuracy.Entry] = [:]
+      try StartAccuracy.measure(
+        setup.trainer, batches: setup.batches, ranks: [8, 64], form: form,
+        spillDirectory: FileManager.default.temporaryDirectory.path
+      ) { entry in
+        if entry.efficiency < least[entry.rank]?.efficiency ?? .infinity {
+          least[entry.rank] = entry
+        }
+      }
+      for (rank, entry) in least.sorted(by: { $0.key < $1.key }) {
+        table.say(
+          "\(name), \(form.rawValue), rank \(rank): least descent efficiency "
+            + "\(entry.efficiency) (\(entry.name))")
+        try table.record("\(name)/\(form.rawValue)/r\(rank)", entry.efficiency, "least efficiency")
+      }
+    }
   }
 }

@@ -10,10 +10,14 @@ struct TrainingSetup {
   let trainer: Trainer
   let plan: MemoryPlan
   /// One step's micro-batches; every token after the first of a sequence is a target.
-  let batches: [TokenBatch]
+  private(set) var batches: [TokenBatch]
 
   /// Plans memory as `scion train` does, under `budget` bytes where there is one, and maps it.
-  init(path: String, sequences: Int, length: Int, budget: Int? = nil) throws {
+  ///
+  /// - Parameter takesGradient: whether a start takes the gradient of the same sequences.
+  init(
+    path: String, sequences: Int, length: Int, budget: Int? = nil, takesGradient: Bool = false
+  ) throws {
     let file = try GGUFFile(path: path)
     var model = try Model(file)
     let configuration = model.configuration
@@ -24,16 +28,24 @@ struct TrainingSetup {
     }
     let layout = AdapterLayout(
       configuration, rank: TrainingSetup.rank, alpha: 16, rankStabilized: true)
-    plan = try MemoryPlan(
-      MemoryRequest(
-        model, layout, storage: ComputeType.auto.storage, fileBytes: file.file.byteCount,
-        longest: length, stepTokens: sequences * length, budget: budget))
+    var request = MemoryRequest(
+      model, layout, storage: ComputeType.auto.storage, fileBytes: file.file.byteCount,
+      longest: length, stepTokens: sequences * length, budget: budget)
+    if takesGradient {
+      request.start = MemoryRequest.Start(sequences: sequences, tokens: sequences * length)
+    }
+    plan = try MemoryPlan(request)
     model.streamsWeights = plan.streamsWeights
     trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
     batches = BatchPlan.evaluation(
       TrainingSetup.sequences(sequences, length, vocabulary: configuration.vocabularySize),
       microTokens: plan.microTokens)
     TrainingSetup.draw(trainer.adapters)
+  }
+
+  /// Takes other sequences, none longer than those that it was made for.
+  mutating func use(_ sequences: [TokenSequence]) {
+    batches = BatchPlan.evaluation(sequences, microTokens: plan.microTokens)
   }
 
   /// Sequences of random tokens: the time of a step depends on their number alone.

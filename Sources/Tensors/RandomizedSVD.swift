@@ -63,12 +63,17 @@ public struct RandomizedSVD: Sendable, Hashable {
       rows: width, columns: matrix.columns, from: &draws)
     var yt = try matrix.apply(omega)
     for _ in 0..<iterations {
-      let basis = try LinearAlgebra.orthonormalRows(yt)
+      let basis = try LinearAlgebra.conditionedRows(yt)
       let wt = try matrix.applyTransposed(basis)
-      yt = try matrix.apply(LinearAlgebra.orthonormalRows(wt))
+      yt = try matrix.apply(LinearAlgebra.conditionedRows(wt))
     }
-    let basis = try LinearAlgebra.orthonormalRows(yt)
-    let small = try LinearAlgebra.singularValues(matrix.applyTransposed(basis))
+    let basis: DenseMatrix<Float>
+    if let factors = try LinearAlgebra.rowFactors(yt) {
+      basis = factors.basis
+    } else {
+      basis = try LinearAlgebra.orthonormalRows(yt)
+    }
+    let small = try LinearAlgebra.singularValuesOfRows(matrix.applyTransposed(basis))
     let all = LinearAlgebra.SingularValues(
       ut: small.ut.times(basis), values: small.values, vt: small.vt)
     let (squaredNorm, isExact) = try norm(of: matrix, basis: basis, found: all.values, generator)

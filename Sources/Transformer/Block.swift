@@ -35,10 +35,13 @@ struct Block {
 
   /// Adds the block's output to `residual`; everything the backward needs is left in `saved`. `roundsFew` is for
   /// generation: see `linear(into:)`.
+  ///
+  /// - Parameter isRerun: whether only `saved` is wanted, for a backward that follows: the last product is left out and
+  ///   `residual` is not the block's output afterwards.
   func forward(
     residual: Matrix, batch: TokenBatch, saved: BlockActivations, workspace: Workspace,
     cache: (keyValues: KeyValueCache, slots: [Int32], positions: [Int32])? = nil,
-    roundsFew: Bool = false
+    roundsFew: Bool = false, isRerun: Bool = false
   ) {
     let tokens = residual.rows
     let normed = workspace.normed.prefix(tokens)
@@ -80,6 +83,14 @@ struct Block {
     linear(
       into: [output(.gate, into: saved.gate, saved), output(.up, into: saved.up, saved)], normed,
       arithmetic: arithmetic, roundsFew: roundsFew)
+    if isRerun {
+      // The backward makes `activated` itself, and the adapter of `down` is the only one whose u is still missing.
+      if let adapter = adapter(.down), let u = u(saved, .down) {
+        swiglu(into: activated, gate: saved.gate, up: saved.up)
+        project(into: u, activated, adapter.a, scale: adapter.scale)
+      }
+      return
+    }
     swiglu(into: activated, gate: saved.gate, up: saved.up)
     linear(
       into: [output(.down, into: residual, saved)], activated, accumulate: true,

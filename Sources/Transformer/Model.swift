@@ -191,7 +191,8 @@ public struct Model: Sendable {
       if rerun ?? !workspace.keepsProducts(layer) {
         let residual = workspace.residual.prefix(tokens)
         residual.assign(x)
-        block.forward(residual: residual, batch: batch, saved: saved, workspace: workspace)
+        block.forward(
+          residual: residual, batch: batch, saved: saved, workspace: workspace, isRerun: true)
       }
       try block.backward(
         x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink,

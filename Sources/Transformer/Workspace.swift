@@ -98,6 +98,10 @@ public final class Workspace {
   /// Gradients; nil for a forward-only workspace.
   let gradients: GradientWorkspace?
 
+  /// Most layers that keep their products, of those that there is memory for: a start that needs the rest for gradients
+  /// lowers it, and the pages of the others are never touched. The inputs of all blocks below share that of the highest.
+  public var keptLayerLimit = Int.max
+
   private var spill: SpillFile?
   /// The first failure of the spill file; whatever was computed since is worthless.
   public private(set) var spillFailure: TensorError?
@@ -166,17 +170,21 @@ public final class Workspace {
   /// Where block `layer` leaves its insides. Layers that are run again use the memory of the lowest kept layer: below it in
   /// the forward they are done before it begins, and in the backward it is done before they do.
   func block(_ layer: Int) -> BlockActivations {
-    blocks[max(0, layer - (layerCount - blocks.count))]
+    let lowest = layerCount - max(1, min(blocks.count, keptLayerLimit))
+    return blocks[max(layer, lowest) - (layerCount - blocks.count)]
   }
 
   /// Whether the insides of block `layer` are there for its backward.
   func keepsProducts(_ layer: Int) -> Bool {
-    layer >= layerCount - min(shape.checkpointing?.keptLayers ?? 0, layerCount)
+    layer >= layerCount - min(shape.checkpointing?.keptLayers ?? 0, layerCount, keptLayerLimit)
   }
 
   /// The kept input of block `layer`; nil without training. Spilled ones are there after `readBoundary`.
   func boundary(_ layer: Int) -> Matrix? {
-    boundaries.isEmpty ? nil : boundaries[boundaries.count == 1 ? 0 : layer]
+    guard !boundaries.isEmpty else { return nil }
+    if boundaries.count == 1 { return boundaries[0] }
+    // Below a limit the inputs pass through one place: whoever sets it puts them away.
+    return boundaries[max(layer, layerCount - 1 - min(keptLayerLimit, layerCount - 1))]
   }
 
   // MARK: - Spilled boundaries

@@ -97,7 +97,7 @@ import Testing
     let start = try Self.start(
       student.gradient(DenseMatrix(rows: 100, columns: 100)), rank: 8, scale: .theory)
     let error = student.error(Self.product(start.bt, start.a))
-    #expect(error > 0.2 && error < 0.3)
+    #expect(abs(error - 0.26) < 0.03, "\(error)")
   }
 
   // MARK: - 3. Linear rate independent of the condition number
@@ -125,12 +125,15 @@ import Testing
 
   @Test(arguments: [1.0, 4, 10, 100])
   func preconditionedDescentConvergesAtTheSameRateForEveryCondition(condition: Double) throws {
-    #expect(try finalError(condition: condition, preconditioned: true) < 1e-8)
+    let error = try finalError(condition: condition, preconditioned: true)
+    #expect(error < 1e-8, "\(error)")
   }
 
-  @Test func plainDescentSlowsDownWithTheCondition() throws {
-    #expect(try finalError(condition: 1, preconditioned: false) < 1e-8)
-    #expect(try finalError(condition: 100, preconditioned: false) > 1e-3)
+  /// What the preconditioner is measured against: the same steps without it.
+  @Test(arguments: [(1.0, 1.6e-9), (4, 2.9e-4), (10, 2.1e-3), (100, 4.5e-3)])
+  func plainDescentSlowsDownWithTheCondition(condition: Double, expected: Double) throws {
+    let error = try finalError(condition: condition, preconditioned: false)
+    #expect(error > expected / 3 && error < expected * 3, "\(error)")
   }
 
   // MARK: - 4. ReLU teacher and student
@@ -159,13 +162,11 @@ import Testing
     return (error(start), error(start.scaled(by: 2)))
   }
 
-  @Test func reluHalvesTheGradientSoTheStartMustBeDoubled() throws {
-    let few = try reluErrors(samples: 1_000)
-    #expect(few.unscaled > 0.45 && few.unscaled < 0.57)
-    #expect(few.doubled > 0.15 && few.doubled < 0.27)
-    let many = try reluErrors(samples: 8_000)
-    #expect(many.unscaled > 0.45 && many.unscaled < 0.57)
-    #expect(many.doubled < 0.1)
+  @Test(arguments: [(1_000, 0.21), (4_000, 0.09), (16_000, 0.05)])
+  func reluHalvesTheGradientSoTheStartMustBeDoubled(samples: Int, expected: Double) throws {
+    let errors = try reluErrors(samples: samples)
+    #expect(abs(errors.unscaled - 0.51) < 0.03, "\(errors.unscaled)")
+    #expect(abs(errors.doubled - expected) < 0.25 * expected, "\(errors.doubled)")
   }
 
   // MARK: - 5. Normalisation

@@ -12,7 +12,7 @@ import Testing
     let outcome = try place.scion("plan \(Self.arguments)")
     #expect(outcome.code == 0, "\(outcome.messages)")
     for text in [
-      "model file", "activations", "optimizer state", "gradients of a block (start)", "peak",
+      "model file", "activations", "optimizer state", "gradients of blocks (start)", "peak",
       "micro-batches of", "trainable parameters", "tokens/s", "whole run",
     ] {
       #expect(outcome.output.contains(text), "\(text)")

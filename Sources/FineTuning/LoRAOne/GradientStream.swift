@@ -3,16 +3,18 @@ internal import Transformer
 
 /// The gradient of every adapted weight at the base model, block by block, never held as a whole.
 ///
-/// 1. Forward all micro-batches once; the inputs of all blocks go to a spill file, as does the loss's gradient.
-/// 2. From the last block down: run the block again for each micro-batch, take its gradient down, and gather what
-///    its weight gradients are made of.
+/// 1. Forward and backward through the highest blocks, micro-batch by micro-batch, as training does it: `StartMemory` says
+///    how many blocks' gradients can be gathered at once in the memory that training takes later. Nothing is run twice
+///    there. The inputs of the blocks below go to a spill file, as does the gradient that arrives from above.
+/// 2. From there down, one block at a time: run the block again for each micro-batch, take its gradient down, and gather
+///    what its weight gradients are made of.
 ///
-/// Peak memory beyond the workspace is one block's gradients (`BlockGradientCollector`), whatever the number of
+/// Peak memory beyond training's is at most one block's gradients (`BlockGradientCollector`), whatever the number of
 /// sequences and layers. The caller drives it step by step and reads the block that is complete.
 final class GradientStream {
   /// What the last call to `advance` finished.
   enum Progress {
-    /// Forward of one micro-batch.
+    /// Forward of one micro-batch, and (but for the last) backward through the highest blocks.
     case forward(done: Int, of: Int)
     /// Backward of one micro-batch through a block.
     case backward(layer: Int, done: Int, of: Int)
@@ -25,20 +27,28 @@ final class GradientStream {
   private let batches: [TokenBatch]
   private let weights: [[Float]]
   private let spill: SpillFile
-  private(set) var collector: BlockGradientCollector
+  /// By block of the first part, from its lowest; one for all where there is a single micro-batch. Empty at the end.
+  private var collectors: [BlockGradientCollector] = []
   private var boundaryOffsets: [[Int]] = []
   private var gradientOffsets: [Int] = []
   private var lossTotal = 0.0
   private var forwardDone = 0
+  /// The block that is next or was last delivered.
   private var layer: Int
   private var backwardDone = 0
+  private var isDelivered = false
   private let lowestLayer: Int
+  /// The lowest block of the first part.
+  private let lowestKept: Int
 
   /// Mean loss of the base over the targets, weighted as the gradient is; complete after the forward.
   var loss: Double { lossTotal }
 
+  /// The gradients of the block that the last call to `advance` delivered.
+  var collector: BlockGradientCollector { collectors[slot(layer)] }
+
   /// - Parameters:
-  ///   - workspace: a training workspace; its adapters are not used, the gradient is the base's.
+  ///   - workspace: a training workspace; its adapters are not used, the gradient is the base's. Its contents are lost.
   ///   - memory: how the gradients of a block are held.
   ///   - weights: by micro-batch and row, what each target's loss counts in the mean.
   ///   - spillDirectory: where the temporary file goes.
@@ -52,33 +62,72 @@ final class GradientStream {
     self.batches = batches
     self.weights = weights
     spill = try SpillFile(directory: spillDirectory)
-    layer = model.configuration.layerCount - 1
+    let layers = model.configuration.layerCount
+    layer = layers - 1
     lowestLayer = layout.slots.map(\.layer).min() ?? 0
-    collector = try BlockGradientCollector(
-      model.configuration, forms: memory.forms,
-      tokens: batches.reduce(0) { $0 + $1.tokenCount }, batches: batches.count,
-      storage: workspace.shape.storage, rank: layout.rank, generator: generator)
+    let kept =
+      batches.count == 1 ? memory.keptLayers : min(memory.keptLayers, memory.heldBlocks)
+    lowestKept = max(layers - kept, lowestLayer)
+    let tokens = batches.reduce(0) { $0 + $1.tokenCount }
+    for _ in 0..<(batches.count == 1 ? 1 : layers - lowestKept) {
+      collectors.append(
+        try BlockGradientCollector(
+          model.configuration, forms: memory.forms, tokens: tokens, batches: batches.count,
+          storage: workspace.shape.storage, rank: layout.rank, generator: generator))
+    }
+    // Whatever ran before may have touched more of the workspace than the start does.
+    workspace.arena.discardPages()
+    workspace.keptLayerLimit = layers - lowestKept
   }
 
-  /// Does the next piece of work; nil when every block has been delivered.
+  /// Does the next piece of work; nil when every block has been delivered, and the memory given back.
   func advance() throws -> Progress? {
     if forwardDone < batches.count {
-      try forward(forwardDone)
+      let index = forwardDone
+      try forward(index)
       forwardDone += 1
+      // The last micro-batch completes the blocks one by one, in the calls that follow.
+      if forwardDone < batches.count {
+        for layer in (lowestKept..<model.configuration.layerCount).reversed() {
+          try backwardKept(index, layer)
+        }
+        try park(index)
+      }
       return .forward(done: forwardDone, of: batches.count)
     }
-    guard layer >= lowestLayer else { return nil }
     if backwardDone == batches.count {
+      if !isDelivered {
+        isDelivered = true
+        return .block(layer: layer)
+      }
       backwardDone = 0
       layer -= 1
-      guard layer >= lowestLayer else { return nil }
     }
-    if backwardDone == 0 { collector.reset() }
-    try backward(backwardDone)
-    backwardDone += 1
-    return backwardDone == batches.count
-      ? .block(layer: layer)
-      : .backward(layer: layer, done: backwardDone, of: batches.count)
+    guard layer >= lowestLayer else {
+      collectors = []
+      workspace.keptLayerLimit = .max
+      return nil
+    }
+    isDelivered = false
+    if layer >= lowestKept {
+      if batches.count == 1 { collectors[0].reset() }
+      try backwardKept(batches.count - 1, layer)
+      if layer == lowestKept { try park(batches.count - 1) }
+      backwardDone = batches.count
+    } else {
+      if backwardDone == 0 {
+        // One collector serves all blocks below the kept ones.
+        if collectors.count > 1 { collectors = [collectors[0]] }
+        collectors[0].reset()
+      }
+      try backward(backwardDone)
+      backwardDone += 1
+    }
+    return .backward(layer: layer, done: backwardDone, of: batches.count)
+  }
+
+  private func slot(_ layer: Int) -> Int {
+    collectors.count == 1 ? 0 : max(0, layer - lowestKept)
   }
 
   private func forward(_ index: Int) throws {
@@ -88,14 +137,35 @@ final class GradientStream {
     model.embed(batch.ids, workspace)
     for layer in 0..<model.configuration.layerCount {
       model.forwardBlock(layer, batch, adapters: nil, workspace)
-      offsets.append(try spill.append(model.boundary(layer, tokens: tokens, workspace)))
+      // In a workspace that spills, one matrix holds the input of whichever block ran last.
+      if layer < lowestKept || workspace.shape.spillsBoundaries {
+        offsets.append(try spill.append(model.boundary(layer, tokens: tokens, workspace)))
+      }
     }
     let losses = model.loss(batch, workspace, gradientWeights: weights[index])
     let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
     for (row, nll) in zip(rows, losses) { lossTotal += Double(weights[index][row]) * Double(nll) }
     boundaryOffsets.append(offsets)
+  }
+
+  /// The backward of a block whose products the forward just left.
+  private func backwardKept(_ index: Int, _ layer: Int) throws {
+    let batch = batches[index]
+    if workspace.shape.spillsBoundaries {
+      let boundary = model.boundary(layer, tokens: batch.tokenCount, workspace)
+      try spill.read(into: boundary, at: boundaryOffsets[index][layer])
+    }
+    try model.backwardBlock(
+      layer, batch, adapters: nil, workspace, sink: &collectors[slot(layer)],
+      needsInput: layer > lowestLayer, rerun: false)
+  }
+
+  /// Puts the gradient of the blocks' input away until the next block's turn.
+  private func park(_ index: Int) throws {
+    guard lowestKept > lowestLayer else { return }
     gradientOffsets.append(
-      try spill.append(model.residualGradient(tokens: tokens, workspace)))
+      try spill.append(
+        model.residualGradient(tokens: batches[index].tokenCount, workspace)))
   }
 
   private func backward(_ index: Int) throws {
@@ -107,7 +177,7 @@ final class GradientStream {
     try spill.read(into: gradient, at: gradientOffsets[index])
     let needsInput = layer > lowestLayer
     try model.backwardBlock(
-      layer, batch, adapters: nil, workspace, sink: &collector, needsInput: needsInput,
+      layer, batch, adapters: nil, workspace, sink: &collectors[0], needsInput: needsInput,
       rerun: true)
     if needsInput { try spill.write(gradient, at: gradientOffsets[index]) }
   }

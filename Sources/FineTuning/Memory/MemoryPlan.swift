@@ -1,3 +1,4 @@
+internal import Tensors
 public import Transformer
 
 /// What a run will hold in memory, and how it will work within it, decided before any of it is allocated.
@@ -63,6 +64,27 @@ public struct MemoryPlan: Sendable, Equatable {
   /// A parameter on its way to the adapter files.
   static let savingBytesPerParameter = 12
 
+  /// Without --memory, what the start may take beyond training, for blocks that need not be run twice.
+  static let startExcess = 32_000_000
+
+  /// Bytes of a workspace that a start does not touch, by the layers whose products it keeps: products of the others, and
+  /// the inputs of all below (`Workspace.keptLayerLimit`).
+  private static func untouched(
+    _ configuration: ModelConfiguration, _ shape: WorkspaceShape
+  ) -> (_ kept: Int) -> Int {
+    var single = shape
+    single.checkpointing = Checkpointing(keptLayers: 1)
+    let layers = configuration.layerCount
+    let most = min(max(shape.checkpointing?.keptLayers ?? 0, 1), layers)
+    let products =
+      Workspace.byteCount(configuration, shape) - Workspace.byteCount(configuration, single)
+    let product = most > 1 ? products / (most - 1) : 0
+    let input =
+      shape.spillsBoundaries
+      ? 0 : Arena.size(rows: shape.tokens, columns: configuration.width, type: shape.storage)
+    return { product * max(0, most - $0) + input * max(0, layers - 1 - $0) }
+  }
+
   /// What `choice` needs.
   init(_ request: MemoryRequest, _ choice: Choice) {
     let configuration = request.configuration
@@ -87,9 +109,6 @@ public struct MemoryPlan: Sendable, Equatable {
       Part(name: "data set", bytes: request.dataBytes, phase: .always),
       Part(name: "adapters", bytes: adapters, phase: .always),
       Part(
-        name: "activations", bytes: Workspace.byteCount(configuration, workspace),
-        phase: .computing),
-      Part(
         name: "scratch of the kernels",
         bytes: choice.extent.attentionScratch + request.threads * Self.bytesPerThread
           + request.arithmetic.scratchByteCount(
@@ -101,24 +120,36 @@ public struct MemoryPlan: Sendable, Equatable {
       Part(
         name: "writing the results", bytes: count * Self.savingBytesPerParameter, phase: .saving),
     ]
+    let activations = Workspace.byteCount(configuration, workspace)
+    let most = min(max(choice.keptLayers, 1), configuration.layerCount)
+    let untouched = MemoryPlan.untouched(configuration, workspace)
     start = request.start.map { start in
-      let inTraining = gradients + count * request.optimizerBytes
-      let others = parts.reduce(0) {
-        $1.phase == .always || $1.phase == .computing ? $0 + $1.bytes : $0
-      }
+      let training = gradients + count * request.optimizerBytes + activations
+      let others = parts.reduce(0) { $1.phase == .always ? $0 + $1.bytes : $0 }
       let room: Int? =
         switch choice.startRoom {
         case .exact: nil
-        case .budget: request.budget.map { $0 - others }
-        case .smallest: inTraining
+        case .budget: request.budget.map { $0 - others - activations + untouched(1) }
+        case .smallest: training - activations + untouched(1)
         }
+      // Streamed weights would be read again for each micro-batch: there a block is done with before the next begins.
+      let isSingle = start.tokens <= choice.extent.tokens
       return StartMemory(
         configuration, request.layout, data: start, storage: request.storage,
-        microTokens: choice.extent.tokens, room: room)
+        microTokens: choice.extent.tokens, room: room
+      ).keeping(
+        upTo: choice.streams && !isSingle ? 1 : most, isSingle: isSingle,
+        room: request.budget.map { max($0 - others, training) } ?? training + Self.startExcess
+      ) { activations - untouched($0) }
+    }
+    let later = start.map { untouched($0.keptLayers) } ?? 0
+    parts.append(Part(name: "activations", bytes: activations - later, phase: .computing))
+    if later > 0 {
+      parts.append(Part(name: "activations after the start", bytes: later, phase: .training))
     }
     if let start {
       parts.append(
-        Part(name: "gradients of a block (start)", bytes: start.collector, phase: .start))
+        Part(name: "gradients of blocks (start)", bytes: start.collector, phase: .start))
       parts.append(Part(name: "decomposition (start)", bytes: start.decomposition, phase: .start))
     }
     self.parts = parts

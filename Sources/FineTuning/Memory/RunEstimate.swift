@@ -69,12 +69,16 @@ extension FineTuneSession {
     let layers = loaded.model.configuration.layerCount
     let kept = min(plan.keptLayers, layers)
     let secondsPerToken = try secondsPerToken(spillDirectory: spillDirectory)
-    // Passes over the weights for each token, in training and (with each block run again, the gradient of the weights, and
-    // a last forward) in the start; the decomposition counts as so many tokens.
+    // Passes over the weights for each token, in training and (with the gradient of the weights, and a last forward) in the
+    // start, where a block that is run again leaves out a quarter; the decomposition counts as so many tokens.
     let passes = 2 + Double(layers - kept) / Double(layers)
     let pass = secondsPerToken / passes
     let startTokens = Double(startBatches.reduce(0) { $0 + $1.tokenCount })
-    let start = plan.start == nil ? 0 : pass * (5 * startTokens + 600)
+    let start =
+      plan.start.map { start in
+        let again = 0.75 * Double(layers - min(start.keptLayers, layers)) / Double(layers)
+        return pass * ((4 + again) * startTokens + 400)
+      } ?? 0
     let held = Double(data.validation?.tokenCount ?? 0)
     let training = secondsPerToken * Double(batchPlan.tokenCount)
     let validation = pass * held * Double(validationCount)

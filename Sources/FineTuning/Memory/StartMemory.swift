@@ -7,10 +7,17 @@ public import Transformer
 public struct StartMemory: Sendable, Equatable {
   /// By projection that has an adapter.
   public let forms: [Projection: GradientForm]
-  /// Bytes of all forms: `BlockGradientCollector`.
-  public let collector: Int
+  /// Blocks, from the highest, whose backward follows their forward as in training, nothing run again.
+  public private(set) var keptLayers = 1
+  /// Blocks whose gradients are held together meanwhile.
+  public private(set) var heldBlocks = 1
+  /// Bytes of all forms of one block: `BlockGradientCollector`.
+  public let blockBytes: Int
   /// Bytes of working space of the decomposition of the largest matrix.
   public let decomposition: Int
+
+  /// Bytes of the gradients of all blocks that are held together.
+  public var collector: Int { heldBlocks * blockBytes }
 
   public var total: Int { collector + decomposition }
 
@@ -56,8 +63,43 @@ public struct StartMemory: Sendable, Equatable {
       found = sizes()
     }
     self.forms = forms
-    collector = found.collector
+    blockBytes = found.collector
     decomposition = found.decomposition
+  }
+
+  /// One block at a time, the gradient of each of `projections` in the same form.
+  init(
+    _ configuration: ModelConfiguration, _ projections: [Projection], form: GradientForm,
+    data: MemoryRequest.Start, storage: ElementType, microTokens: Int, rank: Int
+  ) {
+    forms = Dictionary(uniqueKeysWithValues: projections.map { ($0, form) })
+    blockBytes = BlockGradientCollector.byteCount(
+      configuration, forms: forms, tokens: data.tokens, batches: data.sequences, storage: storage,
+      rank: rank)
+    decomposition = StartMemory.decomposition(
+      configuration, forms, storage: storage, tokens: microTokens, rank: rank)
+  }
+
+  /// The same with as many kept layers as fit.
+  ///
+  /// - Parameters:
+  ///   - most: layers that the workspace keeps.
+  ///   - isSingle: whether there is one micro-batch alone: then each block's gradient is complete at once, and the memory of
+  ///     one serves all.
+  ///   - room: bytes for gradients, decomposition and activations together.
+  ///   - activations: bytes of activations that are touched with so many kept layers.
+  func keeping(
+    upTo most: Int, isSingle: Bool, room: Int, activations: (Int) -> Int
+  ) -> StartMemory {
+    var found = self
+    while found.keptLayers < most {
+      var next = found
+      next.keptLayers += 1
+      next.heldBlocks = isSingle ? 1 : next.keptLayers
+      guard next.total + activations(next.keptLayers) <= room else { break }
+      found = next
+    }
+    return found
   }
 
   /// Thin matrices of the randomized SVD and of the kernels' transposed left sides.
