@@ -53,7 +53,8 @@ struct TrainOptions: ParsableArguments {
     name: .customLong("init"),
     help: ArgumentHelp(
       "Where adapters start: lora-one (the gradient's leading directions), lora-one-a (its row space, "
-        + "no change at step 0), gaussian or kaiming (classic LoRA) (default: lora-one).",
+        + "no change at step 0), gaussian or kaiming (classic LoRA), orthogonal (random directions as large as "
+        + "lora-one's: a control) (default: lora-one).",
       valueName: "start"),
     completion: .list(FineTuneRecipe.initializations))
   var initialization: String?

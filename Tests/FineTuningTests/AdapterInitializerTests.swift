@@ -28,7 +28,7 @@ import Testing
   private let identity = DenseMatrix<Float>(diagonal: [1, 1, 1, 1])
 
   @Test func namesAreThoseOfTheInterface() {
-    let names = ["lora-one", "lora-one-a", "gaussian", "kaiming", "eva", "random-orthogonal"]
+    let names = ["lora-one", "lora-one-a", "gaussian", "kaiming", "eva", "orthogonal"]
     #expect(AdapterInitialization.allCases.map(\.rawValue) == names)
     #expect(InitializationScale.allCases.map(\.rawValue) == ["normalized", "linesearch", "theory"])
   }
@@ -86,8 +86,8 @@ import Testing
     }
   }
 
-  @Test func randomOrthogonalHasTheNormOfLoRAOne() throws {
-    let control = try initializer(.randomOrthogonal).start(of: matrix)
+  @Test func orthogonalHasTheNormOfLoRAOne() throws {
+    let control = try initializer(.orthogonal).start(of: matrix)
     let (start, _) = try initializer(.loraOne).start(
       of: matrix, from: DenseGradientOperator(gradient()))
     #expect(abs(control.norm - start.norm) < 1e-7)

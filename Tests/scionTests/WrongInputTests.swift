@@ -37,6 +37,10 @@ import Testing
     Case(
       "\(train) --epochs 1 --steps 5", 2, "epochs and steps exclude each other: give one of them"),
     Case("\(train) --template foo", 2, "template is \"foo\": it must be auto or chatml or none"),
+    Case(
+      "\(train) --init PiSSA", 2,
+      "init PiSSA does not suit a quantized base: it subtracts its start from the base, an offset that "
+        + "quantized blocks cannot hold; take lora-one"),
     Case("\(train) --memory lots", 2, "--memory lots is not a size: write it like 600M or 2G"),
     Case(
       "\(train) --compute f64", 2,

@@ -88,8 +88,8 @@ public struct AdapterInitializer: Sendable {
       let values = draws.uniforms(matrix.rank * matrix.columns, bound: bound)
       return withoutB(
         matrix, DenseMatrix(rows: matrix.rank, columns: matrix.columns, values: values))
-    case .randomOrthogonal:
-      return try randomOrthogonal(matrix, &draws)
+    case .orthogonal:
+      return try orthogonal(matrix, &draws)
     case .loraOne, .loraOneA, .eva:
       guard let triplets, let kept = significant(triplets, matrix.rank) else {
         var start = gaussian(matrix, &draws)
@@ -127,7 +127,7 @@ public struct AdapterInitializer: Sendable {
     return AdapterStart(a: a, bt: bt, norm: norm)
   }
 
-  private func randomOrthogonal(
+  private func orthogonal(
     _ matrix: AdaptedMatrix, _ draws: inout RandomGenerator
   ) throws(TensorError) -> AdapterStart {
     let length = 1 / gamma.squareRoot()

@@ -112,7 +112,9 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public init() {}
 
   public static let defaultBatchTokens = 2048
-  public static let initializations = ["lora-one", "lora-one-a", "gaussian", "kaiming"]
+  public static let initializations = [
+    "lora-one", "lora-one-a", "gaussian", "kaiming", "orthogonal",
+  ]
   public static let optimizers = ["adamw"]
   public static let schedules = ["linear", "cosine", "constant"]
   public static let computes = ComputeType.allCases.map(\.rawValue)
@@ -169,6 +171,9 @@ public struct FineTuneRecipe: Sendable, Equatable {
     if projections.isEmpty || (targetParts.contains("all") && targetParts.count > 1) {
       throw .badValue(
         key: "targets", value: "\"\(targets)\"", expected: "all, or some of q,k,v,o,gate,up,down")
+    }
+    if let reason = AdapterInitialization.reasonAgainst(initialization) {
+      throw .startChangesBase(name: initialization, reason: reason, nearest: "lora-one")
     }
     try check("init", initialization, among: Self.initializations)
     try check("init_samples", initSamples, initSamples > 0, "at least 1")

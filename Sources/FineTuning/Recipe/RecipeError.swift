@@ -2,6 +2,8 @@
 public enum RecipeError: Error, Equatable, CustomStringConvertible {
   /// A value out of its range; `expected` says what would do.
   case badValue(key: String, value: String, expected: String)
+  /// A start that changes the base; `nearest` is the likest one that does not.
+  case startChangesBase(name: String, reason: String, nearest: String)
   /// Two settings that exclude each other.
   case conflict(String, String)
   /// A key that no recipe has; `nearest` is the likeliest valid one.
@@ -21,6 +23,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .badValue(let key, let value, let expected):
       "\(key) is \(value): it must be \(expected)"
+    case .startChangesBase(let name, let reason, let nearest):
+      "init \(name) does not suit a quantized base: \(reason); take \(nearest)"
     case .conflict(let first, let second):
       "\(first) and \(second) exclude each other: give one of them"
     case .unknownKey(let key, let nearest):
