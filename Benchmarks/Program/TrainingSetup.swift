@@ -36,7 +36,7 @@ struct TrainingSetup {
     }
     plan = try MemoryPlan(request)
     model.streamsWeights = plan.streamsWeights
-    trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
+    trainer = try Trainer(model, layout, plan: plan, clip: 1)
     batches = BatchPlan.evaluation(
       TrainingSetup.sequences(sequences, length, vocabulary: configuration.vocabularySize),
       microTokens: plan.microTokens)

@@ -1,4 +1,5 @@
-/* The leaf tables behind attention.c, convert.c, norm.c, rope.c, swiglu.c, cross_entropy.c and adamw.c.
+/* The leaf tables behind attention.c, convert.c, norm.c, rope.c, swiglu.c, cross_entropy.c and
+ * optimizer.c.
  *
  * A leaf is single-threaded and works on one row, one range or one attention tile; the drivers
  * share the work out to OpenMP threads. Every instruction set fills the same tables:
@@ -40,10 +41,19 @@ typedef struct {
     void (*widen)(float *y, const uint16_t *x, int64_t count);
     void (*split)(uint16_t *high, int16_t *low, const float *p, int64_t count);
     void (*join)(float *p, const uint16_t *high, const int16_t *low, int64_t count);
-    void (*adamw)(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient,
-                  float gradient_scale, float learning_rate, float beta1, float beta2,
-                  float epsilon, float weight_decay, float correction1, float correction2,
+    /* One range of ck_optimize in fp32: AdamW, and gradient descent. */
+    void (*adamw)(float *p, float *m, float *v, const float *gradient, const ck_optimization *o,
                   int64_t count);
+    void (*descend)(float *p, const float *gradient, const ck_optimization *o, int64_t count);
+    /* fp32 to bf16, up or down at random so that the mean is x; element i draws
+     * ck_noise(key, index + i). NaN stays NaN. */
+    void (*round_randomly)(uint16_t *y, const float *x, uint64_t key, int64_t index, int64_t count);
+    /* A block of at most CK_MOMENT_BLOCK moments to 8-bit codes, rounded at random; returns their
+     * scale. And back. The codes stand in optimizer.c. */
+    float (*encode_moments)(uint8_t *codes, const float *x, int32_t is_signed, uint64_t key,
+                            int64_t index, int64_t count);
+    void (*decode_moments)(float *x, const uint8_t *codes, int32_t is_signed, float scale,
+                           int64_t count);
     double (*sum_of_squares)(const float *x, int64_t count);
     /* `count` positions of one cache slot and key-value head, for its `group` query heads.
      * q [group, size]; keys, values point at the first position, rows `stride` elements apart.
@@ -150,6 +160,23 @@ static inline uint16_t ck_round_bf16(float value) {
     memcpy(&bits, &value, 4);
     if (value != value) return (uint16_t)(bits >> 16 | 0x40);
     return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+/* The 8-bit codes of moments (optimizer.c): their offsets, the code of the offset, the least share
+ * of an unsigned one. */
+#define CK_SIGNED_OFFSET 0x1p-15f
+#define CK_UNSIGNED_OFFSET 0x1p-31f
+#define CK_UNSIGNED_LEAST 0x1p-35f
+enum { CK_SIGNED_BASE = (127 - 15) << 3, CK_UNSIGNED_BASE = (127 - 31) << 3 };
+
+/* 32 bits that depend on key and index alone: a mix by multiplications ("lowbias32", C. Wellons'
+ * hash prospector, public domain), the key's halves put in before and between. The index counts
+ * modulo 2^32. */
+static inline uint32_t ck_noise(uint64_t key, int64_t index) {
+    uint32_t x = (uint32_t)index ^ (uint32_t)key;
+    x = (x ^ x >> 16) * 0x7feb352dU;
+    x = ((x ^ x >> 15) + (uint32_t)(key >> 32)) * 0x846ca68bU;
+    return x ^ x >> 16;
 }
 
 static inline void ck_put(void *x, ck_format type, int64_t index, float value) {

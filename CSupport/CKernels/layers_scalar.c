@@ -99,19 +99,62 @@ static void join(float *p, const uint16_t *high, const int16_t *low, int64_t cou
     }
 }
 
-static void adamw(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient,
-                  float gradient_scale, float learning_rate, float beta1, float beta2,
-                  float epsilon, float weight_decay, float correction1, float correction2,
+static void adamw(float *p, float *m, float *v, const float *gradient, const ck_optimization *o,
                   int64_t count) {
     for (int64_t i = 0; i < count; i++) {
-        const float g = gradient_scale * gradient[i];
-        float p;
-        join(&p, high + i, low + i, 1);
-        m[i] = beta1 * m[i] + (1 - beta1) * g;
-        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-        const float root = sqrtf(v[i] / correction2) + epsilon;
-        p -= learning_rate * (weight_decay * p + m[i] / correction1 / root);
-        split(high + i, low + i, &p, 1);
+        const float g = o->gradient_scale * gradient[i];
+        m[i] = o->beta1 * m[i] + (1 - o->beta1) * g;
+        v[i] = o->beta2 * v[i] + (1 - o->beta2) * g * g;
+        const float root = sqrtf(v[i] / o->correction2) + o->epsilon;
+        p[i] -= o->learning_rate * (o->weight_decay * p[i] + m[i] / o->correction1 / root);
+    }
+}
+
+static void descend(float *p, const float *gradient, const ck_optimization *o, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        p[i] -= o->learning_rate * (o->weight_decay * p[i] + o->gradient_scale * gradient[i]);
+}
+
+static void round_randomly(uint16_t *y, const float *x, uint64_t key, int64_t index,
+                           int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], 4);
+        if (x[i] != x[i])
+            y[i] = ck_round_bf16(x[i]);
+        else
+            y[i] = (uint16_t)((bits + (ck_noise(key, index + i) & 0xFFFF)) >> 16);
+    }
+}
+
+static float encode_moments(uint8_t *codes, const float *x, int32_t is_signed, uint64_t key,
+                            int64_t index, int64_t count) {
+    const float offset = is_signed ? CK_SIGNED_OFFSET : CK_UNSIGNED_OFFSET;
+    const uint32_t base = is_signed ? CK_SIGNED_BASE : CK_UNSIGNED_BASE;
+    float scale = 0;
+    for (int64_t i = 0; i < count; i++) scale = fabsf(x[i]) > scale ? fabsf(x[i]) : scale;
+    for (int64_t i = 0; i < count; i++) {
+        const float share = scale > 0 ? fabsf(x[i]) / scale : 0;
+        float shifted = share + offset;
+        if (shifted > 1) shifted = 1;
+        uint32_t bits;
+        memcpy(&bits, &shifted, 4);
+        const uint32_t code = ((bits + (ck_noise(key, index + i) >> 12)) >> 20) - base;
+        codes[i] = (uint8_t)(is_signed && x[i] < 0 ? code | 0x80 : code);
+    }
+    return scale;
+}
+
+static void decode_moments(float *x, const uint8_t *codes, int32_t is_signed, float scale,
+                           int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t code = is_signed ? codes[i] & 0x7F : codes[i];
+        const uint32_t bits = (code + (is_signed ? CK_SIGNED_BASE : CK_UNSIGNED_BASE)) << 20;
+        float shifted;
+        memcpy(&shifted, &bits, 4);
+        float share = shifted - (is_signed ? CK_SIGNED_OFFSET : CK_UNSIGNED_OFFSET);
+        if (!is_signed && share < CK_UNSIGNED_LEAST) share = CK_UNSIGNED_LEAST;
+        x[i] = is_signed && codes[i] & 0x80 ? -share * scale : share * scale;
     }
 }
 
@@ -166,6 +209,10 @@ const ck_layer_leaves ck_layers_scalar = {
     .split = split,
     .join = join,
     .adamw = adamw,
+    .descend = descend,
+    .round_randomly = round_randomly,
+    .encode_moments = encode_moments,
+    .decode_moments = decode_moments,
     .sum_of_squares = sum_of_squares,
     .attend_cached = attend_cached,
 };

@@ -257,66 +257,7 @@ static float cross_entropy(void *dlogits, ck_format type, const float *logits, i
     return nll;
 }
 
-/* ---- Optimizer ---- */
-
-CK_INLINE vf join_halves(const uint16_t *high, const int16_t *low) {
-    return (vf)((widen(high) << 16) + (vu)((vi)(widen((const uint16_t *)low) << 16) >> 16));
-}
-
-CK_INLINE void split_halves(uint16_t *high, int16_t *low, vf p) {
-    const vh upper = __builtin_convertvector(((vu)p + 0x8000) >> 16, vh);
-    const vh lower = __builtin_convertvector((vu)p & 0xFFFF, vh);
-    memcpy(high, &upper, sizeof upper);
-    memcpy(low, &lower, sizeof lower);
-}
-
-static void split(uint16_t *high, int16_t *low, const float *p, int64_t count) {
-    int64_t i = 0;
-    for (; i + CK_WIDTH <= count; i += CK_WIDTH) split_halves(high + i, low + i, load(p + i));
-    if (i < count) ck_layers_scalar.split(high + i, low + i, p + i, count - i);
-}
-
-static void join(float *p, const uint16_t *high, const int16_t *low, int64_t count) {
-    int64_t i = 0;
-    for (; i + CK_WIDTH <= count; i += CK_WIDTH) store(p + i, join_halves(high + i, low + i));
-    if (i < count) ck_layers_scalar.join(p + i, high + i, low + i, count - i);
-}
-
-static void adamw(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient,
-                  float gradient_scale, float learning_rate, float beta1, float beta2,
-                  float epsilon, float weight_decay, float correction1, float correction2,
-                  int64_t count) {
-    int64_t i = 0;
-    for (; i + CK_WIDTH <= count; i += CK_WIDTH) {
-        const vf g = load(gradient + i) * gradient_scale, p = join_halves(high + i, low + i);
-        const vf first = load(m + i) * beta1 + g * (1 - beta1);
-        const vf second = load(v + i) * beta2 + g * (1 - beta2) * g;
-        const vf root = __builtin_elementwise_sqrt(second / correction2) + epsilon;
-        store(m + i, first);
-        store(v + i, second);
-        split_halves(high + i, low + i,
-                     p - learning_rate * (weight_decay * p + first / correction1 / root));
-    }
-    if (i < count)
-        ck_layers_scalar.adamw(high + i, low + i, m + i, v + i, gradient + i, gradient_scale,
-                               learning_rate, beta1, beta2, epsilon, weight_decay, correction1,
-                               correction2, count - i);
-}
-
-static double sum_of_squares(const float *x, int64_t count) {
-    vd sums[2] = {{0}};
-    int64_t i = 0;
-    for (; i + 2 * CK_WIDTH <= count; i += 2 * CK_WIDTH)
-        for (int part = 0; part < 2; part++) {
-            const vd value = __builtin_convertvector(load(x + i + part * CK_WIDTH), vd);
-            sums[part] += value * value;
-        }
-    sums[0] += sums[1];
-    double sum = 0;
-    for (int lane = 0; lane < CK_WIDTH; lane++) sum += sums[0][lane];
-    for (; i < count; i++) sum += (double)x[i] * x[i];
-    return sum;
-}
+#include "optimizer_vector.h"
 
 /* ---- Conversion ---- */
 
@@ -347,6 +288,10 @@ const ck_layer_leaves CK_LAYERS = {
     .split = split,
     .join = join,
     .adamw = adamw,
+    .descend = descend,
+    .round_randomly = round_randomly,
+    .encode_moments = encode_moments,
+    .decode_moments = decode_moments,
     .sum_of_squares = sum_of_squares,
     .attend_cached = attend_cached,
 };

@@ -1,3 +1,5 @@
+internal import Tensors
+
 // What a validated recipe's names stand for.
 
 extension FineTuneRecipe {
@@ -6,6 +8,20 @@ extension FineTuneRecipe {
 
   /// `init`.
   var start: AdapterInitialization { AdapterInitialization(rawValue: initialization) ?? .loraOne }
+
+  /// `optimizer` and the settings around it.
+  var optimizerSettings: OptimizerSettings {
+    var settings = OptimizerSettings()
+    settings.rule = OptimizerRule(rawValue: optimizer) ?? .adamW
+    settings.damping = damping
+    settings.loraPlus = loraPlus
+    settings.freezesA = freezeA
+    settings.precision = ParameterPrecision(rawValue: adapterPrecision) ?? .splitFloat32
+    settings.moments = MomentPrecision(rawValue: moments) ?? .float32
+    settings.weightDecay = weightDecay
+    settings.seed = seed
+    return settings
+  }
 
   /// `schedule`.
   var scheduleShape: LearningRateSchedule.Shape {

@@ -73,7 +73,7 @@ public final class FineTuneSession {
     loaded.file.file.releasePages(0..<loaded.file.file.byteCount)
     ProcessMemory.releaseFreed()
     trainer = try Trainer(
-      loaded.model, layout, plan: plan, weightDecay: recipe.weightDecay, clip: recipe.clip)
+      loaded.model, layout, plan: plan, clip: recipe.clip)
 
     var complete = recipe.spelledOut
     complete.provenance = FineTuneRecipe.Provenance(

@@ -8,13 +8,14 @@ public final class Trainer {
   public let model: Model
   public let adapters: AdapterSet
   public let workspace: Workspace
-  /// Norm above which the gradient is scaled down; 0 for never.
+  /// Norm above which the gradient is scaled down; 0 for never. It is the norm of the gradient as the loss gives it,
+  /// before any preconditioning, over all that is trained.
   public let clip: Float
-  public private(set) var optimizer: AdamWOptimizer
+  public private(set) var optimizer: AdapterOptimizer
 
-  /// Maps all memory of `plan`. Throws `TensorError.outOfMemory`.
+  /// Maps all memory of `plan`, with the optimizer that it was made for. Throws `TensorError.outOfMemory`.
   public init(
-    _ model: Model, _ layout: AdapterLayout, plan: MemoryPlan, weightDecay: Float, clip: Float
+    _ model: Model, _ layout: AdapterLayout, plan: MemoryPlan, clip: Float
   ) throws(TensorError) {
     var model = model
     model.streamsWeights = plan.streamsWeights
@@ -23,8 +24,8 @@ public final class Trainer {
     workspace = try Workspace(model.configuration, plan.workspace)
     adapters = try AdapterSet(
       layout, layerCount: model.configuration.layerCount, storage: plan.workspace.storage,
-      trainable: true)
-    optimizer = try AdamWOptimizer(count: layout.count, weightDecay: weightDecay)
+      trainable: true, precision: plan.optimizer.precision, freezesA: plan.optimizer.freezesA)
+    optimizer = try AdapterOptimizer(plan.optimizer, layout)
   }
 
   /// Opens what the plan spills to; to be called once before anything runs. Throws `TensorError.cannotSpill`.
@@ -76,10 +77,7 @@ public final class Trainer {
       throw TrainingError.lossNotFinite(step: optimizer.stepCount + 1, loss: loss)
     }
     let scale = clip > 0 && norm > Double(clip) ? Float(Double(clip) / norm) : 1
-    optimizer.update(
-      adapters.parameters, gradients: gradients, gradientScale: scale,
-      learningRate: Float(learningRate))
-    adapters.refresh()
+    try optimizer.update(adapters, gradientScale: scale, learningRate: Float(learningRate))
     return StepReport(
       step: optimizer.stepCount, tokens: microBatches.reduce(0) { $0 + $1.tokenCount },
       targets: targets, loss: loss, learningRate: learningRate, gradientNorm: norm,

@@ -106,9 +106,12 @@ extension Float: DenseScalar {
     let (n, sides) = (Int32(size), Int32(count))
     precondition(isSingleThreaded)
     try check("spotrf", unsafe LAPACKE_spotrf(LAPACK_COL_MAJOR, letterL, n, &a, n))
-    try check(
-      "spotrs",
-      unsafe LAPACKE_spotrs(LAPACK_COL_MAJOR, letterL, n, sides, a, n, &right, n))
+    // Its L, read by rows, is the U of A = UᵀU: solved for all columns of the right side at once.
+    for transpose in [CblasTrans, CblasNoTrans] {
+      unsafe cblas_strsm(
+        CblasRowMajor, CblasLeft, CblasUpper, transpose, CblasNonUnit, n, sides, 1, a, n, &right,
+        sides)
+    }
   }
 }
 
@@ -200,8 +203,11 @@ extension Double: DenseScalar {
     let (n, sides) = (Int32(size), Int32(count))
     precondition(isSingleThreaded)
     try check("dpotrf", unsafe LAPACKE_dpotrf(LAPACK_COL_MAJOR, letterL, n, &a, n))
-    try check(
-      "dpotrs",
-      unsafe LAPACKE_dpotrs(LAPACK_COL_MAJOR, letterL, n, sides, a, n, &right, n))
+    // Its L, read by rows, is the U of A = UᵀU: solved for all columns of the right side at once.
+    for transpose in [CblasTrans, CblasNoTrans] {
+      unsafe cblas_dtrsm(
+        CblasRowMajor, CblasLeft, CblasUpper, transpose, CblasNonUnit, n, sides, 1, a, n, &right,
+        sides)
+    }
   }
 }

@@ -90,10 +90,9 @@ public enum LinearAlgebra {
     precondition(matrix.rows == matrix.columns && right.rows == matrix.rows)
     guard !right.values.isEmpty else { return right }
     var factor = matrix.values
-    // LAPACK wants each right-hand side contiguous: columns of R are rows of Rᵀ.
-    var solution = right.transposed()
+    var solution = right
     try Scalar.solve(&factor, &solution.values, size: matrix.rows, count: right.columns)
-    return solution.transposed()
+    return solution
   }
 
   /// LAPACKE looks for NaN itself but lets infinities through; both are argument 4 of these
@@ -129,7 +128,7 @@ public protocol DenseScalar: BinaryFloatingPoint, Sendable {
   static func decompose(
     _ a: [Self], rows: Int, columns: Int
   ) throws(TensorError) -> (u: [Self], values: [Self], vt: [Self])
-  /// Overwrites `count` contiguous right-hand sides of `size` with solutions, `a` with its factor.
+  /// Overwrites the `count` columns of `right [size, count]` with solutions, `a` with its factor.
   static func solve(
     _ a: inout [Self], _ right: inout [Self], size: Int, count: Int
   ) throws(TensorError)

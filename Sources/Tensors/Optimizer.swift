@@ -1,73 +1,6 @@
 internal import CKernels
 internal import Glibc
 
-/// Parameters `[rows, columns]` with an exact float32 master, kept in two halves of 16 bits each.
-///
-/// `high` is the master rounded to the nearest bfloat16: the matrix that the model computes with and that
-/// is exported. `low` makes it exact: `bits(master) = (high << 16) + Int16(low)`. Both halves are handles
-/// into arenas, so that the low halves can lie beside the optimizer's state. For training only: an adapter
-/// that is merely used needs no low half.
-public struct SplitParameters {
-  /// The masters, rounded to the nearest bfloat16.
-  public let high: Matrix
-  /// The remainders: signed 16-bit integers in the memory of a matrix that calls itself bfloat16. Only
-  /// its `bytes()` have a meaning outside (a checkpoint's).
-  public let low: Matrix
-
-  /// Both halves; same shape, both of type bfloat16.
-  public init(high: Matrix, low: Matrix) {
-    precondition(high.rows == low.rows && high.columns == low.columns)
-    precondition(high.type == .bfloat16 && low.type == .bfloat16)
-    self.high = high
-    self.low = low
-  }
-
-  /// New parameters, zero when the arenas are new. Each arena must have room for a bfloat16 matrix.
-  public init(rows: Int, columns: Int, high: Arena, low: Arena) {
-    self.init(
-      high: high.allocate(rows: rows, columns: columns, type: .bfloat16),
-      low: low.allocate(rows: rows, columns: columns, type: .bfloat16))
-  }
-
-  public var rows: Int { high.rows }
-  public var columns: Int { high.columns }
-  public var count: Int { high.count }
-
-  /// Sets every master, exactly. `masters.count` must equal `count`.
-  public func assign(_ masters: [Float]) {
-    precondition(masters.count == count, "\(masters.count) values for \(rows) x \(columns)")
-    unsafe ck_split(highBits, lowBits, masters, Int64(count))
-  }
-
-  /// Sets every master from a float32 matrix, exactly.
-  public func assign(_ masters: Matrix) {
-    precondition(masters.count == count)
-    unsafe ck_split(highBits, lowBits, masters.floats, Int64(count))
-  }
-
-  /// The masters, row by row, exactly.
-  public func array() -> [Float] {
-    unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-      if count > 0 { unsafe ck_join(buffer.baseAddress!, highBits, lowBits, Int64(count)) }
-      initialized = count
-    }
-  }
-
-  /// Writes the masters into a float32 matrix, exactly.
-  public func copy(into masters: Matrix) {
-    precondition(masters.count == count)
-    unsafe ck_join(masters.floats, highBits, lowBits, Int64(count))
-  }
-
-  var highBits: UnsafeMutablePointer<UInt16> {
-    unsafe high.pointer.assumingMemoryBound(to: UInt16.self)
-  }
-
-  var lowBits: UnsafeMutablePointer<Int16> {
-    unsafe low.pointer.assumingMemoryBound(to: Int16.self)
-  }
-}
-
 /// AdamW with decoupled weight decay and bias correction (Loshchilov and Hutter, arXiv 1711.05101).
 ///
 /// Holds the constants only; moments belong to the caller.
@@ -87,19 +20,100 @@ public struct AdamW: Sendable, Hashable {
     self.weightDecay = weightDecay
   }
 
-  /// One step. `first`, `second` (the moments, zero before step 1) and `gradient` are float32 and of the
-  /// parameters' count; the gradient is multiplied by `gradientScale` first (clipping). `step` counts from 1.
+  /// One step. `moments` (zero before step 1) and the float32 `gradient` are of the parameters' count; the gradient is
+  /// multiplied by `gradientScale` first (clipping). `step` counts from 1.
   public func update(
-    _ parameters: SplitParameters, first: Matrix, second: Matrix, gradient: Matrix,
-    gradientScale: Float = 1, learningRate: Float, step: Int
+    _ parameters: TrainableParameters, _ moments: Moments, gradient: Matrix,
+    gradientScale: Float = 1, learningRate: Float, step: Int, rounding: RoundingKey
   ) {
-    precondition(first.count == parameters.count && second.count == parameters.count)
-    precondition(gradient.count == parameters.count && step >= 1)
-    unsafe ck_adamw(
-      parameters.highBits, parameters.lowBits, first.floats, second.floats, gradient.floats,
-      gradientScale, learningRate, beta1, beta2, epsilon, weightDecay,
-      Float(1 - pow(Double(beta1), Double(step))), Float(1 - pow(Double(beta2), Double(step))),
-      Int64(parameters.count))
+    precondition(moments.count == parameters.count && step >= 1)
+    var job = unsafe job(parameters, gradient, gradientScale, learningRate, weightDecay, rounding)
+    unsafe job.moments = moments.precision.code
+    unsafe job.first = moments.first.pointer
+    unsafe job.second = moments.second.pointer
+    unsafe job.first_scales = moments.firstScales?.floats
+    unsafe job.second_scales = moments.secondScales?.floats
+    unsafe job.beta1 = beta1
+    unsafe job.beta2 = beta2
+    unsafe job.epsilon = epsilon
+    unsafe job.correction1 = Float(1 - pow(Double(beta1), Double(step)))
+    unsafe job.correction2 = Float(1 - pow(Double(beta2), Double(step)))
+    unsafe ck_optimize(&job)
+  }
+}
+
+/// Plain gradient descent, `p ← p − η·(g + λp)`: no moments.
+public struct GradientDescent: Sendable, Hashable {
+  /// λ.
+  public var weightDecay: Float
+
+  public init(weightDecay: Float = 0) { self.weightDecay = weightDecay }
+
+  /// One step; the float32 `gradient` is multiplied by `gradientScale` first (clipping).
+  public func update(
+    _ parameters: TrainableParameters, gradient: Matrix, gradientScale: Float = 1,
+    learningRate: Float, rounding: RoundingKey
+  ) {
+    var job = unsafe job(parameters, gradient, gradientScale, learningRate, weightDecay, rounding)
+    unsafe job.moments = Int32(CK_KEEP_NOTHING)
+    unsafe ck_optimize(&job)
+  }
+}
+
+/// What decides how numbers are rounded at random in one step: a seed and the number of the first parameter. The
+/// random bits of a parameter depend on nothing else.
+public struct RoundingKey: Sendable, Hashable {
+  let key: UInt64
+  let index: Int
+
+  /// - Parameters:
+  ///   - generator: a stream that belongs to the run's random rounding.
+  ///   - step: the optimizer step.
+  ///   - index: the number of the first parameter among all.
+  public init(_ generator: RandomGenerator, step: Int, index: Int = 0) {
+    var draws = generator.stream(step)
+    key = draws.next()
+    self.index = index
+  }
+}
+
+private func job(
+  _ parameters: TrainableParameters, _ gradient: Matrix, _ gradientScale: Float,
+  _ learningRate: Float, _ weightDecay: Float, _ rounding: RoundingKey
+) -> ck_optimization {
+  precondition(gradient.count == parameters.count)
+  var job = unsafe ck_optimization()
+  unsafe job.parameters = parameters.precision.code
+  unsafe job.high = parameters.rounded?.halves
+  unsafe job.low = parameters.low?.remainders
+  unsafe job.master = parameters.master?.floats
+  unsafe job.gradient = UnsafePointer(gradient.floats)
+  unsafe job.gradient_scale = gradientScale
+  unsafe job.learning_rate = learningRate
+  unsafe job.weight_decay = weightDecay
+  unsafe job.key = rounding.key
+  unsafe job.index = Int64(rounding.index)
+  unsafe job.count = Int64(parameters.count)
+  return unsafe job
+}
+
+extension ParameterPrecision {
+  var code: Int32 {
+    switch self {
+    case .splitFloat32: Int32(CK_KEEP_SPLIT)
+    case .float32: Int32(CK_KEEP_F32)
+    case .bfloat16: Int32(CK_KEEP_BF16)
+    }
+  }
+}
+
+extension MomentPrecision {
+  var code: Int32 {
+    switch self {
+    case .float32: Int32(CK_KEEP_F32)
+    case .bfloat16: Int32(CK_KEEP_BF16)
+    case .eightBit: Int32(CK_KEEP_8BIT)
+    }
   }
 }
 

@@ -16,7 +16,8 @@ public struct AdapterPair {
 
 /// Sums of gradients of one pair, float32, in the shapes of the pair.
 public struct AdapterGradient {
-  public let a: Matrix
+  /// nil where A is frozen.
+  public let a: Matrix?
   public let bt: Matrix
 }
 
@@ -33,15 +34,19 @@ public struct AdapterSlot: Sendable, Hashable {
   public let offsetBT: Int
 }
 
-/// Shape of all adapters: which projections have one, of which rank and scale.
+/// Shape of all adapters: which projections have one, of which rank and scale, and where they lie.
+///
+/// All A come first, then all Bᵀ: what an optimizer treats alike is one run of parameters.
 public struct AdapterLayout: Sendable, Hashable {
   public let rank: Int
   public let alpha: Float
   /// Scale α/√r instead of α/r (rank-stabilised LoRA).
   public let rankStabilized: Bool
   public let slots: [AdapterSlot]
-  /// Parameters, the padding between pairs included.
+  /// Parameters, the padding between matrices included.
   public let count: Int
+  /// Parameters of all A, padding included; a multiple of `Moments.blockSize`.
+  public let countA: Int
 
   /// Pairs for `targets` in every layer of a model, the rank clamped to each matrix's smaller side.
   public init(
@@ -65,23 +70,35 @@ public struct AdapterLayout: Sendable, Hashable {
     self.alpha = alpha
     self.rankStabilized = rankStabilized
     var slots: [AdapterSlot] = []
-    var next = 0
-    func take(_ count: Int) -> Int {
-      defer { next += (count + 31) / 32 * 32 }
-      return next
+    func padded(_ count: Int, to multiple: Int = 32) -> Int {
+      (count + multiple - 1) / multiple * multiple
     }
-    for (layer, projection, rank) in pairs {
-      precondition(rank > 0 && layer >= 0 && layer < configuration.layerCount)
-      let (out, `in`) = configuration.shape(of: projection)
-      let clamped = min(rank, out, `in`)
+    func shape(_ pair: (layer: Int, projection: Projection, rank: Int)) -> (
+      rank: Int, out: Int, in: Int
+    ) {
+      let (out, `in`) = configuration.shape(of: pair.projection)
+      return (min(pair.rank, out, `in`), out, `in`)
+    }
+    let countA = padded(
+      pairs.reduce(0) { $0 + padded(shape($1).rank * shape($1).in) }, to: Moments.blockSize)
+    var (nextA, nextBT) = (0, countA)
+    for pair in pairs {
+      precondition(pair.rank > 0 && pair.layer >= 0 && pair.layer < configuration.layerCount)
+      let (rank, out, `in`) = shape(pair)
       slots.append(
         AdapterSlot(
-          layer: layer, projection: projection, rank: clamped, out: out, in: `in`,
-          offsetA: take(clamped * `in`), offsetBT: take(clamped * out)))
+          layer: pair.layer, projection: pair.projection, rank: rank, out: out, in: `in`,
+          offsetA: nextA, offsetBT: nextBT))
+      nextA += padded(rank * `in`)
+      nextBT += padded(rank * out)
     }
     self.slots = slots
-    self.count = next
+    self.countA = countA
+    self.count = nextBT
   }
+
+  /// The parameters that are trained: all, or those of B alone.
+  public func trained(freezesA: Bool) -> Range<Int> { (freezesA ? countA : 0)..<count }
 
   /// The factor on B·A of a pair of this rank.
   public func scale(rank: Int) -> Float {

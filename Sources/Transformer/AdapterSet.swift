@@ -1,17 +1,18 @@
 public import Tensors
 
-/// All trainable parameters of a run: the low-rank pairs of `layout`, as exact float32 masters split into a bf16 half
-/// (used and exported) and the 16 bits below it.
+/// All trainable parameters of a run: the low-rank pairs of `layout`, kept in one of `ParameterPrecision`.
 ///
-/// In bf16 the products read the upper halves directly; in float32 they read `working`, the joined values, which
-/// `refresh` renews after each change.
+/// In bf16 the products read the parameters' bf16 part (upper halves, copy, or all there is) directly. In float32 they
+/// read float32 masters directly, and otherwise `working`, the exact values, which `refresh` renews after each change.
 public final class AdapterSet {
   public let layout: AdapterLayout
   /// Type in which the products read the adapters: that of the activations.
   public let storage: ElementType
   /// The masters, flat [1, layout.count].
-  public let parameters: SplitParameters
-  /// Sums of gradients, flat [1, layout.count] float32; nil for inference.
+  public let parameters: TrainableParameters
+  /// The parameters that are trained, by number: all, or those of B alone.
+  public let trained: Range<Int>
+  /// Sums of gradients of the trained parameters, flat [1, trained.count] float32; nil for inference.
   public let gradients: Matrix?
 
   private let working: Matrix?
@@ -19,24 +20,34 @@ public final class AdapterSet {
   private let index: [Int?]
 
   /// Adapters of zeros (no effect). Throws `TensorError.outOfMemory`.
+  ///
+  /// - Parameters:
+  ///   - precision: how the parameters are kept.
+  ///   - freezesA: A has no gradient.
   public init(
-    _ layout: AdapterLayout, layerCount: Int, storage: ElementType, trainable: Bool
+    _ layout: AdapterLayout, layerCount: Int, storage: ElementType, trainable: Bool,
+    precision: ParameterPrecision = .splitFloat32, freezesA: Bool = false
   ) throws(TensorError) {
     self.layout = layout
     self.storage = storage
     var arenas: [Arena] = []
-    let half = Arena.size(rows: 1, columns: layout.count, type: .bfloat16)
-    let masters = try Arena("adapters", byteCount: 2 * half)
+    let masters = try Arena(
+      "adapters",
+      byteCount: TrainableParameters.byteCount(
+        rows: 1, columns: layout.count, precision: precision, isRead: storage))
     arenas.append(masters)
-    parameters = SplitParameters(rows: 1, columns: layout.count, high: masters, low: masters)
-    func make(_ name: String) throws(TensorError) -> Matrix {
-      let arena = try Arena(
-        name, byteCount: Arena.size(rows: 1, columns: layout.count, type: .float32))
+    parameters = TrainableParameters(
+      rows: 1, columns: layout.count, precision: precision, isRead: storage, in: masters)
+    trained = layout.trained(freezesA: freezesA)
+    func make(_ name: String, _ count: Int) throws(TensorError) -> Matrix {
+      let arena = try Arena(name, byteCount: Arena.size(rows: 1, columns: count, type: .float32))
       arenas.append(arena)
-      return arena.allocate(rows: 1, columns: layout.count, type: .float32)
+      return arena.allocate(rows: 1, columns: count, type: .float32)
     }
-    working = storage == .float32 ? try make("float32 adapters") : nil
-    gradients = trainable ? try make("adapter gradients") : nil
+    working =
+      AdapterSet.needsCopy(precision, storage)
+      ? try make("float32 adapters", layout.count) : nil
+    gradients = trainable ? try make("adapter gradients", trained.count) : nil
     self.arenas = arenas
     var index = [Int?](repeating: nil, count: layerCount * Projection.allCases.count)
     for (position, slot) in layout.slots.enumerated() {
@@ -45,12 +56,31 @@ public final class AdapterSet {
     self.index = index
   }
 
-  /// Bytes that such a set maps, gradients included when trainable.
+  /// Whether products in float32 need the exact values in a matrix of their own.
+  private static func needsCopy(_ precision: ParameterPrecision, _ storage: ElementType) -> Bool {
+    storage == .float32 && precision != .float32
+  }
+
+  /// Bytes that such a set maps, without gradients.
   public static func byteCount(
-    _ layout: AdapterLayout, storage: ElementType, trainable: Bool
+    _ layout: AdapterLayout, storage: ElementType, precision: ParameterPrecision = .splitFloat32
   ) -> Int {
     let flat = Arena.size(rows: 1, columns: layout.count, type: .float32)
-    return flat + (storage == .float32 ? flat : 0) + (trainable ? flat : 0)
+    return TrainableParameters.byteCount(
+      rows: 1, columns: layout.count, precision: precision, isRead: storage)
+      + (needsCopy(precision, storage) ? flat : 0)
+  }
+
+  /// Bytes of the gradients of a trainable set.
+  public static func gradientByteCount(_ layout: AdapterLayout, freezesA: Bool = false) -> Int {
+    Arena.size(rows: 1, columns: layout.trained(freezesA: freezesA).count, type: .float32)
+  }
+
+  /// The matrix that products read.
+  private var values: Matrix {
+    guard let found = working ?? (storage == .float32 ? parameters.master : parameters.rounded)
+    else { preconditionFailure("some part is of the storage's type") }
+    return found
   }
 
   /// The slot of a projection, or nil where there is no adapter.
@@ -61,7 +91,7 @@ public final class AdapterSet {
   /// The pair as the products use it.
   public func adapter(layer: Int, _ projection: Projection) -> AdapterPair? {
     guard let slot = slot(layer: layer, projection) else { return nil }
-    let values = working ?? parameters.high
+    let values = values
     return AdapterPair(
       a: values.slice(slot.offsetA, rows: slot.rank, columns: slot.in),
       bt: values.slice(slot.offsetBT, rows: slot.rank, columns: slot.out),
@@ -72,16 +102,24 @@ public final class AdapterSet {
   func gradient(layer: Int, _ projection: Projection) -> AdapterGradient? {
     guard let gradients, let slot = slot(layer: layer, projection) else { return nil }
     return AdapterGradient(
-      a: gradients.slice(slot.offsetA, rows: slot.rank, columns: slot.in),
-      bt: gradients.slice(slot.offsetBT, rows: slot.rank, columns: slot.out))
+      a: trained.contains(slot.offsetA)
+        ? gradients.slice(
+          slot.offsetA - trained.lowerBound, rows: slot.rank, columns: slot.in) : nil,
+      bt: gradients.slice(slot.offsetBT - trained.lowerBound, rows: slot.rank, columns: slot.out))
   }
 
-  /// The gradient sums of a pair, row by row: A's, then Bᵀ's.
+  /// The gradient sums of a pair of `layout`, as views; nil for inference.
+  public func gradient(of slot: AdapterSlot) -> AdapterGradient? {
+    gradient(layer: slot.layer, slot.projection)
+  }
+
+  /// The gradient sums of a pair, row by row: A's (none where A is frozen), then Bᵀ's.
   public func gradientValues(of slot: AdapterSlot) -> (a: [Float], bt: [Float])? {
-    gradient(layer: slot.layer, slot.projection).map { ($0.a.array(), $0.bt.array()) }
+    gradient(of: slot).map { ($0.a?.array() ?? [], $0.bt.array()) }
   }
 
-  /// Sets one pair from float32 values: `a` [rank, in], `bt` [rank, out].
+  /// Sets one pair from float32 values, `a` [rank, in], `bt` [rank, out]: exactly, or rounded to the nearest bf16 where
+  /// nothing finer is kept.
   public func assign(_ slot: AdapterSlot, a: [Float], bt: [Float]) {
     precondition(a.count == slot.rank * slot.in && bt.count == slot.rank * slot.out)
     part(slot.offsetA, slot.rank, slot.in).assign(a)
@@ -89,7 +127,7 @@ public final class AdapterSet {
     refresh()
   }
 
-  /// The exact float32 values of one pair.
+  /// The exact values of one pair.
   public func values(_ slot: AdapterSlot) -> (a: [Float], bt: [Float]) {
     (
       part(slot.offsetA, slot.rank, slot.in).array(),
@@ -97,17 +135,15 @@ public final class AdapterSet {
     )
   }
 
-  private func part(_ offset: Int, _ rows: Int, _ columns: Int) -> SplitParameters {
-    SplitParameters(
-      high: parameters.high.slice(offset, rows: rows, columns: columns),
-      low: parameters.low.slice(offset, rows: rows, columns: columns))
+  private func part(_ offset: Int, _ rows: Int, _ columns: Int) -> TrainableParameters {
+    parameters.slice(offset, rows: rows, columns: columns)
   }
 
   /// The bf16 values of one pair, as they are used in bf16 and exported.
   public func roundedValues(_ slot: AdapterSlot) -> (a: [Float], bt: [Float]) {
     (
-      parameters.high.slice(slot.offsetA, rows: slot.rank, columns: slot.in).array(),
-      parameters.high.slice(slot.offsetBT, rows: slot.rank, columns: slot.out).array()
+      part(slot.offsetA, slot.rank, slot.in).roundedArray(),
+      part(slot.offsetBT, slot.rank, slot.out).roundedArray()
     )
   }
 

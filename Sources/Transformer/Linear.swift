@@ -81,7 +81,7 @@ func linearBackward(
   }
   project(into: v, dy, adapter.bt, scale: adapter.scale)
   if let gradient {
-    projectGradient(into: gradient.a, v, x)
+    if let a = gradient.a { projectGradient(into: a, v, x) }
     projectGradient(into: gradient.bt, u, dy)
   }
   if let dx {

@@ -37,8 +37,10 @@ enum PlanText {
         spills: estimate.spillsBoundaries, streams: estimate.streamsWeights))
     lines.append(
       String(
-        format: "%d trainable parameters, %.1f bytes each", estimate.trainableParameters,
-        estimate.bytesPerParameter))
+        format: "%d adapter parameters, %.2f bytes each: %.2f kept, %.2f gradient, %.2f moments",
+        estimate.trainableParameters, estimate.bytesPerParameter,
+        estimate.adapterBytesPerParameter, estimate.gradientBytesPerParameter,
+        estimate.optimizerBytesPerParameter))
     lines.append("")
     row(
       "step", String(format: "%.2f s", estimate.secondsPerStep),

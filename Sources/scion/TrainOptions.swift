@@ -75,9 +75,45 @@ struct TrainOptions: ParsableArguments {
   // MARK: Optimization
 
   @Option(
-    help: ArgumentHelp("Optimizer (default: adamw).", valueName: "adamw"),
+    help: ArgumentHelp(
+      "How adapters follow the gradient: adamw; scaled-adamw (each pair's gradient first divided by the "
+        + "other factor's Gram matrix, so that the split of B·A does not matter); sgd and scaled-gd "
+        + "(the same without moments; they want far larger learning rates) (default: adamw).",
+      valueName: "rule"),
     completion: .list(FineTuneRecipe.optimizers))
   var optimizer: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Damping of scaled-adamw and scaled-gd, as a share of the Gram matrix's mean eigenvalue "
+        + "(default: 0.01).", valueName: "share"))
+  var damping: Float?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Learning rate of B as a multiple of --lr, which is A's; 16 is usual in LoRA+ (default: 1).",
+      valueName: "ratio"))
+  var loraPlus: Float?
+
+  @Flag(help: "Train B alone (LoRA-FA): A stays where it starts and takes no gradient or moments.")
+  var freezeA = false
+
+  @Option(
+    help: ArgumentHelp(
+      "How adapters are kept in training: split-fp32 (exact, 4 bytes each), fp32 (exact, 4 bytes and 2 "
+        + "for a bf16 copy), bf16-sr (2 bytes, updates rounded at random) (default: split-fp32).",
+      valueName: "split-fp32|fp32|bf16-sr"),
+    completion: .list(FineTuneRecipe.adapterPrecisions))
+  var adapterPrecision: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How AdamW's two moments are kept: fp32 (8 bytes a parameter), bf16 (4), 8bit (2); the last two "
+        + "rounded at random (default: fp32).", valueName: "fp32|bf16|8bit"),
+    completion: .list(FineTuneRecipe.momentPrecisions))
+  var moments: String?
 
   @Option(
     parsing: .unconditional,
@@ -142,7 +178,8 @@ struct TrainOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Largest norm of the gradient; 0 for no clipping (default: 1).", valueName: "norm"))
+      "Largest norm of the gradient, before any scaling of pairs; 0 for no clipping (default: 1).",
+      valueName: "norm"))
   var clip: Float?
 
   @Option(
@@ -225,6 +262,11 @@ struct TrainOptions: ParsableArguments {
     set(initSamples, \.initSamples)
     set(gamma, \.gamma)
     set(optimizer, \.optimizer)
+    set(damping, \.damping)
+    set(loraPlus, \.loraPlus)
+    if freezeA { result.freezeA = true }
+    set(adapterPrecision, \.adapterPrecision)
+    set(moments, \.moments)
     // Of two settings that exclude each other, the flag replaces the recipe's.
     if let epochs { (result.epochs, result.steps) = (epochs, steps) }
     if let steps { (result.epochs, result.steps) = (epochs, steps) }

@@ -30,6 +30,12 @@ struct FineTuneRecipeTests {
       $0.targets = "q,v"
       $0.initSamples = 3
       $0.gamma = 16
+      $0.optimizer = "scaled-adamw"
+      $0.damping = 0.125
+      $0.loraPlus = 16
+      $0.freezeA = true
+      $0.adapterPrecision = "bf16-sr"
+      $0.moments = "8bit"
       $0.steps = 0
       $0.batch = 4
       $0.accum = 2
@@ -105,7 +111,17 @@ struct FineTuneRecipeTests {
       ("targets", { $0.targets = "q,x" }), ("targets", { $0.targets = "" }),
       ("targets", { $0.targets = "all,q" }), ("init", { $0.initialization = "magic" }),
       ("init_samples", { $0.initSamples = 0 }), ("gamma", { $0.gamma = .nan }),
-      ("optimizer", { $0.optimizer = "sgd" }), ("epochs", { $0.epochs = 0 }),
+      ("optimizer", { $0.optimizer = "adam" }),
+      ("damping", { $0.damping = 0 }), ("lora_plus", { $0.loraPlus = -1 }),
+      ("adapter_precision", { $0.adapterPrecision = "bf16" }),
+      ("moments", { $0.moments = "4bit" }),
+      (
+        "moments",
+        {
+          $0.optimizer = "sgd"
+          $0.moments = "8bit"
+        }
+      ), ("epochs", { $0.epochs = 0 }),
       ("steps", { $0.steps = -1 }), ("batch_tokens", { $0.batchTokens = 0 }),
       ("batch", { $0.batch = -2 }), ("accum", { $0.accum = 0 }), ("seq_len", { $0.seqLen = 1 }),
       ("lr", { $0.lr = 0 }), ("lr", { $0.lr = .infinity }), ("schedule", { $0.schedule = "x" }),

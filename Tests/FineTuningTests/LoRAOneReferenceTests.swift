@@ -33,7 +33,7 @@ struct LoRAOneReferenceTests {
       model, layout, storage: .float32, fileBytes: 98_362_432, longest: 1024, stepTokens: 8192)
     request.start = MemoryRequest.Start(sequences: 8, tokens: 8192)
     let plan = try MemoryPlan(request)
-    let trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
+    let trainer = try Trainer(model, layout, plan: plan, clip: 1)
     let start = try StartSession(
       trainer,
       initializer: AdapterInitializer(

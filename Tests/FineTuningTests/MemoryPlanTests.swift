@@ -38,7 +38,7 @@ import Transformer
     let model = try model()
     let request = request(model)
     let plan = try MemoryPlan(request)
-    let trainer = try Trainer(model, request.layout, plan: plan, weightDecay: 0, clip: 1)
+    let trainer = try Trainer(model, request.layout, plan: plan, clip: 1)
     #expect(
       trainer.workspace.arena.byteCount == part(plan, "activations")
         + part(plan, "activations after the start"))
@@ -124,7 +124,7 @@ import Transformer
       TokenBatch([TokenSequence(allTargets: (0..<40).map { _ in Int32(draws.uniform() * 299) })])
     }
     func report(_ form: GradientForm) throws -> StartReport {
-      let trainer = try Trainer(model, request.layout, plan: plan, weightDecay: 0, clip: 1)
+      let trainer = try Trainer(model, request.layout, plan: plan, clip: 1)
       // The number of tokens that the plan is told decides between the exact forms.
       let tokens = form == .factors ? 30 : 4096
       let memory = StartMemory(

@@ -17,7 +17,7 @@ struct RealTrainingTests {
     let plan = try MemoryPlan(
       MemoryRequest(
         model, layout, storage: .bfloat16, fileBytes: 98_362_432, longest: 48, stepTokens: 48))
-    let trainer = try Trainer(model, layout, plan: plan, weightDecay: 0, clip: 1)
+    let trainer = try Trainer(model, layout, plan: plan, clip: 1)
     let start = try StartSession(
       trainer,
       initializer: AdapterInitializer(.gaussian, generator: RandomGenerator(seed: 3)), batches: [],

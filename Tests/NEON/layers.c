@@ -181,10 +181,16 @@ static outcome optimize(ck_format type, int64_t count) {
     uint16_t *high = bench_place(CK_BF16, count, NULL);
     int16_t *low = bench_place(CK_BF16, count, NULL);
     ck_split(high, low, p, count);
+    ck_optimization update = {.parameters = CK_KEEP_SPLIT, .moments = CK_KEEP_F32, .high = high,
+                              .low = low, .first = m, .second = v, .gradient_scale = 0.5f,
+                              .learning_rate = 1e-2f, .beta1 = 0.9f, .beta2 = 0.999f,
+                              .epsilon = 1e-8f, .weight_decay = 0.1f, .count = count};
     for (int step = 1; step <= 20; step++) {
         float *g = random_exact(count, (uint64_t)(100 + step), 1);
-        ck_adamw(high, low, m, v, bench_place(CK_F32, count, g), 0.5f, 1e-2f, 0.9f, 0.999f, 1e-8f,
-                 0.1f, 1 - powf(0.9f, (float)step), 1 - powf(0.999f, (float)step), count);
+        update.gradient = bench_place(CK_F32, count, g);
+        update.correction1 = 1 - powf(0.9f, (float)step);
+        update.correction2 = 1 - powf(0.999f, (float)step);
+        ck_optimize(&update);
         free(g);
     }
     ck_join(p, high, low, count);

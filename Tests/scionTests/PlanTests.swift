@@ -13,7 +13,7 @@ import Testing
     #expect(outcome.code == 0, "\(outcome.messages)")
     for text in [
       "model file", "activations", "optimizer state", "gradients of blocks (start)", "peak",
-      "micro-batches of", "trainable parameters", "tokens/s", "whole run",
+      "micro-batches of", "adapter parameters", "tokens/s", "whole run",
     ] {
       #expect(outcome.output.contains(text), "\(text)")
     }

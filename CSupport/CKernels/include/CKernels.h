@@ -163,16 +163,43 @@ void ck_cross_entropy(float *nll, void *dlogits, ck_format type,
                       const float *logits, const int32_t *targets, const float *weights,
                       int64_t rows, int64_t vocabulary);
 
-/* ---- Optimizer (adamw.c) ---- */
+/* ---- Optimizer (optimizer.c) ---- */
 
 /* Split-fp32 parameters: bits(p) = (high << 16) + (int16)low, so that high is p rounded to nearest bf16 (ties away from zero). */
 void ck_split(uint16_t *high, int16_t *low, const float *p, int64_t count);
 void ck_join(float *p, const uint16_t *high, const int16_t *low, int64_t count);
-/* One AdamW step on split-fp32 parameters; gradient is multiplied by gradient_scale (clipping) first;
- * correction1 = 1 - beta1^t, correction2 = 1 - beta2^t; decoupled weight decay. */
-void ck_adamw(uint16_t *high, int16_t *low, float *m, float *v, const float *gradient, float gradient_scale,
-              float learning_rate, float beta1, float beta2, float epsilon, float weight_decay,
-              float correction1, float correction2, int64_t count);
+
+/* How parameters (the first three) and moments (the last four) are kept. */
+enum { CK_KEEP_SPLIT = 0, CK_KEEP_F32 = 1, CK_KEEP_BF16 = 2, CK_KEEP_8BIT = 3, CK_KEEP_NOTHING = 4 };
+/* Moments that share a scale in CK_KEEP_8BIT. */
+enum { CK_MOMENT_BLOCK = 256 };
+
+/* One step over `count` parameters.
+ * SPLIT: high, low [count]. F32: master [count], and high [count] or NULL for a copy in bf16. BF16: high [count].
+ * first, second [count]: the moments, f32, bf16 or bytes; with bytes a scale for each CK_MOMENT_BLOCK of them. NOTHING
+ * is gradient descent. gradient [count] is multiplied by gradient_scale (clipping) first; correction1 = 1 - beta1^t,
+ * correction2 = 1 - beta2^t; decoupled weight decay. What is rounded at random depends on key and on the parameter's
+ * number, which is `index` for the first. */
+typedef struct {
+    int32_t parameters, moments;
+    uint16_t *high;
+    int16_t *low;
+    float *master;
+    void *first, *second;
+    float *first_scales, *second_scales;
+    const float *gradient;
+    float gradient_scale, learning_rate, beta1, beta2, epsilon, weight_decay, correction1, correction2;
+    uint64_t key;
+    int64_t index, count;
+} ck_optimization;
+void ck_optimize(const ck_optimization *o);
+
+/* y bf16 [count] = x up or down at random, so that the mean is x. */
+void ck_round_randomly(uint16_t *y, const float *x, uint64_t key, int64_t index, int64_t count);
+/* Moments to bytes and scales [count / CK_MOMENT_BLOCK, rounded up], and back. */
+void ck_encode_moments(uint8_t *codes, float *scales, const float *x, int32_t is_signed, uint64_t key, int64_t index,
+                       int64_t count);
+void ck_decode_moments(float *x, const uint8_t *codes, const float *scales, int32_t is_signed, int64_t count);
 /* Sum of squares in a fixed order (fp64). */
 double ck_sum_of_squares(const float *x, int64_t count);
 

@@ -28,6 +28,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public let workspace: WorkspaceShape
   /// Limit on the tokens of a micro-batch of several sequences.
   public let microTokens: Int
+  /// What changes the adapters, and how they are kept.
+  public let optimizer: OptimizerSettings
   /// Weights are given back after use and read again.
   public let streamsWeights: Bool
   /// How the start's gradient is held; nil when it takes none.
@@ -95,10 +97,12 @@ public struct MemoryPlan: Sendable, Equatable {
       spillsBoundaries: choice.spills)
     microTokens = choice.microTokens
     streamsWeights = choice.streams
-    let count = request.layout.count
-    let gradients = 4 * count
-    let adapters =
-      AdapterSet.byteCount(request.layout, storage: request.storage, trainable: true) - gradients
+    let (layout, settings) = (request.layout, request.optimizer)
+    optimizer = settings
+    let count = layout.count
+    let gradients = AdapterSet.gradientByteCount(layout, freezesA: settings.freezesA)
+    let state = settings.stateByteCount(layout)
+    let scratch = settings.scratchByteCount(layout)
     var parts = [
       Part(
         name: choice.streams ? "model weights, streamed" : "model file",
@@ -107,7 +111,11 @@ public struct MemoryPlan: Sendable, Equatable {
       Part(
         name: "tokenizer", bytes: Self.bytesPerToken * configuration.vocabularySize, phase: .always),
       Part(name: "data set", bytes: request.dataBytes, phase: .always),
-      Part(name: "adapters", bytes: adapters, phase: .always),
+      Part(
+        name: "adapters",
+        bytes: AdapterSet.byteCount(
+          layout, storage: request.storage, precision: settings.precision),
+        phase: .always),
       Part(
         name: "scratch of the kernels",
         bytes: choice.extent.attentionScratch + request.threads * Self.bytesPerThread
@@ -115,8 +123,8 @@ public struct MemoryPlan: Sendable, Equatable {
             tokens: choice.extent.tokens, columns: configuration.widestInput),
         phase: .always),
       Part(name: "adapter gradients", bytes: gradients, phase: .training),
-      Part(
-        name: "optimizer state", bytes: count * request.optimizerBytes, phase: .training),
+      Part(name: "optimizer state", bytes: state, phase: .training),
+      Part(name: "scaling of gradients", bytes: scratch, phase: .training),
       Part(
         name: "writing the results", bytes: count * Self.savingBytesPerParameter, phase: .saving),
     ]
@@ -124,7 +132,7 @@ public struct MemoryPlan: Sendable, Equatable {
     let most = min(max(choice.keptLayers, 1), configuration.layerCount)
     let untouched = MemoryPlan.untouched(configuration, workspace)
     start = request.start.map { start in
-      let training = gradients + count * request.optimizerBytes + activations
+      let training = gradients + state + scratch + activations
       let others = parts.reduce(0) { $1.phase == .always ? $0 + $1.bytes : $0 }
       let room: Int? =
         switch choice.startRoom {

@@ -42,8 +42,8 @@ public struct MemoryRequest {
   public var longest: Int
   /// Tokens of the largest step; a micro-batch need not hold more.
   public var stepTokens: Int
-  /// Bytes a trainable parameter of optimizer state.
-  public var optimizerBytes = AdamWOptimizer.bytesPerParameter
+  /// What changes the adapters, and how they are kept.
+  public var optimizer = OptimizerSettings()
   /// Bytes of the sequences to train and validate on.
   public var dataBytes = 0
   public var threads = Processor.threads
@@ -99,6 +99,7 @@ extension MemoryRequest {
     self.init(
       loaded.model, layout, storage: storage, fileBytes: loaded.file.file.byteCount,
       longest: longest, stepTokens: stepTokens, budget: recipe.memory?.byteCount)
+    optimizer = recipe.optimizerSettings
     let sampled = startSample.map { lengths[$0] }
     let takesGradient = recipe.start.source == .gradient
     if takesGradient {

@@ -22,8 +22,11 @@ public struct RunEstimate: Sendable, Equatable, Codable {
   /// How the start holds the gradient of each projection, by short name.
   public var startForms: [String: String]
   public var trainableParameters: Int
-  /// Adapter, gradient and optimizer state.
+  /// Adapter, gradient and optimizer state, of all parameters: the sum of the three below.
   public var bytesPerParameter: Double
+  public var adapterBytesPerParameter: Double
+  public var gradientBytesPerParameter: Double
+  public var optimizerBytesPerParameter: Double
 
   public var steps: Int
   public var secondsPerStep: Double
@@ -49,6 +52,9 @@ public struct RunEstimate: Sendable, Equatable, Codable {
     case startForms = "start_forms"
     case trainableParameters = "trainable_parameters"
     case bytesPerParameter = "bytes_per_parameter"
+    case adapterBytesPerParameter = "adapter_bytes_per_parameter"
+    case gradientBytesPerParameter = "gradient_bytes_per_parameter"
+    case optimizerBytesPerParameter = "optimizer_bytes_per_parameter"
     case steps
     case secondsPerStep = "seconds_per_step"
     case tokensPerSecond = "tokens_per_second"
@@ -82,6 +88,13 @@ extension FineTuneSession {
     let held = Double(data.validation?.tokenCount ?? 0)
     let training = secondsPerToken * Double(batchPlan.tokenCount)
     let validation = pass * held * Double(validationCount)
+    func perParameter(_ bytes: Int) -> Double { Double(bytes) / Double(layout.parameterCount) }
+    let adapters = perParameter(
+      AdapterSet.byteCount(
+        layout, storage: plan.workspace.storage, precision: plan.optimizer.precision))
+    let gradients = perParameter(
+      AdapterSet.gradientByteCount(layout, freezesA: plan.optimizer.freezesA))
+    let state = perParameter(plan.optimizer.stateByteCount(layout))
     return RunEstimate(
       parts: plan.parts, totalBytes: plan.total, budgetBytes: recipe.memory?.byteCount,
       startBytes: plan.peak(.start), trainingBytes: plan.peak(.training),
@@ -91,9 +104,8 @@ extension FineTuneSession {
       startForms: Dictionary(
         uniqueKeysWithValues: (plan.start?.forms ?? [:]).map { ($0.shortName, $1.rawValue) }),
       trainableParameters: layout.parameterCount,
-      bytesPerParameter: Double(
-        AdapterSet.byteCount(layout, storage: plan.workspace.storage, trainable: true)
-          + layout.count * AdamWOptimizer.bytesPerParameter) / Double(layout.parameterCount),
+      bytesPerParameter: adapters + gradients + state, adapterBytesPerParameter: adapters,
+      gradientBytesPerParameter: gradients, optimizerBytesPerParameter: state,
       steps: stepCount,
       secondsPerStep: stepCount == 0 ? 0 : training / Double(stepCount),
       tokensPerSecond: 1 / secondsPerToken, startSeconds: start, validationSeconds: validation,

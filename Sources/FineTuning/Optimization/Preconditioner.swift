@@ -24,9 +24,17 @@ public enum Preconditioner {
     precondition(gradientA.rows == a.rows && gradientA.columns == a.columns)
     precondition(gradientBT.rows == bt.rows && gradientBT.columns == bt.columns)
     return (
-      try solve(bt.gramOfRows(), gradientA, damping),
-      try solve(a.gramOfRows(), gradientBT, damping)
+      try scaled(gradientA, by: bt, damping: damping),
+      try scaled(gradientBT, by: a, damping: damping)
     )
+  }
+
+  /// One side alone: the scaled gradient [r, n] of a factor whose partner is `partner [r, m]`.
+  public static func scaled<Scalar: DenseScalar>(
+    _ gradient: DenseMatrix<Scalar>, by partner: DenseMatrix<Scalar>, damping: Scalar = 1e-2
+  ) throws(TensorError) -> DenseMatrix<Scalar> {
+    precondition(damping > 0 && partner.rows == gradient.rows)
+    return try solve(partner.gramOfRows(), gradient, damping)
   }
 
   private static func solve<Scalar: DenseScalar>(

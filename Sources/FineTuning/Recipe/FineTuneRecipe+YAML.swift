@@ -8,7 +8,11 @@ extension FineTuneRecipe: Codable {
     case rank, alpha, rslora, targets
     case initialization = "init"
     case initSamples = "init_samples"
-    case gamma, optimizer, epochs, steps
+    case gamma, optimizer, damping
+    case loraPlus = "lora_plus"
+    case freezeA = "freeze_a"
+    case adapterPrecision = "adapter_precision"
+    case moments, epochs, steps
     case batchTokens = "batch_tokens"
     case batch, accum
     case seqLen = "seq_len"
@@ -52,6 +56,11 @@ extension FineTuneRecipe: Codable {
     try read(.initSamples, &initSamples)
     try read(.gamma, &gamma)
     try read(.optimizer, &optimizer)
+    try read(.damping, &damping)
+    try read(.loraPlus, &loraPlus)
+    try read(.freezeA, &freezeA)
+    try read(.adapterPrecision, &adapterPrecision)
+    try read(.moments, &moments)
     try read(.epochs, optional: &epochs)
     try read(.steps, optional: &steps)
     try read(.batchTokens, optional: &batchTokens)
@@ -102,6 +111,11 @@ extension FineTuneRecipe: Codable {
     try container.encode(initSamples, forKey: .initSamples)
     try encode(gamma, .gamma)
     try container.encode(optimizer, forKey: .optimizer)
+    try encode(damping, .damping)
+    try encode(loraPlus, .loraPlus)
+    try container.encode(freezeA, forKey: .freezeA)
+    try container.encode(adapterPrecision, forKey: .adapterPrecision)
+    try container.encode(moments, forKey: .moments)
     try container.encode(epochs, forKey: .epochs)
     try container.encode(steps, forKey: .steps)
     try container.encode(batchTokens, forKey: .batchTokens)

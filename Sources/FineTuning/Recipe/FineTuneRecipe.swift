@@ -1,3 +1,4 @@
+internal import Tensors
 public import Transformer
 
 /// Every setting of a training run, as a value: what the command line fills in, the session obeys, and `recipe.yaml` keeps.
@@ -33,6 +34,16 @@ public struct FineTuneRecipe: Sendable, Equatable {
 
   /// See `optimizers`.
   public var optimizer = "adamw"
+  /// Damping of scaled gradients, as a share of the mean eigenvalue of a pair's Gram matrix.
+  public var damping: Float = 1e-2
+  /// Learning rate of B over that of A.
+  public var loraPlus: Float = 1
+  /// Train B alone.
+  public var freezeA = false
+  /// How adapters are kept while they are trained; see `adapterPrecisions`.
+  public var adapterPrecision = "split-fp32"
+  /// How the optimizer's moments are kept; see `momentPrecisions`.
+  public var moments = "fp32"
   /// Passes over the data; nil when `steps` is set. With neither, one epoch.
   public var epochs: Int?
   /// Optimizer steps; 0 writes the adapter as initialised.
@@ -115,7 +126,9 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public static let initializations = [
     "lora-one", "lora-one-a", "gaussian", "kaiming", "orthogonal",
   ]
-  public static let optimizers = ["adamw"]
+  public static let optimizers = OptimizerRule.allCases.map(\.rawValue)
+  public static let adapterPrecisions = ParameterPrecision.allCases.map(\.rawValue)
+  public static let momentPrecisions = MomentPrecision.allCases.map(\.rawValue)
   public static let schedules = ["linear", "cosine", "constant"]
   public static let computes = ComputeType.allCases.map(\.rawValue)
   public static let templates = ["auto", "chatml", "none"]
@@ -179,6 +192,16 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("init_samples", initSamples, initSamples > 0, "at least 1")
     try check("gamma", gamma, gamma.isFinite && gamma > 0, "a positive number")
     try check("optimizer", optimizer, among: Self.optimizers)
+    try check("damping", damping, damping.isFinite && damping > 0, "a positive number, like 0.01")
+    try check(
+      "lora_plus", loraPlus, loraPlus.isFinite && loraPlus > 0,
+      "a positive ratio of the learning rates of B and A, 1 for none")
+    try check("adapter_precision", adapterPrecision, among: Self.adapterPrecisions)
+    try check("moments", moments, among: Self.momentPrecisions)
+    let hasMoments = OptimizerRule(rawValue: optimizer)?.hasMoments ?? true
+    try check(
+      "moments", moments, hasMoments || moments == Self().moments,
+      "left out with the optimizer \(optimizer), which keeps no moments")
     if epochs != nil, steps != nil { throw .conflict("epochs", "steps") }
     try check("epochs", epochs, epochs.map { $0 > 0 } ?? true, "at least 1")
     try check("steps", steps, steps.map { $0 >= 0 } ?? true, "at least 0")

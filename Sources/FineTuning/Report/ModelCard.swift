@@ -47,7 +47,12 @@ public struct ModelCard: Sendable, Equatable {
       ),
       ("Trained values", "\(parameterCount)"),
       ("Data", "\(trainSequences) sequences, \(trainTokens) tokens in \(steps) steps"),
-      ("Optimizer", "\(settings.optimizer), learning rate \(settings.lr), \(settings.schedule)"),
+      (
+        "Optimizer",
+        "\(settings.optimizer), learning rate \(settings.lr), \(settings.schedule)"
+          + (settings.loraPlus == 1 ? "" : ", that of B times \(settings.loraPlus)")
+          + (settings.freezeA ? ", A frozen" : "")
+      ),
       ("Seed", "\(settings.seed)"),
       ("Time", "\(Self.rounded(elapsedSeconds, 1)) s"),
     ]
