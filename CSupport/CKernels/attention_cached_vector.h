@@ -2,34 +2,48 @@
  * layers.h. Rows of bf16 or float are widened as they are read; sums are fp32.
  */
 
+/* Of at least one score; NaNs are passed over. */
+CK_INLINE float largest_of(const float *scores, int64_t count) {
+    vf tops = splat(scores[0]);
+    int64_t i = 0;
+    for (; i + CK_WIDTH <= count; i += CK_WIDTH) tops = larger(load(scores + i), tops);
+    float top = largest(tops);
+    for (; i < count; i++) top = scores[i] > top ? scores[i] : top;
+    return top;
+}
+
 /* For `heads` (a constant) query heads at once: a key or value is fetched once for all. */
 CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q_start,
                       const void *keys, const void *values, ck_format type, int heads,
                       int64_t count, int64_t stride, int64_t size, float scale) {
-    enum { MOST = 4, KEYS = 2, COLUMNS = CK_WIDTH == 8 ? 2 : 4 };
+    enum { MOST = 4, KEYS = 4, COLUMNS = CK_WIDTH == 8 ? 2 : 4 };
     float scores[MOST][CK_CACHED_CHUNK];
+    /* q is read once for every few keys: widened and scaled here. */
+    float queries[MOST * (CK_MOST_SIZE + CK_WIDTH)];
+    const int64_t room = (size + CK_WIDTH - 1) / CK_WIDTH * CK_WIDTH;
+    for (int head = 0; head < heads; head++)
+        for (EACH(i, size))
+            store(queries + head * room + i,
+                  fetch(q, type, q_start + head * size + i, left) * scale);
     for (int64_t key = 0; key < count; key += KEYS) {
-        /* The last pair of an odd count is one key twice. */
-        const int64_t second = key + 1 < count ? key + 1 : key;
+        /* What the last few lack is their last key again. */
+        int64_t rows[KEYS];
+        for (int n = 0; n < KEYS; n++)
+            rows[n] = (key + n < count ? key + n : count - 1) * stride;
         vf sums[MOST][KEYS] = {{{0}}};
         for (EACH(i, size)) {
-            const vf a = fetch(keys, type, key * stride + i, left);
-            const vf b = fetch(keys, type, second * stride + i, left);
+            vf a[KEYS];
+            for (int n = 0; n < KEYS; n++) a[n] = fetch(keys, type, rows[n] + i, left);
             for (int head = 0; head < heads; head++) {
-                const vf x = fetch(q, type, q_start + head * size + i, left);
-                sums[head][0] += x * a;
-                sums[head][1] += x * b;
+                const vf x = load(queries + head * room + i);
+                for (int n = 0; n < KEYS; n++) sums[head][n] += x * a[n];
             }
         }
-        for (int head = 0; head < heads; head++) {
-            scores[head][key] = total(sums[head][0]) * scale;
-            scores[head][second] = total(sums[head][1]) * scale;
-        }
+        for (int head = 0; head < heads; head++)
+            totals(scores[head] + key, sums[head], count - key < KEYS ? count - key : KEYS);
     }
     for (int head = 0; head < heads; head++) {
-        float most = scores[head][0];
-        for (int64_t key = 1; key < count; key++)
-            most = scores[head][key] > most ? scores[head][key] : most;
+        const float most = largest_of(scores[head], count);
         vf powers = {0};
         for (EACH(i, count)) {
             vf p = exponential(fetch(scores[head], CK_F32, i, left) - most);

@@ -96,6 +96,28 @@ CK_INLINE float total(vf v) {
     return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
 }
 
+/* The sums of the first `count` of four vectors. */
+CK_INLINE void totals(float *to, const vf v[4], int64_t count) {
+#if defined(__x86_64__) && CK_WIDTH == 16
+    /* Within 128 bits, then across: lane j of `four` gathers the sum of v[j]. */
+    const __m512 a = (__m512)v[0], b = (__m512)v[1], c = (__m512)v[2], d = (__m512)v[3];
+    const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    const __m512 all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    if (count == 4) {
+        _mm_storeu_ps(to, four);
+        return;
+    }
+    float room[4];
+    _mm_storeu_ps(room, four);
+    for (int64_t i = 0; i < count; i++) to[i] = room[i];
+#else
+    for (int64_t i = 0; i < count; i++) to[i] = total(v[i]);
+#endif
+}
+
 CK_INLINE float largest(vf v) {
     float top = v[0];
     for (int i = 1; i < CK_WIDTH; i++) top = v[i] > top ? v[i] : top;
