@@ -80,7 +80,7 @@ struct InitCommand: ParsableCommand {
       session = try StartSession(
         setup.trainer,
         initializer: AdapterInitializer(.loraOne, generator: RandomGenerator(seed: 5)),
-        batches: setup.batches, memory: setup.plan.start, spillDirectory: folder)
+        data: InitializationData(setup.batches), memory: setup.plan.start, spillDirectory: folder)
     }
     guard let session else { return (gradient, decomposition) }
     var isDone = false
@@ -95,11 +95,11 @@ struct InitCommand: ParsableCommand {
       }
       if activity.hasSuffix("decomposed") {
         decomposition += seconds
-      } else {
+      } else if !activity.hasPrefix("loss of the start") {
+        // The loss afterwards tells the user how good the start is: no part of its time.
         gradient += seconds
       }
     }
-    // Loss before and after are computed by `report`, which is no part of the start's time.
     let report = session.report()
     guard report.matrices.count == setup.trainer.adapters.layout.slots.count,
       report.matrices.allSatisfy({ $0.capturedShare > 0 && $0.capturedShare <= 1.000_1 }),

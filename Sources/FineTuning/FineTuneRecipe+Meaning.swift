@@ -23,6 +23,15 @@ extension FineTuneRecipe {
     return settings
   }
 
+  /// `init_order`.
+  var startOrder: InitializationOrder { InitializationOrder(rawValue: initOrder) ?? .random }
+
+  /// `init_loss`.
+  var startLoss: InitializationLoss { InitializationLoss(rawValue: initLoss) ?? .tokens }
+
+  /// `init_scale`.
+  var startScale: InitializationScale { InitializationScale(rawValue: initScale) ?? .normalized }
+
   /// `schedule`.
   var scheduleShape: LearningRateSchedule.Shape {
     LearningRateSchedule.Shape(rawValue: schedule) ?? .linear

@@ -84,18 +84,46 @@ public final class FineTuneSession {
     self.recipe = complete
   }
 
-  /// The start that the recipe names, over a seeded sample of the training sequences.
+  /// The start that the recipe names, over a sample of the training sequences.
   ///
-  /// - Parameter spillDirectory: where temporary activations may lie, those of training (if the plan spills) too.
-  public func makeStart(spillDirectory: String) throws -> StartSession {
+  /// - Parameters:
+  ///   - spillDirectory: where temporary activations may lie, those of training (if the plan spills) too.
+  ///   - store: where the start leaves what it finishes, made with `startFingerprint`.
+  public func makeStart(
+    spillDirectory: String, store: StartStore? = nil
+  ) throws -> StartSession {
     try trainer.openSpill(directory: spillDirectory)
     return try StartSession(
       trainer,
       initializer: AdapterInitializer(
-        recipe.start, gamma: recipe.gamma,
+        recipe.start, scale: recipe.startScale, gamma: recipe.gamma,
         generator: RandomGenerator(seed: recipe.seed).stream("init")),
-      batches: startBatches,
-      memory: memoryPlan.start, spillDirectory: spillDirectory)
+      data: InitializationData(startBatches, loss: recipe.startLoss),
+      memory: memoryPlan.start, spillDirectory: spillDirectory, store: store)
+  }
+
+  /// Whether the start takes long enough to be worth continuing after an interruption.
+  public var measuresStart: Bool { recipe.start.source != .nothing }
+
+  /// Everything that the start's bits depend on, by flag.
+  public var startFingerprint: [String: String] {
+    let forms = (memoryPlan.start?.forms ?? [:]).map { "\($0.shortName) \($1.rawValue)" }.sorted()
+    return [
+      "version": recipe.provenance?.scion ?? "", "--model": recipe.provenance?.base.sha256 ?? "",
+      "--data": (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " "),
+      "--seq-len": "\(recipe.seqLen)", "--template": recipe.template,
+      "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
+      "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",
+      "--alpha": "\(recipe.alpha)", "--rslora": "\(recipe.rslora)",
+      "--targets": recipe.projections.map(\.shortName).joined(separator: ","),
+      "--init": recipe.initialization, "--init-samples": "\(recipe.initSamples)",
+      "--init-order": recipe.initOrder, "--init-loss": recipe.initLoss,
+      "--init-scale": recipe.initScale, "--gamma": "\(recipe.gamma)", "--seed": "\(recipe.seed)",
+      "--compute": "\(loaded.model.arithmetic), \(memoryPlan.workspace.storage)",
+      "--adapter-precision": recipe.adapterPrecision,
+      "instruction set": Processor.instructionSet.name,
+      "memory plan": "\(memoryPlan.microTokens) tokens, \(forms.joined(separator: ", "))",
+    ]
   }
 
   /// The micro-batches of the start.
@@ -105,12 +133,10 @@ public final class FineTuneSession {
       startSample.map { sequences[$0] }, microTokens: memoryPlan.microTokens)
   }
 
-  /// The training sequences whose gradient the start takes, by index: a seeded sample; all the same for starts that take
-  /// none.
+  /// The training sequences that the start looks at, by index.
   private static func startSample(_ recipe: FineTuneRecipe, _ data: TrainingData) -> [Int] {
-    var generator = RandomGenerator(seed: recipe.seed).stream("init samples")
-    let count = data.train.sequences.count
-    return generator.permutation(count).prefix(recipe.initSamples).sorted()
+    recipe.startOrder.sample(
+      recipe.initSamples, of: data.train.sequences.count, seed: recipe.seed)
   }
 
   /// The next optimizer step, or nil when all are done. Throws `TrainingError.lossNotFinite`.

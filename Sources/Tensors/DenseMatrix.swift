@@ -89,6 +89,13 @@ public struct DenseMatrix<Scalar: DenseScalar>: Sendable, Equatable {
   /// Sum of squares, accumulated in float64.
   public var sumOfSquares: Double { values.isEmpty ? 0 : Scalar.dot(values, values) }
 
+  /// The same of one row.
+  public func rowSumOfSquares(_ row: Int) -> Double {
+    precondition(row >= 0 && row < rows)
+    let part = Array(values[row * columns..<(row + 1) * columns])
+    return part.isEmpty ? 0 : Scalar.dot(part, part)
+  }
+
   /// `sqrt(Σ x²)`.
   public var frobeniusNorm: Double { sumOfSquares.squareRoot() }
 

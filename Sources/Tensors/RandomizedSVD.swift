@@ -34,12 +34,20 @@ public struct RandomizedSVD: Sendable, Hashable {
     public var squaredNorm: Double
     /// Whether `squaredNorm` is exact (to rounding).
     public var isNormExact: Bool
+    /// Standard error of `squaredNorm`, from the spread of the probes; 0 where it is exact.
+    public var squaredNormError = 0.0
 
     /// The share of `‖G‖²_F` in the triplets, 0…1; 0 for a zero operator.
     public var capturedShare: Double {
       guard squaredNorm > 0 else { return 0 }
       let captured = triplets.values.reduce(0) { $0 + Double($1) * Double($1) }
       return min(1, captured / squaredNorm)
+    }
+
+    /// Standard error of `capturedShare`, to first order; 0 where the norm is exact.
+    public var capturedShareError: Double {
+      guard squaredNorm > 0 else { return 0 }
+      return capturedShare * squaredNormError / squaredNorm
     }
   }
 
@@ -76,9 +84,10 @@ public struct RandomizedSVD: Sendable, Hashable {
     let small = try LinearAlgebra.singularValuesOfRows(matrix.applyTransposed(basis))
     let all = LinearAlgebra.SingularValues(
       ut: small.ut.times(basis), values: small.values, vt: small.vt)
-    let (squaredNorm, isExact) = try norm(of: matrix, basis: basis, found: all.values, generator)
+    let norm = try norm(of: matrix, basis: basis, found: all.values, generator)
     return Result(
-      triplets: all.truncated(to: rank), squaredNorm: squaredNorm, isNormExact: isExact)
+      triplets: all.truncated(to: rank), squaredNorm: norm.squared, isNormExact: norm.isExact,
+      squaredNormError: norm.error)
   }
 
   /// `‖G‖²_F = ‖QᵀG‖²_F + ‖(I − QQᵀ)G‖²_F`: the first exactly, the second as the mean of `‖(I −
@@ -86,15 +95,18 @@ public struct RandomizedSVD: Sendable, Hashable {
   private func norm(
     of matrix: some LinearOperator, basis: DenseMatrix<Float>, found: [Float],
     _ generator: RandomGenerator
-  ) throws(TensorError) -> (squared: Double, isExact: Bool) {
-    if let exact = matrix.squaredNorm { return (exact, true) }
+  ) throws(TensorError) -> (squared: Double, error: Double, isExact: Bool) {
+    if let exact = matrix.squaredNorm { return (exact, 0, true) }
     let inside = found.reduce(0) { $0 + Double($1) * Double($1) }
-    if basis.rows == matrix.rankBound { return (inside, true) }
+    if basis.rows == matrix.rankBound { return (inside, 0, true) }
     var draws = generator.stream("norm")
     let image = try matrix.apply(
       .gaussian(rows: probes, columns: matrix.columns, from: &draws))
     let outside = image.adding(
       image.times(basis, transposeOther: true).times(basis), times: -1)
-    return (inside + outside.sumOfSquares / Double(probes), false)
+    let mean = outside.sumOfSquares / Double(probes)
+    let deviations = (0..<probes).map { outside.rowSumOfSquares($0) - mean }
+    let variance = deviations.reduce(0) { $0 + $1 * $1 } / Double(max(probes - 1, 1))
+    return (inside + mean, (variance / Double(probes)).squareRoot(), false)
   }
 }

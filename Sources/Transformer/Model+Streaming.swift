@@ -25,4 +25,22 @@ extension Model {
   public func residual(tokens: Int, _ workspace: Workspace) -> Matrix {
     workspace.residual.prefix(tokens)
   }
+
+  /// The inputs X [tokens, in] of the linear layers of block `layer`, just run forward over `tokens` tokens, each named
+  /// by the first projection that reads it (`Projection.inputLeader`) and valid during its call of `body`.
+  public func visitInputs<Failure: Error>(
+    _ layer: Int, tokens: Int, _ workspace: Workspace,
+    _ body: (Projection, Matrix) throws(Failure) -> Void
+  ) throws(Failure) {
+    let saved = workspace.block(layer).prefix(tokens)
+    let normed = workspace.normed.prefix(tokens)
+    // The forward leaves the inputs of the feed-forward; the norm before the attention is computed again over the first.
+    try body(.gate, normed)
+    try body(.down, workspace.activated.prefix(tokens))
+    try body(.output, saved.attended)
+    rmsNorm(
+      into: normed, boundary(layer, tokens: tokens, workspace),
+      weight: weights.blocks[layer].attentionNorm, epsilon: configuration.normEpsilon)
+    try body(.query, normed)
+  }
 }

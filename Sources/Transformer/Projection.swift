@@ -43,6 +43,16 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
   /// The module's path inside a Hugging Face layer.
   public var modulePath: String { "\(moduleParent).\(moduleName)" }
 
+  /// The first projection that reads the same input: q for k and v, gate for up.
+  public var inputLeader: Projection {
+    switch self {
+    case .query, .key, .value: .query
+    case .output: .output
+    case .gate, .up: .gate
+    case .down: .down
+    }
+  }
+
   /// From `q`, `q_proj`, `attn_q` and their like.
   public init?(anySpelling name: String) {
     let found = Projection.allCases.first {

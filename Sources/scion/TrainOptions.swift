@@ -53,8 +53,8 @@ struct TrainOptions: ParsableArguments {
     name: .customLong("init"),
     help: ArgumentHelp(
       "Where adapters start: lora-one (the gradient's leading directions), lora-one-a (its row space, "
-        + "no change at step 0), gaussian or kaiming (classic LoRA), orthogonal (random directions as large as "
-        + "lora-one's: a control) (default: lora-one).",
+        + "no change at step 0), eva (the inputs' leading directions, no change at step 0), gaussian or kaiming "
+        + "(classic LoRA), orthogonal (random directions as large as lora-one's: a control) (default: lora-one).",
       valueName: "start"),
     completion: .list(FineTuneRecipe.initializations))
   var initialization: String?
@@ -62,8 +62,32 @@ struct TrainOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Sequences whose gradient the start takes (default: 64).", valueName: "n"))
+      "Sequences whose gradient (eva: inputs) the start takes (default: 64).", valueName: "n"))
   var initSamples: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Which sequences those are: a seeded random choice, or the first of the training data (default: random).",
+      valueName: FineTuneRecipe.initOrders.joined(separator: "|")),
+    completion: .list(FineTuneRecipe.initOrders))
+  var initOrder: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose mean loss the start descends: that of all target tokens, or first of each sequence, so that short "
+        + "ones count as much as long ones (default: tokens).",
+      valueName: FineTuneRecipe.initLosses.joined(separator: "|")),
+    completion: .list(FineTuneRecipe.initLosses))
+  var initLoss: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How large lora-one's start is: normalized (by gamma, alike in every matrix), linesearch (the gamma of "
+        + "least loss on the start's sequences, by some more forward passes over them; no start at all where none beats the base), "
+        + "theory (as large as the gradient itself) (default: normalized).",
+      valueName: FineTuneRecipe.initScales.joined(separator: "|")),
+    completion: .list(FineTuneRecipe.initScales))
+  var initScale: String?
 
   @Option(
     parsing: .unconditional,
@@ -260,6 +284,9 @@ struct TrainOptions: ParsableArguments {
     set(targets, \.targets)
     set(initialization, \.initialization)
     set(initSamples, \.initSamples)
+    set(initOrder, \.initOrder)
+    set(initLoss, \.initLoss)
+    set(initScale, \.initScale)
     set(gamma, \.gamma)
     set(optimizer, \.optimizer)
     set(damping, \.damping)

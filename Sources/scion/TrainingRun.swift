@@ -58,26 +58,33 @@ struct TrainingRun {
 
   /// Puts the adapters where training begins and writes `init.json`.
   mutating func begin(_ reporter: inout TerminalReporter) throws {
-    let start = try session.makeStart(spillDirectory: directory.path)
+    let store =
+      session.measuresStart
+      ? try StartStore(folder: directory.unfinishedStart, fingerprint: session.startFingerprint)
+      : nil
+    if let notice = store?.notice { reporter.warn(notice) }
+    let start = try session.makeStart(spillDirectory: directory.path, store: store)
+    if start.resumedBlocks > 0 {
+      reporter.say("start     goes on after \(start.resumedBlocks) blocks of an interrupted one")
+    }
     while let progress = try start.advance() {
       try stopIfInterrupted(saving: false, &reporter)
-      let left = elapsed * (1 - progress.fraction) / max(progress.fraction, 1e-6)
+      // Nothing can be foretold from nothing done.
+      let left =
+        progress.fraction > 0
+        ? "  \(clockText(seconds: elapsed * (1 - progress.fraction) / progress.fraction)) left" : ""
       reporter.progress(
-        String(
-          format: "start %3.0f %%  %@  %@ left", progress.fraction * 100, progress.activity,
-          clockText(seconds: left)))
+        String(format: "start %3.0f %%  %@%@", progress.fraction * 100, progress.activity, left))
     }
     reporter.closeLine()
     let report = start.report()
     for notice in report.notices { reporter.warn(notice) }
-    if let before = report.lossBefore, let after = report.lossAfter {
-      reporter.say(
-        String(
-          format:
-            "start     loss of the init batch %.4f -> %.4f; rank %d holds %.0f %% of the gradient; %.1f s",
-          before, after, report.rank, report.meanCapturedShare * 100, report.seconds))
-    }
+    if let summary = StartText.summary(report) { reporter.say("start     \(summary)") }
     try directory.write(json: report, to: directory.initialization)
+    if let picture = StartPicture(report) {
+      try directory.write(picture.svg, to: directory.initializationPicture)
+    }
+    try directory.removeUnfinishedStart()
     ProcessMemory.releaseFreed()
   }
 
@@ -208,7 +215,9 @@ struct TrainingRun {
     guard interrupt.isSet else { return }
     reporter.closeLine()
     guard saving else {
-      throw Interrupted(description: "interrupted before the first step: nothing was trained")
+      throw Interrupted(
+        description: "interrupted before the first step: nothing was trained"
+          + (session.measuresStart ? "; the same command continues the start" : ""))
     }
     if !isBestSaved { try save() }
     try directory.write(card.markdown, to: directory.modelCard)

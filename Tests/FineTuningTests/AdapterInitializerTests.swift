@@ -168,7 +168,7 @@ import Testing
     let text = String(decoding: data, as: UTF8.self)
     for key in [
       "name", "rows", "columns", "rank", "init", "singular_values", "frobenius_norm",
-      "norm_exact", "captured_share", "start_norm",
+      "norm_exact", "captured_share", "captured_share_error", "start_norm",
     ] {
       #expect(text.contains("\"\(key)\""))
     }

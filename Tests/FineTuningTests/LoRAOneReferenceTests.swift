@@ -38,7 +38,8 @@ struct LoRAOneReferenceTests {
       trainer,
       initializer: AdapterInitializer(
         .loraOne, generator: RandomGenerator(seed: 1)),
-      batches: samples.map { TokenBatch([TokenSequence(allTargets: $0)]) }, memory: plan.start,
+      data: InitializationData(samples.map { TokenBatch([TokenSequence(allTargets: $0)]) }),
+      memory: plan.start,
       spillDirectory: FileManager.default.temporaryDirectory.path)
     while try start.advance() != nil {}
     let report = start.report()

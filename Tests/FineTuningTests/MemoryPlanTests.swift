@@ -135,7 +135,7 @@ import Transformer
       let start = try StartSession(
         trainer,
         initializer: AdapterInitializer(.loraOne, generator: RandomGenerator(seed: 1)),
-        batches: batches, memory: memory,
+        data: InitializationData(batches), memory: memory,
         spillDirectory: FileManager.default.temporaryDirectory.path)
       while try start.advance() != nil {}
       return start.report()

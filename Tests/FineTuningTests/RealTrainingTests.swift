@@ -20,7 +20,8 @@ struct RealTrainingTests {
     let trainer = try Trainer(model, layout, plan: plan, clip: 1)
     let start = try StartSession(
       trainer,
-      initializer: AdapterInitializer(.gaussian, generator: RandomGenerator(seed: 3)), batches: [],
+      initializer: AdapterInitializer(.gaussian, generator: RandomGenerator(seed: 3)),
+      data: InitializationData([]),
       spillDirectory: ".")
     while try start.advance() != nil {}
     let before = layout.slots.map { trainer.adapters.values($0) }

@@ -14,7 +14,8 @@ import Testing
     #expect(outcome.messages.contains("step 6/6"))
     #expect(
       try place.names("run") == [
-        "README.md", "adapter.gguf", "init.json", "metrics.jsonl", "peft", "recipe.yaml",
+        "README.md", "adapter.gguf", "init.json", "init.svg", "metrics.jsonl", "peft",
+        "recipe.yaml",
       ])
     #expect(
       try place.names("run/peft") == ["adapter_config.json", "adapter_model.safetensors"])

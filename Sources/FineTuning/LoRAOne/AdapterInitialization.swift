@@ -35,6 +35,9 @@ public enum AdapterInitialization: String, Sendable, Hashable, Codable, CaseIter
     }
   }
 
+  /// Whether the start looks at the initialisation data: to measure, or for the loss before and after.
+  public var looksAtData: Bool { source != .nothing || !leavesModelUnchanged }
+
   /// Whether B = 0, so that the model at step 0 is the base.
   public var leavesModelUnchanged: Bool {
     switch self {
@@ -55,19 +58,4 @@ extension AdapterInitialization {
     guard ["loraga", "pissa", "olora", "corda"].contains(plain) else { return nil }
     return "it subtracts its start from the base, an offset that quantized blocks cannot hold"
   }
-}
-
-/// How large a LoRA-One start is: the values of `--init-scale`.
-public enum InitializationScale: String, Sendable, Hashable, Codable, CaseIterable {
-  /// ‖B₀A₀‖₂ = 1/γ in every matrix, whatever its gradient.
-  case normalized
-  /// As `normalized`, then one multiplier for all matrices, picked by the loss of the
-  /// initialisation batch.
-  case linesearch
-  /// B₀A₀ = −[G]_r as it is: the step of the theory with rate 1, for the linear set-ups.
-  case theory
-
-  /// The multipliers that a line search tries on the normalized start: γ from 4 times as large to a
-  /// sixteenth.
-  public static let lineSearchMultipliers: [Float] = [0.25, 0.5, 1, 2, 4, 8, 16]
 }

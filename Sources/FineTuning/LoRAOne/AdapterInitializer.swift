@@ -45,26 +45,36 @@ public struct AdapterInitializer: Sendable {
   ) throws(TensorError) -> (start: AdapterStart, report: AdapterStartReport) {
     precondition(measured.columns == matrix.columns)
     precondition(initialization == .eva || measured.rows == matrix.rows)
+    return try start(of: matrix, found: decompose(measured, for: matrix))
+  }
+
+  /// The leading triplets of what was measured for `matrix`; nil when it is not finite. One decomposition serves all matrices
+  /// of the same measurement, where `matrix` is the one of the largest rank.
+  func decompose(
+    _ measured: some LinearOperator, for matrix: AdaptedMatrix
+  ) throws(TensorError) -> RandomizedSVD.Result? {
     var options = decomposition
     options.rank = matrix.rank
     options.oversampling = max(decomposition.oversampling, matrix.rank)
-    var found: RandomizedSVD.Result?
     do {
-      found = try options.decompose(
+      return try options.decompose(
         measured, generator: generator.stream(matrix.name).stream("decomposition"))
     } catch .noConvergence {
-      found = nil
+      return nil
     }
-    let start = try start(of: matrix, triplets: found?.triplets)
-    return (start, AdapterStartReport(matrix, initialization, start, found))
   }
 
-  /// The same where what was measured is not finite.
-  func startWithoutMeasurement(
-    of matrix: AdaptedMatrix
+  /// The start of `matrix` from a decomposition with at least as many triplets as its rank (nil: what was measured is not
+  /// finite), with its report. `inputNorm` is ‖X‖²_F for EVA: without it the report has no norm.
+  func start(
+    of matrix: AdaptedMatrix, found: RandomizedSVD.Result?, inputNorm: Double? = nil
   ) throws(TensorError) -> (start: AdapterStart, report: AdapterStartReport) {
-    let start = try start(of: matrix, triplets: nil)
-    return (start, AdapterStartReport(matrix, initialization, start, nil))
+    var found = found
+    if let all = found?.triplets { found?.triplets = all.truncated(to: matrix.rank) }
+    let start = try start(of: matrix, triplets: found?.triplets)
+    return (
+      start, AdapterStartReport(matrix, initialization, start, found, inputNorm: inputNorm)
+    )
   }
 
   // MARK: - From singular triplets

@@ -38,8 +38,20 @@ final class GradientStream {
   private var backwardDone = 0
   private var isDelivered = false
   private let lowestLayer: Int
-  /// The lowest block of the first part.
+  /// The lowest block of the first part; that above which nothing is left to do where an interrupted start goes on.
   private let lowestKept: Int
+  /// Fills the next micro-batch's gradient below the first part, where an interrupted start goes on.
+  private let givenGradient: ((Matrix) throws -> Void)?
+
+  /// Where an interrupted start goes on.
+  struct Resumption {
+    /// The lowest finished block.
+    let layer: Int
+    /// Mean loss of the base.
+    let loss: Double
+    /// Fills the next micro-batch's gradient below that block, as `visitGradients` gave it.
+    let gradient: (Matrix) throws -> Void
+  }
 
   /// Mean loss of the base over the targets, weighted as the gradient is; complete after the forward.
   var loss: Double { lossTotal }
@@ -52,9 +64,11 @@ final class GradientStream {
   ///   - memory: how the gradients of a block are held.
   ///   - weights: by micro-batch and row, what each target's loss counts in the mean.
   ///   - spillDirectory: where the temporary file goes.
+  ///   - resumption: what an interrupted start has left; nil to begin at the top.
   init(
     _ model: Model, _ workspace: Workspace, layout: AdapterLayout, batches: [TokenBatch],
-    weights: [[Float]], memory: StartMemory, generator: RandomGenerator, spillDirectory: String
+    weights: [[Float]], memory: StartMemory, generator: RandomGenerator, spillDirectory: String,
+    resumption: Resumption? = nil
   ) throws(TensorError) {
     precondition(batches.count == weights.count)
     self.model = model
@@ -67,9 +81,18 @@ final class GradientStream {
     lowestLayer = layout.slots.map(\.layer).min() ?? 0
     let kept =
       batches.count == 1 ? memory.keptLayers : min(memory.keptLayers, memory.heldBlocks)
-    lowestKept = max(layers - kept, lowestLayer)
+    let resumesBelow = resumption?.layer
+    lowestKept = resumesBelow ?? max(layers - kept, lowestLayer)
+    givenGradient = resumption?.gradient
+    if let resumption {
+      // As if that block had just been delivered.
+      layer = resumption.layer
+      lossTotal = resumption.loss
+      backwardDone = batches.count
+      isDelivered = true
+    }
     let tokens = batches.reduce(0) { $0 + $1.tokenCount }
-    for _ in 0..<(batches.count == 1 ? 1 : layers - lowestKept) {
+    for _ in 0..<(batches.count == 1 || resumption != nil ? 1 : layers - lowestKept) {
       collectors.append(
         try BlockGradientCollector(
           model.configuration, forms: memory.forms, tokens: tokens, batches: batches.count,
@@ -77,7 +100,7 @@ final class GradientStream {
     }
     // Whatever ran before may have touched more of the workspace than the start does.
     workspace.arena.discardPages()
-    workspace.keptLayerLimit = layers - lowestKept
+    workspace.keptLayerLimit = resumption == nil ? layers - lowestKept : 1
   }
 
   /// Does the next piece of work; nil when every block has been delivered, and the memory given back.
@@ -87,7 +110,7 @@ final class GradientStream {
       try forward(index)
       forwardDone += 1
       // The last micro-batch completes the blocks one by one, in the calls that follow.
-      if forwardDone < batches.count {
+      if givenGradient == nil, forwardDone < batches.count {
         for layer in (lowestKept..<model.configuration.layerCount).reversed() {
           try backwardKept(index, layer)
         }
@@ -130,22 +153,44 @@ final class GradientStream {
     collectors.count == 1 ? 0 : max(0, layer - lowestKept)
   }
 
+  // MARK: - Where an interrupted start goes on
+
+  /// Whether everything is there to go on below block `layer`, which was just delivered: the blocks above the lowest kept
+  /// one are complete together with it.
+  func canResume(below layer: Int) -> Bool { layer <= lowestKept && layer > lowestLayer }
+
+  /// Hands the gradient below the block just delivered to `body`, micro-batch by micro-batch [tokens, width] float32.
+  func visitGradients(_ body: (Matrix) throws -> Void) throws {
+    precondition(canResume(below: layer))
+    for (index, batch) in batches.enumerated() {
+      let gradient = model.residualGradient(tokens: batch.tokenCount, workspace)
+      try spill.read(into: gradient, at: gradientOffsets[index])
+      try body(gradient)
+    }
+  }
+
+  // MARK: - Work
+
   private func forward(_ index: Int) throws {
     let batch = batches[index]
     let tokens = batch.tokenCount
     var offsets: [Int] = []
     model.embed(batch.ids, workspace)
-    for layer in 0..<model.configuration.layerCount {
+    for layer in 0..<(givenGradient == nil ? model.configuration.layerCount : lowestKept) {
       model.forwardBlock(layer, batch, adapters: nil, workspace)
       // In a workspace that spills, one matrix holds the input of whichever block ran last.
       if layer < lowestKept || workspace.shape.spillsBoundaries {
         offsets.append(try spill.append(model.boundary(layer, tokens: tokens, workspace)))
       }
     }
+    boundaryOffsets.append(offsets)
+    if let givenGradient {
+      try givenGradient(model.residualGradient(tokens: tokens, workspace))
+      return try park(index)
+    }
     let losses = model.loss(batch, workspace, gradientWeights: weights[index])
     let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
     for (row, nll) in zip(rows, losses) { lossTotal += Double(weights[index][row]) * Double(nll) }
-    boundaryOffsets.append(offsets)
   }
 
   /// The backward of a block whose products the forward just left.

@@ -1,10 +1,13 @@
 public import Tensors
-public import Transformer
+internal import Transformer
 
-/// Brings a trainer's adapters to where training begins, piece by piece, so that the caller can show progress.
+/// Brings a trainer's adapters to where training begins, piece by piece, so that the caller can show progress and stop.
 ///
-/// Gradient starts stream the base's gradient block by block (`GradientStream`) and decompose each matrix as soon as its
-/// block is complete; the others draw random numbers alone.
+/// Gradient starts stream the base's gradient block by block (`GradientStream`), EVA the inputs of its layers
+/// (`InputStream`), and each matrix is decomposed as soon as its block is complete; the others draw random numbers alone.
+/// A line search over the start's size follows where one is asked for (`LineSearch`), then the loss of the initialisation
+/// data with the adapters as they start. With a `StartStore`, blocks that an interrupted start has finished are not done
+/// again, and the result is the same to the bit.
 public final class StartSession {
   /// How far the start is.
   public struct Progress: Sendable {
@@ -14,136 +17,260 @@ public final class StartSession {
     public let activity: String
   }
 
-  private let trainer: Trainer
-  private let batches: [TokenBatch]
-  private let initializer: AdapterInitializer
-  private let stream: GradientStream?
+  private enum Stage {
+    case measuring
+    /// The loss of the base, where measuring does not give it.
+    case base(LossEvaluation)
+    case searching(LossEvaluation)
+    case after(LossEvaluation)
+    case complete
+  }
+
+  enum Stream {
+    case gradient(GradientStream)
+    case inputs(InputStream)
+  }
+
+  let trainer: Trainer
+  let data: InitializationData
+  let initializer: AdapterInitializer
+  let store: StartStore?
+  let stream: Stream?
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant
-  private var reports: [AdapterStartReport] = []
-  private var isComplete = false
+  private var stage = Stage.measuring
+  var reports: [AdapterStartReport] = []
+  private var lossBefore: Double?
+  private var lossAfter: Double?
+  private var search: LineSearch?
+  private var pairs: AdapterPairs?
+  /// Below this layer the gradient stream goes on; nil when nothing was finished before.
+  let resumesBelow: Int?
+
+  /// Blocks that an interrupted start had finished and this one takes over.
+  public internal(set) var resumedBlocks = 0
 
   /// - Parameters:
-  ///   - batches: micro-batches of the initialisation data; unused by starts that measure nothing.
-  ///   - memory: how the gradient is held; nil for the smallest exact forms.
+  ///   - data: the initialisation data; unused by `gaussian` and `kaiming`.
+  ///   - memory: how the measurement is held; nil for the smallest exact forms.
   ///   - spillDirectory: where a temporary file of activations may lie.
+  ///   - store: what an interrupted start of the same fingerprint has left, and where this one leaves what it finishes.
   /// - Throws: `TensorError` when memory or the temporary file cannot be had.
   public init(
-    _ trainer: Trainer, initializer: AdapterInitializer, batches: [TokenBatch],
-    memory: StartMemory? = nil, spillDirectory: String
+    _ trainer: Trainer, initializer: AdapterInitializer, data: InitializationData,
+    memory: StartMemory? = nil, spillDirectory: String, store: StartStore? = nil
   ) throws(TensorError) {
     self.trainer = trainer
     self.initializer = initializer
-    self.batches = batches
+    self.data = data
+    self.store = store
     began = clock.now
-    guard initializer.initialization.source == .gradient else {
-      stream = nil
-      return
-    }
-    let targets = batches.reduce(0) { $0 + $1.targetCount }
-    let weight = 1 / Float(max(targets, 1))
     let layout = trainer.adapters.layout
-    let memory =
-      memory
-      ?? StartMemory(
-        trainer.model.configuration, layout,
-        data: MemoryRequest.Start(
-          sequences: batches.count, tokens: batches.reduce(0) { $0 + $1.tokenCount }),
-        storage: trainer.workspace.shape.storage, microTokens: trainer.workspace.shape.tokens,
-        room: nil)
-    stream = try GradientStream(
-      trainer.model, trainer.workspace, layout: layout, batches: batches,
-      weights: batches.map { Array(repeating: weight, count: $0.tokenCount) }, memory: memory,
-      generator: initializer.generator.stream("incremental"), spillDirectory: spillDirectory)
+    let layers = 0..<trainer.model.configuration.layerCount
+    let adapted = Set(layout.slots.map(\.layer))
+    let lowest = adapted.min() ?? 0
+    let source = initializer.initialization.source
+    let finished: [Int] =
+      switch source {
+      case .nothing: []
+      case .gradient:
+        store?.lowestFinished(of: layers, lowest: lowest).map { Array($0..<layers.upperBound) }
+          ?? []
+      case .inputs: layers.filter { store?.blocks[$0] != nil }
+      }
+    resumesBelow = source == .gradient ? finished.first : nil
+    let isAllThere = !finished.isEmpty && adapted.isSubset(of: finished)
+    if source == .nothing {
+      stream = nil
+    } else if source == .gradient && isAllThere {
+      stream = nil
+      lossBefore = finished.first.flatMap { store?.blocks[$0]?.loss }
+    } else {
+      stream = try StartSession.makeStream(
+        trainer, initializer, data, memory, spillDirectory, store, finished: finished)
+    }
+    for layer in finished { restore(layer) }
   }
 
-  /// Does the next piece; nil when the adapters are in place.
-  public func advance() throws -> Progress? {
-    guard !isComplete else { return nil }
-    guard let stream else {
-      for slot in trainer.adapters.layout.slots {
-        let matrix = describe(slot)
-        let start = try initializer.start(of: matrix)
-        place(start, slot)
-        reports.append(
-          AdapterStartReport(matrix, initializer.initialization, start, nil))
-      }
-      finish()
-      return Progress(fraction: 1, activity: "adapters drawn")
+  private static func makeStream(
+    _ trainer: Trainer, _ initializer: AdapterInitializer, _ data: InitializationData,
+    _ memory: StartMemory?, _ spillDirectory: String, _ store: StartStore?, finished: [Int]
+  ) throws(TensorError) -> Stream {
+    let layout = trainer.adapters.layout
+    let configuration = trainer.model.configuration
+    let size = MemoryRequest.Start(sequences: data.batches.count, tokens: data.tokenCount)
+    let shape = trainer.workspace.shape
+    let generator = initializer.generator.stream("incremental")
+    if initializer.initialization.source == .inputs {
+      return .inputs(
+        try InputStream(
+          trainer.model, trainer.workspace, layout: layout, batches: data.batches,
+          weights: data.weights,
+          memory: memory
+            ?? StartMemory(
+              inputsOf: configuration, layout, data: size, storage: shape.storage,
+              microTokens: shape.tokens, room: nil),
+          skipped: Set(0..<configuration.layerCount).subtracting(layout.slots.map(\.layer))
+            .union(finished),
+          generator: generator, spillDirectory: spillDirectory))
     }
-    guard let progress = try stream.advance() else {
-      finish()
+    let resumption = finished.first.flatMap { layer in
+      store.flatMap { store in
+        store.blocks[layer].map { block in
+          GradientStream.Resumption(
+            layer: layer, loss: block.loss, gradient: store.gradientReader(layer))
+        }
+      }
+    }
+    return .gradient(
+      try GradientStream(
+        trainer.model, trainer.workspace, layout: layout, batches: data.batches,
+        weights: data.weights,
+        memory: memory
+          ?? StartMemory(
+            configuration, layout, data: size, storage: shape.storage, microTokens: shape.tokens,
+            room: nil),
+        generator: generator, spillDirectory: spillDirectory, resumption: resumption))
+  }
+
+  // MARK: - Piece by piece
+
+  /// Does the next piece; nil when the adapters are in place and the losses are known.
+  public func advance() throws -> Progress? {
+    switch stage {
+    case .measuring:
+      if let progress = try measure() { return progress }
+      return try beginLosses()
+    case .base(var evaluation):
+      if try evaluation.advance(data, trainer) {
+        stage = .base(evaluation)
+        return progress(evaluation)
+      }
+      lossBefore = evaluation.loss
+      stage = .after(LossEvaluation("loss of the start"))
+      return try advance()
+    case .searching(var evaluation):
+      if try evaluation.advance(data, trainer) {
+        stage = .searching(evaluation)
+        return progress(evaluation)
+      }
+      search?.record(loss: evaluation.loss)
+      return try continueSearch()
+    case .after(var evaluation):
+      if try evaluation.advance(data, trainer) {
+        stage = .after(evaluation)
+        return progress(evaluation)
+      }
+      lossAfter = evaluation.loss
+      stage = .complete
+      return nil
+    case .complete: return nil
+    }
+  }
+
+  /// The stage after measuring.
+  private func beginLosses() throws -> Progress? {
+    switch stream {
+    case .gradient(let stream): lossBefore = stream.loss
+    case .inputs(let stream): lossBefore = stream.loss
+    case nil: break
+    }
+    let start = initializer.initialization
+    if start.leavesModelUnchanged || data.batches.isEmpty {
+      lossAfter = lossBefore
+      stage = .complete
       return nil
     }
-    let layers = trainer.model.configuration.layerCount
-    switch progress {
-    case .forward(let done, let of):
-      return Progress(
-        fraction: 0.25 * Double(done) / Double(of), activity: "forward \(done)/\(of)")
-    case .backward(let layer, let done, let of):
-      let blocks = Double(layers - 1 - layer) + Double(done) / Double(of)
-      return Progress(
-        fraction: 0.25 + 0.75 * blocks / Double(layers), activity: "gradient of block \(layer)")
-    case .block(let layer):
-      try decompose(layer, stream)
-      return Progress(
-        fraction: 0.25 + 0.75 * Double(layers - layer) / Double(layers),
-        activity: "block \(layer) decomposed")
+    guard let lossBefore else {
+      stage = .base(LossEvaluation("loss of the base", withAdapters: false))
+      return try advance()
     }
-  }
-
-  private func decompose(_ layer: Int, _ stream: GradientStream) throws {
-    for projection in Projection.allCases {
-      guard let slot = trainer.adapters.slot(layer: layer, projection),
-        let form = stream.collector.forms[projection]
-      else { continue }
-      let matrix = describe(slot)
-      let (start, report) =
-        switch form {
-        case .dense(let g):
-          try initializer.start(of: matrix, from: ArenaGradientOperator(g))
-        case .incremental(let gradient):
-          try initializer.start(of: matrix, from: gradient.gradient)
-        case .broken:
-          try initializer.startWithoutMeasurement(of: matrix)
-        case .factors(let xs, let ds):
-          try initializer.start(
-            of: matrix,
-            from: FactorOperator(zip(ds, xs).map { FactorOperator.Factor(d: $0, x: $1) }))
-        }
-      place(start, slot)
-      reports.append(report)
+    if start == .loraOne && initializer.scale == .linesearch {
+      search = LineSearch(baseLoss: lossBefore, gamma: initializer.gamma)
+      pairs = AdapterPairs(trainer.adapters)
+      return try continueSearch()
     }
+    stage = .after(LossEvaluation("loss of the start"))
+    return try advance()
   }
 
-  private func place(_ start: AdapterStart, _ slot: AdapterSlot) {
-    trainer.adapters.assign(slot, a: start.a.values, bt: start.bt.values)
+  /// Puts the next size to try in place, or the chosen one.
+  private func continueSearch() throws -> Progress? {
+    guard let search, let pairs else { preconditionFailure("a search is on") }
+    if let multiplier = search.next {
+      pairs.assign(to: trainer.adapters, times: multiplier)
+      stage = .searching(
+        LossEvaluation("line search, times \(multiplier)"))
+      return try advance()
+    }
+    pairs.assign(to: trainer.adapters, times: search.chosen)
+    self.pairs = nil
+    lossAfter = search.chosenLoss
+    for index in reports.indices { reports[index].startNorm *= Double(search.chosen) }
+    stage = .complete
+    return nil
   }
 
-  private func describe(_ slot: AdapterSlot) -> AdaptedMatrix {
-    AdaptedMatrix(
-      name: slot.projection.weightName(layer: slot.layer), rows: slot.out, columns: slot.in,
-      rank: slot.rank, scale: trainer.adapters.layout.scale(rank: slot.rank))
+  /// Forward passes count a third of a micro-batch's way through the gradient. A search takes five or so.
+  private func progress(_ evaluation: LossEvaluation) -> Progress {
+    let count = Double(max(data.batches.count, 1))
+    let passes = measuredPasses
+    let before: Double =
+      switch stage {
+      case .base: 0
+      case .searching: passes.measuring + Double(min(search?.trials.count ?? 0, 4))
+      default: passes.all - 1
+      }
+    return Progress(
+      fraction: min((before + Double(evaluation.done) / count) / passes.all, 1),
+      activity: "\(evaluation.name) \(evaluation.done)/\(data.batches.count)")
   }
 
-  private func finish() { isComplete = true }
+  /// Work in forward passes over the data: of the measurement, and in all.
+  var measuredPasses: (measuring: Double, all: Double) {
+    let measuring: Double =
+      switch initializer.initialization.source {
+      case .gradient: stream == nil ? 0 : 5
+      case .inputs: stream == nil ? 0 : 1.5
+      case .nothing: 0
+      }
+    if initializer.initialization.leavesModelUnchanged { return (measuring, max(measuring, 1)) }
+    let searches = initializer.initialization == .loraOne && initializer.scale == .linesearch
+    let losses: Double =
+      searches ? 5 : initializer.initialization.source == .nothing ? 2 : 1
+    return (measuring, measuring + losses)
+  }
 
-  /// The report for `init.json`: to be asked for when `advance` has returned nil. Runs the initialisation data once more
-  /// for the loss after the start.
+  // MARK: - The end
+
+  /// The report for `init.json`: to be asked for when `advance` has returned nil.
   public func report() -> StartReport {
+    guard case .complete = stage else { preconditionFailure("the start is not complete") }
     let order = Dictionary(
       uniqueKeysWithValues: trainer.adapters.layout.slots.enumerated().map {
         ($1.projection.weightName(layer: $1.layer), $0)
       })
-    let after = stream == nil ? nil : trainer.validate(batches)
+    let usesData = lossBefore != nil
+    let layout = trainer.adapters.layout
+    let sorted = reports.sorted { order[$0.name, default: 0] < order[$1.name, default: 0] }
     return StartReport(
       initialization: initializer.initialization, scale: initializer.scale,
-      gamma: initializer.gamma, rank: trainer.adapters.layout.rank,
-      alpha: trainer.adapters.layout.alpha,
-      sequences: stream == nil ? 0 : batches.reduce(0) { $0 + $1.sequenceCount },
-      tokens: stream == nil ? 0 : batches.reduce(0) { $0 + $1.tokenCount },
-      targets: stream == nil ? 0 : batches.reduce(0) { $0 + $1.targetCount },
-      lossBefore: stream?.loss, lossAfter: after, seconds: (clock.now - began) / .seconds(1),
-      matrices: reports.sorted { order[$0.name, default: 0] < order[$1.name, default: 0] })
+      loss: data.loss, gamma: initializer.gamma,
+      chosenGamma: search.flatMap { $0.chosen > 0 ? initializer.gamma / $0.chosen : nil },
+      rank: layout.rank, alpha: layout.alpha, isRankStabilized: layout.rankStabilized,
+      seed: initializer.generator.seed, sequences: usesData ? data.sequenceCount : 0,
+      tokens: usesData ? data.tokenCount : 0, targets: usesData ? data.targetCount : 0,
+      lossBefore: lossBefore, lossAfter: lossAfter, lineSearch: search?.trials,
+      seconds: (clock.now - began) / .seconds(1),
+      layers: initializer.initialization.source == .nothing ? [] : layers(of: sorted),
+      matrices: sorted)
+  }
+
+  private func layers(of reports: [AdapterStartReport]) -> [StartReport.Layer] {
+    let byName = Dictionary(uniqueKeysWithValues: reports.map { ($0.name, $0) })
+    return Set(trainer.adapters.layout.slots.map(\.layer)).sorted().map { layer in
+      StartReport.Layer(
+        layer, Projection.allCases.compactMap { byName[$0.weightName(layer: layer)] })
+    }
   }
 }

@@ -140,6 +140,11 @@ public struct MemoryPlan: Sendable, Equatable {
         case .budget: request.budget.map { $0 - others - activations + untouched(1) }
         case .smallest: training - activations + untouched(1)
         }
+      if start.source == .inputs {
+        return StartMemory(
+          inputsOf: configuration, request.layout, data: start, storage: request.storage,
+          microTokens: choice.extent.tokens, room: room)
+      }
       // Streamed weights would be read again for each micro-batch: there a block is done with before the next begins.
       let isSingle = start.tokens <= choice.extent.tokens
       return StartMemory(
@@ -156,8 +161,10 @@ public struct MemoryPlan: Sendable, Equatable {
       parts.append(Part(name: "activations after the start", bytes: later, phase: .training))
     }
     if let start {
+      // A line search comes after both, with all activations, and its copy of the pairs is as large as their gradients.
+      let measured = request.start?.source == .inputs ? "inputs of a block" : "gradients of blocks"
       parts.append(
-        Part(name: "gradients of blocks (start)", bytes: start.collector, phase: .start))
+        Part(name: "\(measured) (start)", bytes: start.collector, phase: .start))
       parts.append(Part(name: "decomposition (start)", bytes: start.decomposition, phase: .start))
     }
     self.parts = parts

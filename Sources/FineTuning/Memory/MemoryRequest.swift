@@ -17,10 +17,12 @@ public struct MicroBatchExtent: Sendable, Equatable {
 
 /// Everything about a run that its memory depends on: what a `MemoryPlan` is made from.
 public struct MemoryRequest {
-  /// The initialisation data of a start that takes the gradient.
+  /// The initialisation data of a start that measures something.
   public struct Start: Sendable, Equatable {
     public var sequences: Int
     public var tokens: Int
+    /// What is measured.
+    public var source = AdapterInitialization.Source.gradient
 
     public init(sequences: Int, tokens: Int) {
       self.sequences = sequences
@@ -47,7 +49,7 @@ public struct MemoryRequest {
   /// Bytes of the sequences to train and validate on.
   public var dataBytes = 0
   public var threads = Processor.threads
-  /// nil: the start measures no gradient.
+  /// nil: the start measures nothing.
   public var start: Start?
   /// Bytes allowed; nil for the default plan.
   public var budget: Int?
@@ -82,7 +84,7 @@ extension MemoryRequest {
   /// What the run of `recipe` depends on. Every micro-batch of the run is looked at: those of the steps, of the validation
   /// and of the start.
   ///
-  /// - Parameter startSample: indices of the training sequences whose gradient the start takes.
+  /// - Parameter startSample: indices of the training sequences that the start looks at.
   init(
     _ recipe: FineTuneRecipe, _ loaded: LoadedModel, _ data: TrainingData, _ layout: AdapterLayout,
     steps: BatchPlan, startSample: [Int]
@@ -100,10 +102,12 @@ extension MemoryRequest {
       loaded.model, layout, storage: storage, fileBytes: loaded.file.file.byteCount,
       longest: longest, stepTokens: stepTokens, budget: recipe.memory?.byteCount)
     optimizer = recipe.optimizerSettings
+    let startSample = recipe.start.looksAtData ? startSample : []
     let sampled = startSample.map { lengths[$0] }
-    let takesGradient = recipe.start.source == .gradient
-    if takesGradient {
-      start = Start(sequences: sampled.count, tokens: sampled.reduce(0, +))
+    if recipe.start.source != .nothing {
+      var measured = Start(sequences: sampled.count, tokens: sampled.reduce(0, +))
+      measured.source = recipe.start.source
+      start = measured
     }
     // Two 32-bit numbers a token and the arrays around them; batches of validation and start are made beforehand.
     let copied = held.reduce(0, +) + sampled.reduce(0, +)
@@ -124,7 +128,7 @@ extension MemoryRequest {
       let limited = steps.withMicroBatches(of: limit)
       for index in 0..<limited.stepCount { add(limited.step(index).microBatches, lengths) }
       add(BatchPlan.pack(Array(held.indices), lengths: held, limit: limit), held)
-      if takesGradient { add(BatchPlan.pack(startSample, lengths: lengths, limit: limit), lengths) }
+      add(BatchPlan.pack(startSample, lengths: lengths, limit: limit), lengths)
       return extent
     }
   }

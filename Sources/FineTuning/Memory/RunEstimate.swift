@@ -82,8 +82,13 @@ extension FineTuneSession {
     let startTokens = Double(startBatches.reduce(0) { $0 + $1.tokenCount })
     let start =
       plan.start.map { start in
+        // The inputs alone take one forward.
+        if recipe.start.source == .inputs { return pass * (startTokens + 400) }
         let again = 0.75 * Double(layers - min(start.keptLayers, layers)) / Double(layers)
-        return pass * ((4 + again) * startTokens + 400)
+        // A search tries four sizes or so; the loss of the last is known.
+        let searches: Double =
+          recipe.start == .loraOne && recipe.startScale == .linesearch ? 3 : 0
+        return pass * ((4 + again + searches) * startTokens + 400)
       } ?? 0
     let held = Double(data.validation?.tokenCount ?? 0)
     let training = secondsPerToken * Double(batchPlan.tokenCount)

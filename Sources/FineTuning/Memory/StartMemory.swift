@@ -102,25 +102,39 @@ public struct StartMemory: Sendable, Equatable {
     return found
   }
 
-  /// Thin matrices of the randomized SVD and of the kernels' transposed left sides.
+  /// One block at a time, in `forms`.
+  init(forms: [Projection: GradientForm], blockBytes: Int, decomposition: Int) {
+    self.forms = forms
+    self.blockBytes = blockBytes
+    self.decomposition = decomposition
+  }
+
   private static func decomposition(
     _ configuration: ModelConfiguration, _ forms: [Projection: GradientForm], storage: ElementType,
     tokens: Int, rank: Int
   ) -> Int {
     forms.map { projection, form in
       let (rows, columns) = configuration.shape(of: projection)
-      let sought =
-        form == .incremental
-        ? IncrementalGradient.width(rows: rows, columns: columns, rank: rank)
-        : min(rank, rows, columns)
-      let width = min(sought + max(16, sought), rows, columns)
-      // Ω, Y, its basis, W, the small matrix, its vectors and the result: about six of each side at the worst moment.
-      let thin = 6 * 4 * width * (rows + columns)
-      let panels =
-        form == .dense
-        ? 1024 * min(tokens, 2048) * storage.byteCount
-        : 4 * (rows + columns) * max(16, (1 << 17) / max(rows, columns))
-      return thin + panels
+      return decomposition(
+        rows: rows, columns: columns, form, storage: storage, tokens: tokens, rank: rank)
     }.max() ?? 0
+  }
+
+  /// Thin matrices of the randomized SVD of one operator [rows, columns] and of the kernels' transposed left sides.
+  static func decomposition(
+    rows: Int, columns: Int, _ form: GradientForm, storage: ElementType, tokens: Int, rank: Int
+  ) -> Int {
+    let sought =
+      form == .incremental
+      ? IncrementalGradient.width(rows: rows, columns: columns, rank: rank)
+      : min(rank, rows, columns)
+    let width = min(sought + max(16, sought), rows, columns)
+    // Ω, Y, its basis, W, the small matrix, its vectors and the result: about six of each side at the worst moment.
+    let thin = 6 * 4 * width * (rows + columns)
+    let panels =
+      form == .dense
+      ? 1024 * min(tokens, 2048) * storage.byteCount
+      : 4 * (rows + columns) * max(16, (1 << 17) / max(rows, columns))
+    return thin + panels
   }
 }

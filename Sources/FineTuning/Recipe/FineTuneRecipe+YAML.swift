@@ -8,6 +8,9 @@ extension FineTuneRecipe: Codable {
     case rank, alpha, rslora, targets
     case initialization = "init"
     case initSamples = "init_samples"
+    case initOrder = "init_order"
+    case initLoss = "init_loss"
+    case initScale = "init_scale"
     case gamma, optimizer, damping
     case loraPlus = "lora_plus"
     case freezeA = "freeze_a"
@@ -54,6 +57,9 @@ extension FineTuneRecipe: Codable {
     }
     try read(.initialization, &initialization)
     try read(.initSamples, &initSamples)
+    try read(.initOrder, &initOrder)
+    try read(.initLoss, &initLoss)
+    try read(.initScale, &initScale)
     try read(.gamma, &gamma)
     try read(.optimizer, &optimizer)
     try read(.damping, &damping)
@@ -109,6 +115,9 @@ extension FineTuneRecipe: Codable {
     try container.encode(targets, forKey: .targets)
     try container.encode(initialization, forKey: .initialization)
     try container.encode(initSamples, forKey: .initSamples)
+    try container.encode(initOrder, forKey: .initOrder)
+    try container.encode(initLoss, forKey: .initLoss)
+    try container.encode(initScale, forKey: .initScale)
     try encode(gamma, .gamma)
     try container.encode(optimizer, forKey: .optimizer)
     try encode(damping, .damping)

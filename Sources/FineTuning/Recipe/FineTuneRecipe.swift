@@ -25,8 +25,14 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var targets = "all"
   /// Where the adapters start; see `initializations`.
   public var initialization = "lora-one"
-  /// Sequences whose gradient LoRA-One takes.
+  /// Sequences that a start which measures something looks at.
   public var initSamples = 64
+  /// Which sequences those are; see `InitializationOrder`.
+  public var initOrder = "random"
+  /// Which mean of their losses is taken; see `InitializationLoss`.
+  public var initLoss = "tokens"
+  /// How large LoRA-One's start is; see `InitializationScale`.
+  public var initScale = "normalized"
   /// γ of LoRA-One: the start has spectral norm α/(γ√r) in every matrix.
   public var gamma: Float = 128
 
@@ -123,12 +129,13 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public init() {}
 
   public static let defaultBatchTokens = 2048
-  public static let initializations = [
-    "lora-one", "lora-one-a", "gaussian", "kaiming", "orthogonal",
-  ]
   public static let optimizers = OptimizerRule.allCases.map(\.rawValue)
   public static let adapterPrecisions = ParameterPrecision.allCases.map(\.rawValue)
   public static let momentPrecisions = MomentPrecision.allCases.map(\.rawValue)
+  public static let initializations = AdapterInitialization.allCases.map(\.rawValue)
+  public static let initOrders = InitializationOrder.allCases.map(\.rawValue)
+  public static let initLosses = InitializationLoss.allCases.map(\.rawValue)
+  public static let initScales = InitializationScale.allCases.map(\.rawValue)
   public static let schedules = ["linear", "cosine", "constant"]
   public static let computes = ComputeType.allCases.map(\.rawValue)
   public static let templates = ["auto", "chatml", "none"]
@@ -190,6 +197,9 @@ public struct FineTuneRecipe: Sendable, Equatable {
     }
     try check("init", initialization, among: Self.initializations)
     try check("init_samples", initSamples, initSamples > 0, "at least 1")
+    try check("init_order", initOrder, among: Self.initOrders)
+    try check("init_loss", initLoss, among: Self.initLosses)
+    try check("init_scale", initScale, among: Self.initScales)
     try check("gamma", gamma, gamma.isFinite && gamma > 0, "a positive number")
     try check("optimizer", optimizer, among: Self.optimizers)
     try check("damping", damping, damping.isFinite && damping > 0, "a positive number, like 0.01")

@@ -31,10 +31,14 @@ public struct RunDirectory: Sendable, Equatable {
   public var recipe: String { "\(path)/recipe.yaml" }
   public var metrics: String { "\(path)/metrics.jsonl" }
   public var initialization: String { "\(path)/init.json" }
+  /// The picture of the start.
+  public var initializationPicture: String { "\(path)/init.svg" }
+  /// What a start that is not finished has found so far (`StartStore`).
+  public var unfinishedStart: String { "\(path)/start.partial" }
   public var modelCard: String { "\(path)/README.md" }
 
   /// Makes the folder `path`. A finished run in it is refused, or its files deleted when `overwrite`; files of a run that did
-  /// not finish are deleted (temporary ones too), others left alone.
+  /// not finish are deleted (temporary ones too), others left alone; an unfinished start stays, to be continued.
   public init(path: String, overwrite: Bool = false) throws(Failure) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     let manager = FileManager.default
@@ -43,7 +47,7 @@ public struct RunDirectory: Sendable, Equatable {
       throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
     }
     // Without any other file of a run, a README.md or peft/ there is the user's.
-    let isRun = [adapter, recipe, metrics, initialization].contains {
+    let isRun = [adapter, recipe, metrics, initialization, unfinishedStart].contains {
       manager.fileExists(atPath: $0)
     }
     if !isRun, manager.fileExists(atPath: modelCard) || manager.fileExists(atPath: peft) {
@@ -55,8 +59,9 @@ public struct RunDirectory: Sendable, Equatable {
     } catch {
       throw .cannotMake(path: path, reason: "the folder cannot be made")
     }
-    for file in [adapter, peft, recipe, metrics, initialization, modelCard]
-    where manager.fileExists(atPath: file) {
+    for file in [
+      adapter, peft, recipe, metrics, initialization, initializationPicture, modelCard,
+    ] where manager.fileExists(atPath: file) {
       try Self.delete(file, of: path)
     }
     // What a killed run was just writing: `.adapter.gguf.RANDOM.tmp`.
@@ -67,8 +72,14 @@ public struct RunDirectory: Sendable, Equatable {
   }
 
   private static let fileNames = [
-    "adapter.gguf", "recipe.yaml", "metrics.jsonl", "init.json", "README.md",
+    "adapter.gguf", "recipe.yaml", "metrics.jsonl", "init.json", "init.svg", "README.md",
   ]
+
+  /// Deletes what a start that has finished by now had left.
+  public func removeUnfinishedStart() throws(Failure) {
+    guard FileManager.default.fileExists(atPath: unfinishedStart) else { return }
+    try Self.delete(unfinishedStart, of: path)
+  }
 
   private static func delete(_ file: String, of path: String) throws(Failure) {
     do {

@@ -1,0 +1,48 @@
+internal import Tensors
+internal import Transformer
+
+extension StartMemory {
+  /// How EVA's start holds the inputs of one block: by the first projection that reads each (`Projection.inputLeader`), in
+  /// the smaller exact form (dense XᵀX if `4n² < b·Tn` bytes, b bytes an activation), the largest incremental where there
+  /// is no room.
+  init(
+    inputsOf configuration: ModelConfiguration, _ layout: AdapterLayout, data: MemoryRequest.Start,
+    storage: ElementType, microTokens: Int, room: Int?
+  ) {
+    let leaders = Set(layout.slots.map(\.projection.inputLeader)).sorted {
+      $0.rawValue < $1.rawValue
+    }
+    func width(_ leader: Projection) -> Int { configuration.shape(of: leader).in }
+    func bytes(_ form: GradientForm, _ leader: Projection) -> Int {
+      BlockInputCollector.byteCount(
+        form, width: width(leader), tokens: data.tokens, storage: storage, rank: layout.rank)
+    }
+    var forms: [Projection: GradientForm] = [:]
+    for leader in leaders {
+      forms[leader] = bytes(.dense, leader) < bytes(.factors, leader) ? .dense : .factors
+    }
+    func sizes() -> (collector: Int, decomposition: Int) {
+      (
+        BlockInputCollector.byteCount(
+          configuration, forms: forms, tokens: data.tokens, batches: data.sequences,
+          storage: storage, rank: layout.rank),
+        forms.map { leader, form in
+          StartMemory.decomposition(
+            rows: width(leader), columns: width(leader), form, storage: storage,
+            tokens: microTokens, rank: layout.rank)
+        }.max() ?? 0
+      )
+    }
+    var found = sizes()
+    while let room, found.collector + found.decomposition > room {
+      let largest =
+        leaders
+        .filter { forms[$0] != .incremental && bytes(.incremental, $0) < bytes(forms[$0]!, $0) }
+        .max { bytes(forms[$0]!, $0) < bytes(forms[$1]!, $1) }
+      guard let largest else { break }
+      forms[largest] = .incremental
+      found = sizes()
+    }
+    self.init(forms: forms, blockBytes: found.collector, decomposition: found.decomposition)
+  }
+}
