@@ -99,7 +99,8 @@ public final class FineTuneSession {
         recipe.start, scale: recipe.startScale, gamma: recipe.gamma,
         generator: RandomGenerator(seed: recipe.seed).stream("init")),
       data: InitializationData(startBatches, loss: recipe.startLoss),
-      memory: memoryPlan.start, spillDirectory: spillDirectory, store: store)
+      memory: memoryPlan.start, spillDirectory: spillDirectory, store: store,
+      seed: recipe.seed)
   }
 
   /// Whether the start takes long enough to be worth continuing after an interruption.

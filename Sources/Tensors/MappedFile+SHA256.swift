@@ -5,7 +5,7 @@ extension MappedFile {
   /// 64 lower-case hexadecimal digits. Reads every byte once (about 1 GB/s with the processor's SHA instructions) and gives
   /// the pages back as it goes, so that a large file does not become resident.
   public func sha256() -> String {
-    let window = 4 << 20
+    let window = 1 << 20
     var digest = [UInt8](repeating: 0, count: 32)
     guard let context = unsafe EVP_MD_CTX_new() else { preconditionFailure("out of memory") }
     defer { unsafe EVP_MD_CTX_free(context) }

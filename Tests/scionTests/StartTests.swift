@@ -71,6 +71,7 @@ import Testing
     let report = try place.json("run/init.json")
     #expect(report["init_loss"] as? String == "per-sequence")
     #expect(report["init_scale"] as? String == "theory")
+    #expect(report["seed"] as? Int == 42)
     for flag in ["--init-scale", "--init-loss", "--init-order"] {
       let wrong = try place.scion("\(TrainingTests.train) \(flag) magic --overwrite")
       #expect(wrong.code == 2 && wrong.messages.contains("magic"), "\(wrong.messages)")

@@ -27,8 +27,8 @@ public struct StartReport: Sendable, Equatable, Codable {
   public let alpha: Float
   /// Whether adapters are scaled by α/√r rather than α/r.
   public let isRankStabilized: Bool
-  /// Seed of the random numbers of the start.
-  public let seed: UInt64
+  /// Seed of the run; nil where the start was made without one.
+  public let seed: UInt64?
   /// Size of the initialisation data; 0 where the start looks at none.
   public let sequences: Int
   public let tokens: Int

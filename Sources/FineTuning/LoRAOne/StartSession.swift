@@ -35,6 +35,7 @@ public final class StartSession {
   let data: InitializationData
   let initializer: AdapterInitializer
   let store: StartStore?
+  private let seed: UInt64?
   let stream: Stream?
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant
@@ -55,15 +56,18 @@ public final class StartSession {
   ///   - memory: how the measurement is held; nil for the smallest exact forms.
   ///   - spillDirectory: where a temporary file of activations may lie.
   ///   - store: what an interrupted start of the same fingerprint has left, and where this one leaves what it finishes.
+  ///   - seed: of the run, for the report.
   /// - Throws: `TensorError` when memory or the temporary file cannot be had.
   public init(
     _ trainer: Trainer, initializer: AdapterInitializer, data: InitializationData,
-    memory: StartMemory? = nil, spillDirectory: String, store: StartStore? = nil
+    memory: StartMemory? = nil, spillDirectory: String, store: StartStore? = nil,
+    seed: UInt64? = nil
   ) throws(TensorError) {
     self.trainer = trainer
     self.initializer = initializer
     self.data = data
     self.store = store
+    self.seed = seed
     began = clock.now
     let layout = trainer.adapters.layout
     let layers = 0..<trainer.model.configuration.layerCount
@@ -258,7 +262,7 @@ public final class StartSession {
       loss: data.loss, gamma: initializer.gamma,
       chosenGamma: search.flatMap { $0.chosen > 0 ? initializer.gamma / $0.chosen : nil },
       rank: layout.rank, alpha: layout.alpha, isRankStabilized: layout.rankStabilized,
-      seed: initializer.generator.seed, sequences: usesData ? data.sequenceCount : 0,
+      seed: seed, sequences: usesData ? data.sequenceCount : 0,
       tokens: usesData ? data.tokenCount : 0, targets: usesData ? data.targetCount : 0,
       lossBefore: lossBefore, lossAfter: lossAfter, lineSearch: search?.trials,
       seconds: (clock.now - began) / .seconds(1),

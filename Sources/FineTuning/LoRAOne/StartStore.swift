@@ -115,6 +115,14 @@ public final class StartStore {
     }
   }
 
+  /// Some rows at a time: a copy of the whole would count as memory.
+  private static func parts(of matrix: Matrix) -> [Matrix] {
+    let rows = max(1, (1 << 18) / max(matrix.byteCount / max(matrix.rows, 1), 1))
+    return stride(from: 0, to: matrix.rows, by: rows).map {
+      matrix.rows($0..<min($0 + rows, matrix.rows))
+    }
+  }
+
   /// Not synced: after a power cut its hash tells whether it is whole.
   private func writeGradient(
     _ layer: Int, _ gradient: ((Matrix) throws -> Void) throws -> Void
@@ -127,7 +135,9 @@ public final class StartStore {
       else {
         throw WriteError.notPermitted(path: path, reason: "the file cannot be created")
       }
-      try gradient { try handle.write(contentsOf: Data($0.bytes())) }
+      try gradient { matrix in
+        for part in Self.parts(of: matrix) { try handle.write(contentsOf: Data(part.bytes())) }
+      }
       try handle.close()
       let hash = try MappedFile(path: temporary).sha256()
       try? FileManager.default.removeItem(atPath: path)
@@ -202,11 +212,13 @@ public final class StartStore {
     let path = gradientFile(layer)
     let handle = FileHandle(forReadingAtPath: path)
     return { matrix in
-      let bytes = try handle?.read(upToCount: matrix.byteCount) ?? Data()
-      guard bytes.count == matrix.byteCount else {
-        throw RunDirectory.Failure.cannotMake(path: path, reason: "it is too short")
+      for part in Self.parts(of: matrix) {
+        let bytes = try handle?.read(upToCount: part.byteCount) ?? Data()
+        guard bytes.count == part.byteCount else {
+          throw RunDirectory.Failure.cannotMake(path: path, reason: "it is too short")
+        }
+        part.assign(bytes: Array(bytes))
       }
-      matrix.assign(bytes: Array(bytes))
     }
   }
 }
