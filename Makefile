@@ -58,7 +58,7 @@ experiments: setup model build ## compares starts and optimizers (2 hours; goes 
 	@scripts/setup python3-matplotlib
 	@MODEL="$(MODEL)" Experiments/run
 	@python3 -B Experiments/page
-	@python3 -B Experiments/plots
+	@python3 -B Experiments/draw
 
 lint: ## checks the formatting of all Swift sources
 	@echo "lint: swift format lint --strict"
