@@ -38,7 +38,7 @@ import Testing
     let start = try place.json("run/init.json")
     #expect((start["matrices"] as? [Any])?.count == 14)
     let recipe = place.text("run/recipe.yaml")
-    for key in ["lr: 2e-4", "rank: 8", "seed: 42", "sha256: "] {
+    for key in ["lr: 1e-3", "rank: 8", "seed: 42", "sha256: "] {
       #expect(recipe.contains(key), "\(key)")
     }
   }
