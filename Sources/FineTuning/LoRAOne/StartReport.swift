@@ -79,8 +79,19 @@ public struct StartReport: Sendable, Equatable, Codable {
       "\(clamped.count) of \(matrices.count) matrices are too narrow for rank \(rank) and get rank \(ranks)"
   }
 
-  /// What did not start as asked: the clamped ranks in one, then a matrix each.
-  public var notices: [String] { (clampNotice.map { [$0] } ?? []) + matrices.compactMap(\.notice) }
+  /// One sentence when a step along the gradient went too far: the start is worse than the base on its own sequences.
+  public var overshootNotice: String? {
+    guard initialization == .loraOne, scale != .linesearch, let lossBefore, let lossAfter,
+      lossAfter > lossBefore
+    else { return nil }
+    return
+      "the start raises the loss of its own sequences: --init-scale linesearch finds a size that does not"
+  }
+
+  /// What did not start as it should: its size, the clamped ranks in one, then a matrix each.
+  public var notices: [String] {
+    [overshootNotice, clampNotice].compactMap(\.self) + matrices.compactMap(\.notice)
+  }
 }
 
 extension StartReport.Layer {
