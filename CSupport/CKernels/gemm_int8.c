@@ -18,6 +18,7 @@
 enum {
     CHUNK_TOKENS = 2048,  /* of x are quantized at a time; bounds the scratch and the strip */
     SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
+    MANY_TOKENS = 512,    /* below them packing twice is cheaper than waiting for each other */
     FEW_PANELS = 4,       /* that are kept at once, if they take no more than: */
     FEW_PANELS_BYTES = 1 << 18,
 };
@@ -228,7 +229,8 @@ static void run_tokens(const product *p, char *memory, int64_t threads, _Atomic 
 static void run_chunk(product p) {
     int64_t panels = (p.out + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
     size_t all = (size_t)panels * panel_bytes(&p);
-    int few = panels <= FEW_PANELS && all <= FEW_PANELS_BYTES && p.step >= p.in;
+    int few = panels <= FEW_PANELS && all <= FEW_PANELS_BYTES && p.step >= p.in &&
+              p.tokens >= MANY_TOKENS;
     size_t rows = rows_bytes(p.leaf, p.tokens, p.in);
     char *memory = ck_product_scratch(CK_SCRATCH_INPUT, rows + (few ? FEW_PANELS_BYTES + 64 : 0));
     float *scales = (float *)(memory + value_bytes(p.leaf, p.tokens, p.in));
