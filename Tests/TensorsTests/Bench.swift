@@ -1,5 +1,5 @@
 import CKernels
-import TestSupport
+import Foundation
 
 @testable import Tensors
 
@@ -44,6 +44,8 @@ final class Bench {
 /// The instruction set and the number of threads are global to the process: whoever sets them holds the
 /// lock while it computes, whatever suite it is in.
 enum Compute {
+  private static let lock = NSRecursiveLock()
+
   static let scalar = Int32(CK_ISA_SCALAR)
 
   /// Every tier of this machine.
@@ -51,14 +53,14 @@ enum Compute {
 
   /// Nobody else that holds the lock computes meanwhile; what `body` sets is set back.
   static func alone<Result>(_ body: () throws -> Result) rethrows -> Result {
-    try ProcessorLock.alone {
-      let before = (ck_isa(), ck_threads())
-      defer {
-        ck_set_isa(before.0)
-        ck_set_threads(before.1)
-      }
-      return try body()
+    lock.lock()
+    let before = (ck_isa(), ck_threads())
+    defer {
+      ck_set_isa(before.0)
+      ck_set_threads(before.1)
+      lock.unlock()
     }
+    return try body()
   }
 
   static func with<Result>(
