@@ -21,28 +21,17 @@ extension StartMemory {
     for leader in leaders {
       forms[leader] = bytes(.dense, leader) < bytes(.factors, leader) ? .dense : .factors
     }
-    func sizes() -> (collector: Int, decomposition: Int) {
-      (
-        BlockInputCollector.byteCount(
+    self.init(fitting: room, forms, bytes: bytes) { forms in
+      StartMemory(
+        forms: forms,
+        blockBytes: BlockInputCollector.byteCount(
           configuration, forms: forms, tokens: data.tokens, batches: data.sequences,
           storage: storage, rank: layout.rank),
-        forms.map { leader, form in
+        decomposition: forms.map { leader, form in
           StartMemory.decomposition(
             rows: width(leader), columns: width(leader), form, storage: storage,
             tokens: microTokens, rank: layout.rank)
-        }.max() ?? 0
-      )
+        }.max() ?? 0)
     }
-    var found = sizes()
-    while let room, found.collector + found.decomposition > room {
-      let largest =
-        leaders
-        .filter { forms[$0] != .incremental && bytes(.incremental, $0) < bytes(forms[$0]!, $0) }
-        .max { bytes(forms[$0]!, $0) < bytes(forms[$1]!, $1) }
-      guard let largest else { break }
-      forms[largest] = .incremental
-      found = sizes()
-    }
-    self.init(forms: forms, blockBytes: found.collector, decomposition: found.decomposition)
   }
 }

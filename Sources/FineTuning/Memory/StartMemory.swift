@@ -43,28 +43,40 @@ public struct StartMemory: Sendable, Equatable {
       forms[projection] = .smaller(
         rows: rows, columns: columns, tokens: data.tokens, storage: storage)
     }
-    func sizes() -> (collector: Int, decomposition: Int) {
-      (
-        BlockGradientCollector.byteCount(
+    self.init(fitting: room, forms, bytes: bytes) { forms in
+      StartMemory(
+        forms: forms,
+        blockBytes: BlockGradientCollector.byteCount(
           configuration, forms: forms, tokens: data.tokens, batches: data.sequences,
           storage: storage, rank: layout.rank),
-        StartMemory.decomposition(
-          configuration, forms, storage: storage, tokens: microTokens, rank: layout.rank)
-      )
+        decomposition: StartMemory.decomposition(
+          configuration, forms, storage: storage, tokens: microTokens, rank: layout.rank))
     }
-    var found = sizes()
-    while let room, found.collector + found.decomposition > room {
-      let largest =
-        projections
-        .filter { forms[$0] != .incremental && bytes(.incremental, $0) < bytes(forms[$0]!, $0) }
-        .max { bytes(forms[$0]!, $0) < bytes(forms[$1]!, $1) }
+  }
+
+  /// Of `exact` forms, the largest replaced by incremental ones until the whole fits in `room` or nothing gets smaller.
+  ///
+  /// - Parameters:
+  ///   - bytes: of one projection's measurement in a form.
+  ///   - sized: the memory of all forms.
+  init(
+    fitting room: Int?, _ exact: [Projection: GradientForm],
+    bytes: (GradientForm, Projection) -> Int, sized: ([Projection: GradientForm]) -> StartMemory
+  ) {
+    var found = sized(exact)
+    while let room, found.total > room {
+      let held = found.forms.map { (projection: $0, bytes: bytes($1, $0)) }
+        .filter { bytes(.incremental, $0.projection) < $0.bytes }
+      // Of equal ones the first in a block.
+      let largest = held.max {
+        ($0.bytes, $1.projection.rawValue) < ($1.bytes, $0.projection.rawValue)
+      }
       guard let largest else { break }
-      forms[largest] = .incremental
-      found = sizes()
+      var forms = found.forms
+      forms[largest.projection] = .incremental
+      found = sized(forms)
     }
-    self.forms = forms
-    blockBytes = found.collector
-    decomposition = found.decomposition
+    self = found
   }
 
   /// One block at a time, the gradient of each of `projections` in the same form.
