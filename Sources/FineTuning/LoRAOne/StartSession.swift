@@ -19,11 +19,16 @@ public final class StartSession {
 
   private enum Stage {
     case measuring
-    /// The loss of the base, where measuring does not give it.
-    case base(LossEvaluation)
-    case searching(LossEvaluation)
-    case after(LossEvaluation)
+    case evaluating(LossEvaluation, of: Evaluated)
     case complete
+  }
+
+  private enum Evaluated {
+    /// The base, where measuring does not give its loss.
+    case base
+    /// A size of the line search.
+    case trial
+    case start
   }
 
   enum Stream {
@@ -102,7 +107,7 @@ public final class StartSession {
   ) throws(TensorError) -> Stream {
     let layout = trainer.adapters.layout
     let configuration = trainer.model.configuration
-    let size = MemoryRequest.Start(sequences: data.batches.count, tokens: data.tokenCount)
+    let size = MemoryRequest.Start(sequences: data.sequenceCount, tokens: data.tokenCount)
     let shape = trainer.workspace.shape
     let generator = initializer.generator.stream("incremental")
     if initializer.initialization.source == .inputs {
@@ -145,31 +150,37 @@ public final class StartSession {
     case .measuring:
       if let progress = try measure() { return progress }
       return try beginLosses()
-    case .base(var evaluation):
+    case .evaluating(var evaluation, let evaluated):
       if try evaluation.advance(data, trainer) {
-        stage = .base(evaluation)
-        return progress(evaluation)
+        stage = .evaluating(evaluation, of: evaluated)
+        return progress(evaluation, of: evaluated)
       }
-      lossBefore = evaluation.loss
-      stage = .after(LossEvaluation("loss of the start"))
-      return try advance()
-    case .searching(var evaluation):
-      if try evaluation.advance(data, trainer) {
-        stage = .searching(evaluation)
-        return progress(evaluation)
-      }
-      search?.record(loss: evaluation.loss)
-      return try continueSearch()
-    case .after(var evaluation):
-      if try evaluation.advance(data, trainer) {
-        stage = .after(evaluation)
-        return progress(evaluation)
-      }
-      lossAfter = evaluation.loss
-      stage = .complete
-      return nil
+      return try take(evaluation.loss, of: evaluated)
     case .complete: return nil
     }
+  }
+
+  /// What follows a loss that is complete.
+  private func take(_ loss: Double, of evaluated: Evaluated) throws -> Progress? {
+    switch evaluated {
+    case .base:
+      lossBefore = loss
+      return try evaluate("loss of the start", of: .start)
+    case .trial:
+      search?.record(loss: loss)
+      return try continueSearch()
+    case .start:
+      lossAfter = loss
+      stage = .complete
+      return nil
+    }
+  }
+
+  private func evaluate(
+    _ name: String, of evaluated: Evaluated, withAdapters: Bool = true
+  ) throws -> Progress? {
+    stage = .evaluating(LossEvaluation(name, withAdapters: withAdapters), of: evaluated)
+    return try advance()
   }
 
   /// The stage after measuring.
@@ -186,16 +197,14 @@ public final class StartSession {
       return nil
     }
     guard let lossBefore else {
-      stage = .base(LossEvaluation("loss of the base", withAdapters: false))
-      return try advance()
+      return try evaluate("loss of the base", of: .base, withAdapters: false)
     }
     if start == .loraOne && initializer.scale == .linesearch {
       search = LineSearch(baseLoss: lossBefore, gamma: initializer.gamma)
       pairs = AdapterPairs(trainer.adapters)
       return try continueSearch()
     }
-    stage = .after(LossEvaluation("loss of the start"))
-    return try advance()
+    return try evaluate("loss of the start", of: .start)
   }
 
   /// Puts the next size to try in place, or the chosen one.
@@ -203,9 +212,7 @@ public final class StartSession {
     guard let search, let pairs else { preconditionFailure("a search is on") }
     if let multiplier = search.next {
       pairs.assign(to: trainer.adapters, times: multiplier)
-      stage = .searching(
-        LossEvaluation("line search, times \(multiplier)"))
-      return try advance()
+      return try evaluate("line search, times \(multiplier)", of: .trial)
     }
     pairs.assign(to: trainer.adapters, times: search.chosen)
     self.pairs = nil
@@ -216,14 +223,14 @@ public final class StartSession {
   }
 
   /// Forward passes count a third of a micro-batch's way through the gradient. A search takes five or so.
-  private func progress(_ evaluation: LossEvaluation) -> Progress {
+  private func progress(_ evaluation: LossEvaluation, of evaluated: Evaluated) -> Progress {
     let count = Double(max(data.batches.count, 1))
     let passes = measuredPasses
     let before: Double =
-      switch stage {
+      switch evaluated {
       case .base: 0
-      case .searching: passes.measuring + Double(min(search?.trials.count ?? 0, 4))
-      default: passes.all - 1
+      case .trial: passes.measuring + Double(min(search?.trials.count ?? 0, 4))
+      case .start: passes.all - 1
       }
     return Progress(
       fraction: min((before + Double(evaluation.done) / count) / passes.all, 1),
