@@ -61,19 +61,11 @@ struct BlockGradientCollector: LinearGradientSink {
       let bytes = form.byteCount(
         rows: out, columns: `in`, tokens: tokens, storage: storage, rank: rank)
       guard form == .factors else { return sum + bytes + 2 * Arena.alignment }
-      let isShared = leader(of: projection).map { forms[$0] == .factors } ?? false
+      let leader = projection.inputLeader
+      let isShared = leader != projection && forms[leader] == .factors
       // Each copy of a factor is padded to the arena's alignment.
       return sum + bytes - (isShared ? storage.byteCount * tokens * `in` : 0)
         + 2 * batches * Arena.alignment
-    }
-  }
-
-  /// The projection that reads the same input earlier: it keeps it.
-  private static func leader(of projection: Projection) -> Projection? {
-    switch projection {
-    case .key, .value: .query
-    case .up: .gate
-    default: nil
     }
   }
 
@@ -106,7 +98,9 @@ struct BlockGradientCollector: LinearGradientSink {
     case .dense(let g):
       weightGradient(into: g, dy, x)
     case .factors(var xs, var ds):
-      if let leader = Self.leader(of: projection), case .factors(let shared, _)? = forms[leader],
+      // The first projection that reads this input has kept it just before.
+      let leader = projection.inputLeader
+      if leader != projection, case .factors(let shared, _)? = forms[leader],
         shared.count == xs.count + 1
       {
         xs.append(shared[xs.count])

@@ -189,8 +189,7 @@ final class GradientStream {
       return try park(index)
     }
     let losses = model.loss(batch, workspace, gradientWeights: weights[index])
-    let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
-    for (row, nll) in zip(rows, losses) { lossTotal += Double(weights[index][row]) * Double(nll) }
+    lossTotal += batch.weighted(losses, by: weights[index])
   }
 
   /// The backward of a block whose products the forward just left.

@@ -46,3 +46,11 @@ struct LossEvaluation {
     return true
   }
 }
+
+extension TokenBatch {
+  /// `Σ weight · loss` over the rows with a target; `losses` has one entry for each of them.
+  func weighted(_ losses: [Float], by weights: [Float]) -> Double {
+    let rows = targets.indices.filter { targets[$0] != TokenSequence.ignored }
+    return zip(rows, losses).reduce(0) { $0 + Double(weights[$1.0]) * Double($1.1) }
+  }
+}
