@@ -106,6 +106,9 @@ public final class FineTuneSession {
   /// Whether the start takes long enough to be worth continuing after an interruption.
   public var measuresStart: Bool { recipe.start.source != .nothing }
 
+  /// Whether the start leaves the model as the base is.
+  public var startsAtBase: Bool { recipe.start.leavesModelUnchanged }
+
   /// Everything that the start's bits depend on, by flag.
   public var startFingerprint: [String: String] {
     let forms = (memoryPlan.start?.forms ?? [:]).map { "\($0.shortName) \($1.rawValue)" }.sorted()

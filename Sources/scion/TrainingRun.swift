@@ -101,7 +101,10 @@ struct TrainingRun {
           step: 0, epoch: 0, validationLoss: baseValidation, adapters: false,
           elapsedSeconds: elapsed))
     }
-    if session.isValidationDue, let loss = session.validate() {
+    // Adapters with B = 0 leave the base as it is.
+    if session.isValidationDue,
+      let loss = session.startsAtBase ? baseValidation : session.validate()
+    {
       // Of the curve, not of the choice: the start is no result of training.
       reporter.say(String(format: "validation at the start: loss %.4f", loss))
       try metrics.append(
