@@ -178,8 +178,8 @@ struct TrainOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Highest learning rate (default: 1e-3, chosen on a model of 135M parameters; try a fifth of it on "
-        + "one of billions).", valueName: "rate"))
+      "Highest learning rate (default: 1e-3, chosen on a model of 135M parameters).",
+      valueName: "rate"))
   var lr: Float?
 
   @Option(
