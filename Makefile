@@ -42,7 +42,7 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@$(SWIFT) build --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
 	@scripts/check-sources --log $(TEST_FOLDER)/build.log
 	@echo "test: running the kernels' tests, which switch instruction sets for their whole process"
-	@$(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS) --filter TensorsTests
+	@$(SWIFT) test --skip-build --disable-xctest --no-parallel $(TEST_FLAGS) --filter TensorsTests
 	@echo "test: running the others"
 	@SCION_MODEL="$(SCION_MODEL)" $(SWIFT) test --skip-build --disable-xctest $(TEST_FLAGS) --skip TensorsTests
 
