@@ -236,6 +236,7 @@ struct TrainOptions: ParsableArguments {
   var evalEvery: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Steps to validate at, besides --eval-every; 0 is the start with its adapters.",
       valueName: "5,10,20"))
