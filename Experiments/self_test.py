@@ -1,6 +1,7 @@
 """Checks the runner's parts on made-up runs: the order of jobs, the drawn rows, torn rows of a CSV. Then the arithmetic."""
 
 import json
+import math
 import pathlib
 import sys
 import tempfile
@@ -22,7 +23,8 @@ def finish(results, job, finals):
 def check_plan(folder):
     settings = Settings()
     rates = settings.rates("gaussian")
-    finals = {rate: abs(place - 2) + 1.0 for place, rate in enumerate(rates)}
+    others = settings.rates("lora-one")
+    finals = {rate: 1 + abs(math.log(rate / rates[2])) for rate in rates + others}
     hashes = {("home", arm): settings.hash(arm, "d", "m") for arm in ["base", *settings.arms]}
     assert len(set(hashes.values())) == len(hashes), "arms share a hash"
     assert settings.hash("eva", "other rows", "m") != hashes["home", "eva"] != settings.hash("eva", "d", "other model")
@@ -32,7 +34,7 @@ def check_plan(folder):
         # Read again each time: what is in memory and what is in the file must be one.
         plan = Plan(settings, Results(folder), ["home"], ["gaussian", "lora-one"], hashes)
         left = plan.left(2)[0]
-        assert left == 2 * (4 + 2 + 3) + 1 - len(order), f"{left} left after {len(order)}"
+        assert left == len(rates) + len(others) + 2 * (2 + 3) + 1 - len(order), f"{left} left after {len(order)}"
         ready = plan.ready()
         if not ready:
             break
@@ -41,11 +43,16 @@ def check_plan(folder):
     texts = [f"{kind} {key.arm} {key.rate:g} {key.seed}" for kind, key in order]
     best = f"{rates[2]:g}"
     assert texts[0] == "test base 0 0"
-    assert texts[1:5] == [f"train gaussian {rate:g} 1" for rate in rates], texts
-    assert sorted(texts[5:10]) == sorted([f"train gaussian {best} {s}" for s in (2, 3)]
+    tried, whole = 1 + len(rates), 1 + len(rates) + 5
+    assert texts[1:tried] == [f"train gaussian {rate:g} 1" for rate in rates], texts
+    assert sorted(texts[tried:whole]) == sorted([f"train gaussian {best} {s}" for s in (2, 3)]
                                          + [f"test gaussian {best} {s}" for s in (1, 2, 3)]), texts
-    assert texts[10].startswith("train lora-one ") and len(texts) == 19
-    assert {key.rate for key in plan.forget("home")} == set(rates), "adapters that nobody needs are kept"
+    assert texts[whole].startswith("train lora-one ") and len(texts) == whole + len(others) + 5
+    assert {key.rate for key in plan.forget("home")} == set(rates + others), "adapters that nobody needs are kept"
+
+    longer = Settings(steps=settings.values["longer"]["steps"])
+    assert set(longer.arms) == {"gaussian", "lora-one"} and longer.results != settings.results
+    assert longer.evaluations()[1].endswith(",80,120,160,200,240") and not settings.evaluations()
 
     refused = Plan(settings, Results(folder / "none"), ["home"], ["gaussian", "eva"], hashes)
     refused.refused.add("eva")
@@ -60,10 +67,10 @@ def check_plan(folder):
     with open(results.run_table.path, "a") as file:
         file.write("home,gaussian,0.")
     again = Results(folder)
-    assert len(again.runs) == len(results.runs) == 12
+    assert len(again.runs) == len(results.runs) == len(rates) + len(others) + 4
     key = plan.key("home", "eva", 1e-3, 1)
     again.add_run(Run(key, "c", "diverged", 3.0, {0: 3.0}, 0, 1, 1))
-    assert Results(folder).runs[key].final == float("inf") and len(Results(folder).runs) == 13
+    assert Results(folder).runs[key].final == float("inf") and len(Results(folder).runs) == len(results.runs) + 1
 
 
 def check_rows():

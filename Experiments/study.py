@@ -88,6 +88,18 @@ class Settings:
         self.arms = self.values["arms"]
         self.sets = self.values["sets"]
         self.seeds = self.values["seeds"]
+        self.results = folder / "results"
+        longer = self.values["longer"]
+        if self.steps == longer["steps"] != self.own_steps:
+            self.arms = {arm: {**self.arms[arm], "rates": rates} for arm, rates in longer["rates"].items()}
+            self.results = folder / "results" / f"steps-{self.steps}"
+
+    def evaluations(self):
+        """Flags for longer runs than the recipe's: validations every 40 steps beyond its own."""
+        if self.steps <= self.own_steps:
+            return []
+        own = [int(step) for step in re.search(r"^eval_at: \[(.*)\]$", self.recipe, re.MULTILINE).group(1).split(",")]
+        return ["--eval-at", ",".join(map(str, own + list(range(own[-1] + 40, self.steps + 1, 40))))]
 
     def arms_of(self, name):
         return [arm for arm, a in self.arms.items() if name in a.get("sets", self.sets)]

@@ -9,16 +9,15 @@
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
+#include "team.h"
 #include <stdatomic.h>
-
-int omp_get_thread_num(void);
-int omp_get_num_threads(void);
 
 enum {
     SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
     TILE_BYTES = 1 << 13, /* of a weight, about */
     MOST_SHARES = 32,
     MOST_WEIGHTS = 4,
+    AHEAD_BYTES = 1 << 17, /* of the next call's weights, read by a thread that has nothing to do */
 };
 
 static size_t type_size(ck_format type) { return type == CK_BF16 ? 2 : 4; }
@@ -83,7 +82,8 @@ static void run_tile(const job *job, int64_t tile) {
 }
 
 /* Thread `thread` of `threads`: its own share of the tiles first. */
-static void run_shares(job *job, int64_t thread, int64_t threads) {
+static void run_shares(void *context, int64_t thread, int64_t threads) {
+    job *job = context;
     int64_t shares = threads < MOST_SHARES ? threads : MOST_SHARES;
     for (int64_t i = 0; i < shares; i++) {
         int64_t share = (thread + i) % shares;
@@ -97,7 +97,22 @@ static void run_shares(job *job, int64_t thread, int64_t threads) {
     }
 }
 
-static void run(job *job) {
+/* Where the share of each thread begins in the weights of the call that follows. */
+static void look_ahead(ck_team_ahead *ahead, const ck_few_next *next, int64_t count) {
+    size_t all = 0;
+    int64_t threads = ck_threads() < CK_TEAM_MOST ? ck_threads() : CK_TEAM_MOST;
+    for (int64_t i = 0; i < count; i++) all += next[i].bytes;
+    for (int64_t thread = 0; thread < threads; thread++) {
+        size_t begin = all / (size_t)threads * (size_t)thread;
+        int64_t i = 0;
+        while (begin > next[i].bytes) begin -= next[i++].bytes;
+        size_t left = next[i].bytes - begin;
+        ahead[thread].from = (const char *)next[i].w + begin;
+        ahead[thread].bytes = left < AHEAD_BYTES ? left : AHEAD_BYTES;
+    }
+}
+
+static void run(job *job, const ck_few_next *next, int64_t next_count) {
     int64_t work = 0;
     for (int64_t i = 0; i < job->count; i++) {
         const ck_product *p = &job->products[i];
@@ -108,8 +123,13 @@ static void run(job *job) {
         work += p->n * (p->k + p->rank);
     }
     for (int i = 0; i < MOST_SHARES; i++) atomic_init(&job->shares[i].taken, 0);
-#pragma omp parallel num_threads(ck_threads()) if (work > SMALL_WORK)
-    run_shares(job, omp_get_thread_num(), omp_get_num_threads());
+    if (work <= SMALL_WORK) {
+        run_shares(job, 0, 1);
+        return;
+    }
+    ck_team_ahead ahead[CK_TEAM_MOST] = {0};
+    if (next_count > 0) look_ahead(ahead, next, next_count);
+    ck_team_run(run_shares, job, next_count > 0 ? ahead : NULL);
 }
 
 /* ---- In fp32 ---- */
@@ -121,7 +141,7 @@ void ck_run_few(const ck_product *p) {
     job.x = widen(room, p->x, p->x_type, x_count);
     job.u[0] = widen(room + x_count, p->u, p->x_type, u_count);
     job.dot[0] = ck_leaf_format_of(ck_leaf_for(CK_F32), p->w_format)->dot;
-    run(&job);
+    run(&job, NULL, 0);
 }
 
 /* ---- In 8-bit integers ---- */
@@ -153,7 +173,7 @@ static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
 /* At most MOST_WEIGHTS of them. */
 static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
                          int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
-                         int64_t in) {
+                         int64_t in, const ck_few_next *next, int64_t next_count) {
     const ck_few_leaf *few = few_leaf_in_use();
     const ck_leaf *leaf = ck_leaf_for(CK_F32);
     ck_product products[MOST_WEIGHTS];
@@ -195,13 +215,13 @@ static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format 
         job.u[i] = widen(room, products[i].u, x_type, tokens * products[i].rank);
         room += tokens * products[i].rank;
     }
-    run(&job);
+    run(&job, next, next_count);
 }
 
 void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
                      int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
-                     int64_t in) {
+                     int64_t in, const ck_few_next *next, int64_t next_count) {
     for (int64_t i = 0; i < count; i += MOST_WEIGHTS)
         multiply_few(weights + i, count - i < MOST_WEIGHTS ? count - i : MOST_WEIGHTS, y_type,
-                     accumulate, x, x_type, tokens, in);
+                     accumulate, x, x_type, tokens, in, next, next_count);
 }

@@ -21,6 +21,7 @@ enum {
     MANY_TOKENS = 512,    /* below them packing twice is cheaper than waiting for each other */
     FEW_PANELS = 4,       /* that are kept at once, if they take no more than: */
     FEW_PANELS_BYTES = 1 << 18,
+    PARTS = 4, /* of a panel, by columns, so that all threads pack about as much */
 };
 
 typedef struct {
@@ -104,10 +105,11 @@ static int32_t columns_of(const product *p, int64_t column) {
     return (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS);
 }
 
-/* The panel at `column`, k values of K from k0. */
-static void pack(const product *p, panel to, int64_t column, int64_t k0, int64_t k) {
-    p->pack(to.values, to.scales, (const char *)p->w + (size_t)column * p->row_bytes, p->row_bytes,
-            k0, k, columns_of(p, column));
+/* The panel at `column`, k values of K from k0; of its columns those from ..< to. */
+static void pack(const product *p, panel panel, int64_t column, int64_t k0, int64_t k, int32_t from,
+                 int32_t to) {
+    p->pack(panel.values, panel.scales, (const char *)p->w + (size_t)column * p->row_bytes,
+            p->row_bytes, k0, k, columns_of(p, column), from, to);
 }
 
 /* Tokens from ..< to of the panel at `column`; `ready` is that panel when it has been packed. */
@@ -137,7 +139,7 @@ static void run_panel(const product *p, room room, int64_t column, int64_t from,
         if (!ready) {
             sums.ahead = k0 + k < p->in ? rows_of(p, column, k0 + k)
                                         : rows_of(p, column + CK_PANEL_COLUMNS, 0);
-            pack(p, room.panel, column, k0, k);
+            pack(p, room.panel, column, k0, k, 0, CK_PANEL_COLUMNS);
         }
         if (k0 + k == p->in) {
             sums.y = y;
@@ -213,7 +215,11 @@ static void run_tokens(const product *p, char *memory, int64_t threads, _Atomic 
         panels[i] = (panel){.scales = (float *)memory,
                             .values = memory + (size_t)row_groups(p->in) * CK_PANEL_COLUMNS * 4};
 #pragma omp for schedule(static)
-    for (int64_t i = 0; i < count; i++) pack(p, panels[i], i * CK_PANEL_COLUMNS, 0, p->in);
+    for (int64_t i = 0; i < count * PARTS; i++) {
+        int32_t from = (int32_t)(i % PARTS) * CK_PANEL_COLUMNS / PARTS;
+        pack(p, panels[i / PARTS], i / PARTS * CK_PANEL_COLUMNS, 0, p->in, from,
+             from + CK_PANEL_COLUMNS / PARTS);
+    }
     int64_t share = (p->tokens / (4 * threads) + CK_PIECE_TOKENS) / CK_PIECE_TOKENS * CK_PIECE_TOKENS;
     for (;;) {
         int64_t from = atomic_fetch_add_explicit(next, share, memory_order_relaxed);

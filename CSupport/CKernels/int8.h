@@ -46,9 +46,10 @@ typedef struct {
     int64_t k;              /* in this sweep */
 } ck_int8_sweep;
 
-/* Packs values k0 ..< k0 + k of `columns` rows of w; k0 is a multiple of 256, k at most `depth`. */
+/* Packs values k0 ..< k0 + k of `columns` rows of w; k0 is a multiple of 256, k at most `depth`. Of the panel's 64
+ * columns only those from ..< to, multiples of 16, are written. */
 typedef void ck_int8_pack(void *panel, float *scales, const char *w, size_t row_bytes, int64_t k0,
-                          int64_t k, int32_t columns);
+                          int64_t k, int32_t columns, int32_t from, int32_t to);
 
 typedef struct {
     ck_format format;

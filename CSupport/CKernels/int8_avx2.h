@@ -107,8 +107,10 @@ static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_form
 INLINE int64_t strip_size(int64_t k) { return (k + 63) / 64 * 64 * ELEMENT / 4 * STRIP; }
 
 INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
-                 int64_t k0, int64_t k, int32_t columns) {
-    for (int32_t j = 0; j < (columns + STRIP - 1) / STRIP * STRIP; j += 8) {
+                 int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to_column) {
+    int32_t end = (columns + STRIP - 1) / STRIP * STRIP;
+    if (to_column < end) end = to_column;
+    for (int32_t j = from; j < end; j += 8) {
         int32_t *strip = (int32_t *)panel + j / STRIP * strip_size(k) + j % STRIP;
         for (int64_t p = 0; p < k; p += CK_INT8_GROUP) {
             float *scale = scales + p / CK_INT8_GROUP * CK_PANEL_COLUMNS + j;
@@ -204,7 +206,7 @@ static void sweep(const ck_int8_sweep *s) {
 
 #define FORMAT(id, name)                                                                           \
     static void pack_##name(void *panel, float *scales, const char *w, size_t row_bytes,           \
-                            int64_t k0, int64_t k, int32_t columns) {                              \
-        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns);                          \
+                            int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to) {    \
+        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns, from, to);                \
     }
 #define ENTRY(id, name) {id, pack_##name},

@@ -139,9 +139,9 @@ static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_form
 /* ---- Packing ---- */
 
 INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
-                 int64_t k0, int64_t k, int32_t columns) {
-    int32_t lanes = ck_panel_lanes(columns);
-    for (int32_t j = 0; j < lanes; j += 16) {
+                 int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to_column) {
+    int32_t lanes = ck_panel_lanes(columns), end = to_column < lanes ? to_column : lanes;
+    for (int32_t j = from; j < end; j += 16) {
         for (int64_t p = 0; p < k; p += CK_INT8_GROUP) {
             float *scale = scales + p / CK_INT8_GROUP * CK_PANEL_COLUMNS + j;
             __m512i r[PARTS][16];
@@ -257,8 +257,8 @@ static void sweep(const ck_int8_sweep *s) {
 
 #define FORMAT(id, name)                                                                           \
     static void pack_##name(void *panel, float *scales, const char *w, size_t row_bytes,           \
-                            int64_t k0, int64_t k, int32_t columns) {                              \
-        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns);                          \
+                            int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to) {    \
+        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns, from, to);                \
     }
 CK_ALL_FORMATS(FORMAT)
 

@@ -23,8 +23,11 @@ public struct FewProduct {
 /// `x [tokens, in]` is rounded to 8-bit integers in blocks of 32 with a float32 scale each, and multiplied with the
 /// blocks of the weights in integers, as llama.cpp does; about 0.005 of relative error, where `multiply` has none for
 /// so few tokens. Weights without blocks and adapters are computed in float32. All `y` have one type; `accumulate`
-/// needs float32.
-public func multiplyFew(_ products: [FewProduct], _ x: Matrix, accumulate: Bool = false) {
+/// needs float32. Threads without work read the beginnings of the weights in `next`, at most four, which are expected
+/// to be multiplied in the call that follows.
+public func multiplyFew(
+  _ products: [FewProduct], _ x: Matrix, accumulate: Bool = false, next: [QuantizedMatrix] = []
+) {
   guard let type = products.first?.y.type, x.rows > 0 else { return }
   precondition(x.rows <= FewProduct.mostTokens && (!accumulate || type == .float32))
   let weights = unsafe products.map { product in
@@ -39,7 +42,8 @@ public func multiplyFew(_ products: [FewProduct], _ x: Matrix, accumulate: Bool 
       bt: product.adapter?.bt.pointer, out: Int64(product.w.rows),
       rank: Int64(product.adapter?.bt.rows ?? 0), w_format: product.w.format.code)
   }
+  let following = unsafe next.map { unsafe ck_few_next(w: $0.pointer, bytes: $0.byteCount) }
   unsafe ck_multiply_few(
     weights, Int64(weights.count), type.code, accumulate ? 1 : 0, x.pointer, x.type.code,
-    Int64(x.rows), Int64(x.columns))
+    Int64(x.rows), Int64(x.columns), following, Int64(following.count))
 }

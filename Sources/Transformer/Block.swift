@@ -12,6 +12,8 @@ struct Block {
   let weights: BlockWeights
   let adapters: AdapterSet?
   let arithmetic: ProductArithmetic
+  /// What is multiplied after this block: for generation.
+  var following: [QuantizedMatrix] = []
 
   private func adapter(_ projection: Projection) -> AdapterPair? {
     adapters?.adapter(layer: layer, projection)
@@ -53,7 +55,7 @@ struct Block {
       into: [
         output(.query, into: saved.q, saved), output(.key, into: saved.k, saved),
         output(.value, into: saved.v, saved),
-      ], normed, arithmetic: arithmetic, roundsFew: roundsFew)
+      ], normed, arithmetic: arithmetic, roundsFew: roundsFew, next: [weights[.output]])
     for rotated in [saved.q, saved.k] {
       rotate(
         rotated, positions: positions, frequencies: configuration.rotaryFrequencies,
@@ -75,14 +77,14 @@ struct Block {
     }
     linear(
       into: [output(.output, into: residual, saved)], saved.attended, accumulate: true,
-      arithmetic: arithmetic, roundsFew: roundsFew)
+      arithmetic: arithmetic, roundsFew: roundsFew, next: [weights[.gate], weights[.up]])
     saved.middle.assign(residual)
 
     rmsNorm(
       into: normed, residual, weight: weights.feedForwardNorm, epsilon: configuration.normEpsilon)
     linear(
       into: [output(.gate, into: saved.gate, saved), output(.up, into: saved.up, saved)], normed,
-      arithmetic: arithmetic, roundsFew: roundsFew)
+      arithmetic: arithmetic, roundsFew: roundsFew, next: [weights[.down]])
     if isRerun {
       // The backward makes `activated` itself, and the adapter of `down` is the only one whose u is still missing.
       if let adapter = adapter(.down), let u = u(saved, .down) {
@@ -94,7 +96,7 @@ struct Block {
     swiglu(into: activated, gate: saved.gate, up: saved.up)
     linear(
       into: [output(.down, into: residual, saved)], activated, accumulate: true,
-      arithmetic: arithmetic, roundsFew: roundsFew)
+      arithmetic: arithmetic, roundsFew: roundsFew, next: following)
   }
 
   // MARK: - Backward

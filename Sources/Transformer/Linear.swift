@@ -42,11 +42,13 @@ struct LinearOutput {
 
 /// The same for several layers of one input.
 ///
-/// - Parameter roundsFew: whether one to four tokens may be rounded to 8-bit integers (`multiplyFew`): for generation,
-///   where reading the weights is all the work.
+/// - Parameters:
+///   - roundsFew: whether one to four tokens may be rounded to 8-bit integers (`multiplyFew`): for generation,
+///     where reading the weights is all the work.
+///   - next: the weights of the call that follows, for `multiplyFew`.
 func linear(
   into outputs: [LinearOutput], _ x: Matrix, accumulate: Bool = false,
-  arithmetic: ProductArithmetic, roundsFew: Bool = false
+  arithmetic: ProductArithmetic, roundsFew: Bool = false, next: [QuantizedMatrix] = []
 ) {
   guard roundsFew && x.rows <= FewProduct.mostTokens && x.type == .bfloat16 else {
     for output in outputs {
@@ -63,7 +65,7 @@ func linear(
     project(into: u, x, adapter.a, scale: adapter.scale)
     return FewProduct(into: output.y, output.weight, adapter: (u, adapter.bt))
   }
-  multiplyFew(products, x, accumulate: accumulate)
+  multiplyFew(products, x, accumulate: accumulate, next: next)
 }
 
 // MARK: - Backward

@@ -220,12 +220,18 @@ public struct Model: Sendable {
       start = end
     }
     let residual = workspace.residual.prefix(ids.count)
-    for layer in 0..<configuration.layerCount {
-      withBlock(layer, next: layer + 1, adapters) { block in
-        block.forward(
-          residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
-          workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew)
+    let isFew = roundsFew && ids.count <= FewProduct.mostTokens
+    func run() {
+      for layer in 0..<configuration.layerCount {
+        withBlock(layer, next: layer + 1, adapters) { block in
+          var block = block
+          if isFew { block.following = weights.read(after: layer) }
+          block.forward(
+            residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
+            workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew)
+        }
       }
     }
+    if isFew { withTeam(run) } else { run() }
   }
 }

@@ -47,6 +47,12 @@ public struct ModelWeights: Sendable {
   /// [vocabulary, width]; the embedding itself when the file has no `output.weight`.
   public let head: QuantizedMatrix
 
+  /// What is multiplied first after block `layer`: the next block's queries, keys and values, or the head.
+  func read(after layer: Int) -> [QuantizedMatrix] {
+    guard layer + 1 < blocks.count else { return [head] }
+    return [.query, .key, .value].map { blocks[layer + 1][$0] }
+  }
+
   /// Finds every tensor that `configuration` asks for and checks its shape.
   public init(_ file: GGUFFile, _ configuration: ModelConfiguration) throws {
     func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> QuantizedMatrix {

@@ -54,6 +54,13 @@ int32_t ck_isa(void);                    /* the tier in use: best available, or 
 void ck_set_isa(int32_t isa);            /* for tests and benchmarks; must be available */
 int32_t ck_threads(void);                /* threads in use: OMP_NUM_THREADS or the cores this process may use */
 void ck_set_threads(int32_t threads);
+/* Calls body(context) on this thread while the others stand by for the small products and the attention of generation,
+ * which then start and end without waking anybody (team.c). Everything else that body calls runs on this thread
+ * alone. A call within another is an ordinary call. */
+void ck_with_team(void (*body)(void *context), void *context);
+/* Calls body(context, 0 ..< count), up to `most` at a time: each call runs on one thread, and so does everything that it
+ * calls; with one at a time, kernels use all threads as ever. */
+void ck_for_each(int64_t count, int32_t most, void (*body)(void *context, int64_t index), void *context);
 
 /* ---- Block formats (codec_*.c) ---- */
 
@@ -81,11 +88,17 @@ typedef struct {
     int64_t out, rank;
     ck_format w_format;
 } ck_few_weight;
+/* Weights of the call after this one: idle threads read their beginnings meanwhile. */
+typedef struct {
+    const void *w;
+    size_t bytes;
+} ck_few_next;
 /* Generation: ck_multiply of one to four tokens with several weights at once, x rounded to 8-bit integers in blocks of
  * 32 (few.h; relative error about 0.005). The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
- * in is a multiple of 32 unless all weights are of these.   (few.c) */
+ * in is a multiple of 32 unless all weights are of these. next [next_count] may be empty.   (few.c) */
 void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type, int32_t accumulate,
-                     const void *x, ck_format x_type, int64_t tokens, int64_t in);
+                     const void *x, ck_format x_type, int64_t tokens, int64_t in,
+                     const ck_few_next *next, int64_t next_count);
 /* The same product in int8: x and w are rounded to 8-bit integers in groups of 128 neighbours along `in`, each with a
  * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
  * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply.   (gemm_int8.c) */

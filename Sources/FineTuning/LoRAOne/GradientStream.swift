@@ -26,6 +26,7 @@ final class GradientStream {
   private let workspace: Workspace
   private let batches: [TokenBatch]
   private let weights: [[Float]]
+  let memory: StartMemory
   private let spill: SpillFile
   /// By block of the first part, from its lowest; one for all where there is a single micro-batch. Empty at the end.
   private var collectors: [BlockGradientCollector] = []
@@ -75,6 +76,7 @@ final class GradientStream {
     self.workspace = workspace
     self.batches = batches
     self.weights = weights
+    self.memory = memory
     spill = try SpillFile(directory: spillDirectory)
     let layers = model.configuration.layerCount
     layer = layers - 1

@@ -20,6 +20,7 @@ final class InputStream {
   private let workspace: Workspace
   private let batches: [TokenBatch]
   private let weights: [[Float]]
+  let memory: StartMemory
   private let spill: SpillFile
   private let skipped: Set<Int>
   /// One; none at the end.
@@ -48,6 +49,7 @@ final class InputStream {
     self.workspace = workspace
     self.batches = batches
     self.weights = weights
+    self.memory = memory
     self.skipped = skipped
     spill = try SpillFile(directory: spillDirectory)
     collectors.append(

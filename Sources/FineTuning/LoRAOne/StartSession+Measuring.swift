@@ -72,13 +72,16 @@ extension StartSession {
   )
 
   private func decompose(_ layer: Int, _ stream: GradientStream) throws {
-    var made: [Made] = []
-    for projection in Projection.allCases {
-      guard let slot = trainer.adapters.slot(layer: layer, projection),
-        let form = stream.collector.forms[projection]
-      else { continue }
-      let matrix = describe(slot)
-      let found =
+    let measured = Projection.allCases.compactMap { projection in
+      trainer.adapters.slot(layer: layer, projection).flatMap { slot in
+        stream.collector.forms[projection].map { (slot: slot, matrix: describe(slot), form: $0) }
+      }
+    }
+    let initializer = initializer
+    typealias Found = Result<(start: AdapterStart, report: AdapterStartReport), TensorError>
+    let found: [Found] = sideBySide(measured.count, atMost: stream.memory.sideBySide) { index in
+      let (_, matrix, form) = measured[index]
+      return Result { () throws(TensorError) in
         switch form {
         case .dense(let g):
           try initializer.start(of: matrix, from: ArenaGradientOperator(g))
@@ -91,38 +94,51 @@ extension StartSession {
             of: matrix,
             from: FactorOperator(zip(ds, xs).map { FactorOperator.Factor(d: $0, x: $1) }))
         }
-      made.append((slot, found))
+      }
     }
+    let made: [Made] = try zip(measured, found).map { ($0.slot, try $1.get()) }
     try finish(
       layer, made, loss: stream.loss,
       gradient: stream.canResume(below: layer) ? { try stream.visitGradients($0) } : nil)
   }
 
   private func decompose(_ layer: Int, _ stream: InputStream) throws {
-    var made: [Made] = []
-    for leader in Projection.allCases {
-      guard let form = stream.collector.forms[leader] else { continue }
-      let slots = Projection.allCases.filter { $0.inputLeader == leader }
-        .compactMap { trainer.adapters.slot(layer: layer, $0) }
-      guard let widest = slots.max(by: { $0.rank < $1.rank }) else { continue }
-      let found =
+    let measured = Projection.allCases.compactMap { leader in
+      stream.collector.forms[leader].flatMap { form in
+        let slots = Projection.allCases.filter { $0.inputLeader == leader }
+          .compactMap { trainer.adapters.slot(layer: layer, $0) }
+        return slots.max(by: { $0.rank < $1.rank }).map {
+          (leader: leader, slots: slots, matrix: describe($0), form: form)
+        }
+      }
+    }
+    let initializer = initializer
+    typealias Found = Result<RandomizedSVD.Result?, TensorError>
+    let found: [Found] = sideBySide(measured.count, atMost: stream.memory.sideBySide) { index in
+      let (_, _, matrix, form) = measured[index]
+      return Result { () throws(TensorError) in
         switch form {
         case .dense(let sum):
-          try initializer.decompose(ArenaGradientOperator(sum), for: describe(widest))
+          try initializer.decompose(ArenaGradientOperator(sum), for: matrix)
         case .incremental(let sum):
-          try initializer.decompose(sum.gradient, for: describe(widest))
+          try initializer.decompose(sum.gradient, for: matrix)
         case .factors(let xs):
           try initializer.decompose(
-            FactorOperator(xs.map { FactorOperator.Factor(d: $0, x: $0) }), for: describe(widest))
-        case .broken: RandomizedSVD.Result?.none
+            FactorOperator(xs.map { FactorOperator.Factor(d: $0, x: $0) }), for: matrix)
+        case .broken: nil
         }
-      for slot in slots {
+      }
+    }
+    var made: [Made] = []
+    for (place, found) in zip(measured, found) {
+      let found = try found.get()
+      for slot in place.slots {
         made.append(
           (
             slot,
             try initializer.start(
               of: describe(slot), found: found,
-              inputNorm: stream.collector.squaredNorms[leader])
+              inputNorm: stream.collector.squaredNorms[place.leader])
           ))
       }
     }

@@ -25,7 +25,9 @@ extension MemoryPlan {
   }
 
   /// Without --memory, activations stay under this where they can, and nothing is spilled or streamed.
-  static let defaultActivations = 400_000_000
+  static let defaultActivations = 512_000_000
+  /// Tokens of a micro-batch beyond which a dequantized weight is used well enough.
+  private static let usualTokens = 1024
 
   /// The fastest plan that fits.
   ///
@@ -114,7 +116,7 @@ extension MemoryPlan {
   /// Limits on the tokens of a micro-batch that lead to different ones.
   private static func limits(_ request: MemoryRequest) -> [(limit: Int, extent: MicroBatchExtent)] {
     var found: [(limit: Int, extent: MicroBatchExtent)] = []
-    for limit in [1024, 768, 512, 384, 256, 0] {
+    for limit in [2048, 1536, 1280, 1024, 768, 512, 384, 256, 0] {
       let tokens = max(request.longest, min(request.stepTokens, limit))
       if found.contains(where: { $0.limit == tokens }) { continue }
       let extent = request.extent(tokens)
@@ -129,7 +131,7 @@ extension MemoryPlan {
   private static func cost(_ plan: MemoryPlan, _ request: MemoryRequest) -> Double {
     let configuration = request.configuration
     let layers = Double(configuration.layerCount)
-    let tokens = Double(plan.workspace.tokens)
+    let tokens = max(plan.meanTokens, 1)
     // Dequantizing a panel takes as long as multiplying so many rows with it.
     func overhead(_ rows: Double) -> Double { 1 + 40 / rows }
     let recomputed = layers - min(Double(plan.keptLayers), layers)
@@ -142,6 +144,8 @@ extension MemoryPlan {
       work += 2 * Double(configuration.width * plan.workspace.storage.byteCount) * layers * 50
     }
     if plan.streamsWeights { work += 2 * Double(request.fileBytes) * 75 / tokens }
+    // Larger micro-batches take memory in proportion and save a few per cent at most: they have to save two.
+    if plan.workspace.tokens > usualTokens { work *= 1.02 }
     return work
   }
 }

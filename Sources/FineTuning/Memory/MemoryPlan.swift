@@ -28,6 +28,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public let workspace: WorkspaceShape
   /// Limit on the tokens of a micro-batch of several sequences.
   public let microTokens: Int
+  /// Mean tokens of the steps' micro-batches.
+  let meanTokens: Double
   /// What changes the adapters, and how they are kept.
   public let optimizer: OptimizerSettings
   /// Weights are given back after use and read again.
@@ -96,6 +98,7 @@ public struct MemoryPlan: Sendable, Equatable {
       checkpointing: Checkpointing(keptLayers: choice.keptLayers), lossRows: choice.lossRows,
       spillsBoundaries: choice.spills)
     microTokens = choice.microTokens
+    meanTokens = choice.extent.meanTokens
     streamsWeights = choice.streams
     let (layout, settings) = (request.layout, request.optimizer)
     optimizer = settings

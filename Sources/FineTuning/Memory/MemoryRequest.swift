@@ -2,16 +2,20 @@ internal import Inference
 public import Tensors
 public import Transformer
 
-/// The largest micro-batch that a limit on tokens leads to.
+/// The micro-batches that a limit on tokens leads to.
 public struct MicroBatchExtent: Sendable, Equatable {
   /// Tokens of the largest micro-batch.
   public var tokens: Int
   /// Bytes of scratch that attention keeps for the worst micro-batch (`AttentionShape.scratchByteCount`).
   public var attentionScratch: Int
+  /// Mean tokens of those of the steps: how well a dequantized weight is used.
+  public var meanTokens: Double
 
-  public init(tokens: Int, attentionScratch: Int) {
+  /// - Parameter meanTokens: nil for `tokens`.
+  public init(tokens: Int, attentionScratch: Int, meanTokens: Double? = nil) {
     self.tokens = tokens
     self.attentionScratch = attentionScratch
+    self.meanTokens = meanTokens ?? Double(tokens)
   }
 }
 
@@ -126,7 +130,14 @@ extension MemoryRequest {
         }
       }
       let limited = steps.withMicroBatches(of: limit)
-      for index in 0..<limited.stepCount { add(limited.step(index).microBatches, lengths) }
+      var (runs, tokens) = (0, 0)
+      for index in 0..<limited.stepCount {
+        let step = limited.step(index).microBatches
+        add(step, lengths)
+        runs += step.count
+        for run in step { for index in run { tokens += lengths[index] } }
+      }
+      extent.meanTokens = Double(tokens) / Double(max(runs, 1))
       add(BatchPlan.pack(Array(held.indices), lengths: held, limit: limit), held)
       add(BatchPlan.pack(startSample, lengths: lengths, limit: limit), lengths)
       return extent

@@ -13,8 +13,10 @@ public struct StartMemory: Sendable, Equatable {
   public private(set) var heldBlocks = 1
   /// Bytes of all forms of one block: `BlockGradientCollector`.
   public let blockBytes: Int
-  /// Bytes of working space of the decomposition of the largest matrix.
+  /// Bytes of working space of the decompositions that run at a time, each as large as the largest.
   public let decomposition: Int
+  /// Matrices that are decomposed at a time.
+  public let sideBySide: Int
 
   /// Bytes of the gradients of all blocks that are held together.
   public var collector: Int { heldBlocks * blockBytes }
@@ -84,12 +86,14 @@ public struct StartMemory: Sendable, Equatable {
     _ configuration: ModelConfiguration, _ projections: [Projection], form: GradientForm,
     data: MemoryRequest.Start, storage: ElementType, microTokens: Int, rank: Int
   ) {
-    forms = Dictionary(uniqueKeysWithValues: projections.map { ($0, form) })
-    blockBytes = BlockGradientCollector.byteCount(
-      configuration, forms: forms, tokens: data.tokens, batches: data.sequences, storage: storage,
-      rank: rank)
-    decomposition = StartMemory.decomposition(
-      configuration, forms, storage: storage, tokens: microTokens, rank: rank)
+    let forms = Dictionary(uniqueKeysWithValues: projections.map { ($0, form) })
+    self.init(
+      forms: forms,
+      blockBytes: BlockGradientCollector.byteCount(
+        configuration, forms: forms, tokens: data.tokens, batches: data.sequences,
+        storage: storage, rank: rank),
+      decomposition: StartMemory.decomposition(
+        configuration, forms, storage: storage, tokens: microTokens, rank: rank))
   }
 
   /// The same with as many kept layers as fit.
@@ -115,11 +119,20 @@ public struct StartMemory: Sendable, Equatable {
   }
 
   /// One block at a time, in `forms`.
+  ///
+  /// - Parameter decomposition: bytes of working space for the largest matrix.
   init(forms: [Projection: GradientForm], blockBytes: Int, decomposition: Int) {
     self.forms = forms
     self.blockBytes = blockBytes
-    self.decomposition = decomposition
+    // Large matrices keep all threads busy by themselves.
+    sideBySide = max(
+      1,
+      min(Processor.threads, forms.count, StartMemory.smallDecompositions / max(decomposition, 1)))
+    self.decomposition = sideBySide * decomposition
   }
+
+  /// Bytes in which decompositions may run side by side.
+  private static let smallDecompositions = 16 << 20
 
   private static func decomposition(
     _ configuration: ModelConfiguration, _ forms: [Projection: GradientForm], storage: ElementType,
