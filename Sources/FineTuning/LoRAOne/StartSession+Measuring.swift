@@ -76,7 +76,7 @@ extension StartSession {
       trainer.adapters.slot(layer: layer, projection).flatMap { slot in
         stream.collector.forms[projection].map { (slot: slot, matrix: describe(slot), form: $0) }
       }
-    }
+    }.sorted { $0.slot.out * $0.slot.in > $1.slot.out * $1.slot.in }  // The last to end are small.
     let initializer = initializer
     typealias Found = Result<(start: AdapterStart, report: AdapterStartReport), TensorError>
     let found: [Found] = sideBySide(measured.count, atMost: stream.memory.sideBySide) { index in
