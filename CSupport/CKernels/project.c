@@ -6,7 +6,7 @@
 #include "product.h"
 #include "scratch.h"
 
-enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SIDE = 16 };
+enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SQUARE = 64 };
 
 void ck_project(void *u, const void *x, const void *a, ck_format type, float scale, int64_t tokens,
                 int64_t rank, int64_t k) {
@@ -24,19 +24,46 @@ void ck_project(void *u, const void *x, const void *a, ck_format type, float sca
         ck_run_product(&product, leaf);
 }
 
-/* to [m, tokens] = the columns from ..< from + m of d [tokens, d_stride], in squares that fit
- * registers. */
-#define TRANSPOSE(name, element)                                                                   \
-    static void name(element *to, const element *d, int64_t tokens, int64_t m, int64_t d_stride) { \
-        for (int64_t t = 0; t < tokens; t += SIDE) {                                               \
-            int64_t height = tokens - t < SIDE ? tokens - t : SIDE;                                \
-            for (int64_t i = 0; i < m; i++)                                                        \
-                for (int64_t j = 0; j < height; j++)                                               \
-                    to[i * tokens + t + j] = d[(t + j) * d_stride + i];                            \
-        }                                                                                          \
+/* to [m, tokens] = the first m columns of d [tokens, d_stride], in squares that stay in the first-level
+ * cache. */
+static void transpose_floats(float *to, const float *d, int64_t tokens, int64_t m, int64_t d_stride) {
+    for (int64_t t = 0; t < tokens; t += SQUARE) {
+        int64_t end = tokens - t < SQUARE ? tokens : t + SQUARE;
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = t; j < end; j++) to[i * tokens + j] = d[j * d_stride + i];
     }
-TRANSPOSE(transpose_halves, uint16_t)
-TRANSPOSE(transpose_floats, float)
+}
+
+typedef uint16_t eight __attribute__((vector_size(16), aligned(2)));
+
+/* Eight by eight values in registers: rows i and i + 4 side by side, three times. */
+static void transpose_eight(uint16_t *to, const uint16_t *d, int64_t to_stride, int64_t d_stride) {
+    eight a[8], b[8];
+    for (int i = 0; i < 8; i++) a[i] = *(const eight *)(d + i * d_stride);
+#define INTERLEAVE(to, from)                                                                       \
+    for (int i = 0; i < 4; i++) {                                                                  \
+        to[2 * i] = __builtin_shufflevector(from[i], from[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);       \
+        to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + 4], 4, 12, 5, 13, 6, 14, 7, 15); \
+    }
+    INTERLEAVE(b, a)
+    INTERLEAVE(a, b)
+    INTERLEAVE(b, a)
+    for (int i = 0; i < 8; i++) *(eight *)(to + i * to_stride) = b[i];
+}
+
+static void transpose_halves(uint16_t *to, const uint16_t *d, int64_t tokens, int64_t m,
+                             int64_t d_stride) {
+    int64_t whole_tokens = tokens / 8 * 8, whole = m / 8 * 8;
+    for (int64_t t = 0; t < whole_tokens; t += SQUARE) {
+        int64_t end = whole_tokens - t < SQUARE ? whole_tokens : t + SQUARE;
+        for (int64_t i = 0; i < whole; i += 8)
+            for (int64_t j = t; j < end; j += 8)
+                transpose_eight(to + i * tokens + j, d + j * d_stride + i, tokens, d_stride);
+    }
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = i < whole ? whole_tokens : 0; j < tokens; j++)
+            to[i * tokens + j] = d[j * d_stride + i];
+}
 
 void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, int64_t tokens,
                         int64_t m, int64_t n) {
