@@ -52,7 +52,7 @@ def check_plan(folder):
 
     longer = Settings(steps=settings.values["longer"]["steps"])
     assert set(longer.arms) == {"gaussian", "lora-one"} and longer.results != settings.results
-    assert longer.evaluations()[1].endswith(",80,120,160,200,240") and not settings.evaluations()
+    assert longer.evaluations()[1].endswith(",80,120,160,200") and not settings.evaluations()
 
     refused = Plan(settings, Results(folder / "none"), ["home"], ["gaussian", "eva"], hashes)
     refused.refused.add("eva")

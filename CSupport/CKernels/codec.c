@@ -1,6 +1,7 @@
 /* The table of codecs and its drivers: row sizes, decoding and encoding of whole matrices. Rows
  * are shared out among threads; a row is scalar work. */
 #include "blocks.h"
+#include "share.h"
 
 static const ck_codec codecs[] = {
     {CK_F32, 1, 4, ck_decode_f32, ck_encode_f32},
@@ -39,9 +40,11 @@ size_t ck_covering_bytes(ck_format format, int64_t count) {
 void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns) {
     const ck_codec *codec = ck_codec_of(format);
     size_t stride = ck_offset(codec, columns);
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * columns > 65536)
-    for (int64_t i = 0; i < rows; i++)
+#pragma omp parallel num_threads(ck_threads()) if (rows * columns > 65536)
+    for (ck_share own = ck_own_share(rows); own.from < own.to; own.from++) {
+        const int64_t i = own.from;
         codec->decode(y + i * columns, (const char *)w + (size_t)i * stride, columns);
+    }
 }
 
 void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_t columns) {

@@ -14,6 +14,7 @@
 #include "int8.h"
 #include "pieces.h"
 #include "scratch.h"
+#include "share.h"
 
 enum {
     CHUNK_TOKENS = 2048,  /* of x are quantized at a time; bounds the scratch and the strip */
@@ -214,12 +215,13 @@ static void run_tokens(const product *p, char *memory, int64_t threads, _Atomic 
     for (int64_t i = 0; i < count; i++, memory += panel_bytes(p))
         panels[i] = (panel){.scales = (float *)memory,
                             .values = memory + (size_t)row_groups(p->in) * CK_PANEL_COLUMNS * 4};
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < count * PARTS; i++) {
+    for (ck_share own = ck_own_share(count * PARTS); own.from < own.to; own.from++) {
+        int64_t i = own.from;
         int32_t from = (int32_t)(i % PARTS) * CK_PANEL_COLUMNS / PARTS;
         pack(p, panels[i / PARTS], i / PARTS * CK_PANEL_COLUMNS, 0, p->in, from,
              from + CK_PANEL_COLUMNS / PARTS);
     }
+#pragma omp barrier
     int64_t share = (p->tokens / (4 * threads) + CK_PIECE_TOKENS) / CK_PIECE_TOKENS * CK_PIECE_TOKENS;
     for (;;) {
         int64_t from = atomic_fetch_add_explicit(next, share, memory_order_relaxed);
@@ -256,8 +258,9 @@ static void run_chunk(product p) {
     ck_pieces pieces = {.panels = panels, .tokens = p.tokens, .threads = threads};
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
-#pragma omp for schedule(static)
-        for (int64_t t = 0; t < p.tokens; t++) quantize(&p, t, t + 1);
+        ck_share own = ck_own_share(p.tokens);
+        quantize(&p, own.from, own.to);
+#pragma omp barrier
         run_pieces(&p, &pieces);
     }
 }

@@ -5,6 +5,7 @@
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
+#include "share.h"
 
 enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SQUARE = 64 };
 
@@ -78,8 +79,10 @@ void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, 
         for (int64_t row = 0; row < m; row += GRADIENT_ROWS) {
             int64_t rows = m - row < GRADIENT_ROWS ? m - row : GRADIENT_ROWS;
             char *left = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(rows * height) * size);
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * height > 32768)
-            for (int64_t i = 0; i < rows; i += 64) {
+            int64_t squares = (rows + 63) / 64;
+#pragma omp parallel num_threads(ck_threads()) if (rows * height > 32768)
+            for (ck_share own = ck_own_share(squares); own.from < own.to; own.from++) {
+                int64_t i = own.from * 64;
                 int64_t count = rows - i < 64 ? rows - i : 64;
                 size_t at = (size_t)(t * m + row + i) * size;
                 if (type == CK_BF16)

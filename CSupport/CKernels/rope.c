@@ -5,15 +5,16 @@
  * inverse rotation. Scaled frequencies (linear, NTK, YaRN, llama 3) are the caller's affair.
  */
 #include "layers.h"
+#include "share.h"
 
 void ck_rope(void *x, ck_format type, const int32_t *positions, const float *frequencies,
              int32_t interleaved, int32_t inverse, int64_t tokens, int64_t heads, int64_t size) {
     const ck_layer_leaves *leaf = ck_layers();
     const int64_t pairs = size / 2;
     const size_t element = ck_element_bytes(type);
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) \
-    if (tokens * heads * size > 8192)
-    for (int64_t t = 0; t < tokens; t++) {
+#pragma omp parallel num_threads(ck_threads()) if (tokens * heads * size > 8192)
+    for (ck_share own = ck_own_share(tokens); own.from < own.to; own.from++) {
+        const int64_t t = own.from;
         float cosine[CK_MOST_PAIRS], sine[CK_MOST_PAIRS];
         char *row = (char *)x + element * (size_t)(t * heads * size);
         leaf->angles(cosine, sine, frequencies, (float)positions[t], pairs);
