@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 MODEL=${MODEL:-models/SmolLM2-135M-Instruct.Q4_1.gguf}
 SCION=${SCION:-.build/release/scion}
 DEMO_ROWS=${DEMO_ROWS:-100}
-DEMO_FLAGS=${DEMO_FLAGS:---epochs 2 --batch 16 --lr 2e-3 --seq-len 256 --seed 42}
+DEMO_FLAGS=${DEMO_FLAGS:---init lora-one --epochs 2 --batch 16 --lr 2e-3 --seq-len 256 --seed 42}
 OUT=demo
 started=$SECONDS
 

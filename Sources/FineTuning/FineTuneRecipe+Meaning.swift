@@ -36,4 +36,23 @@ extension FineTuneRecipe {
   var scheduleShape: LearningRateSchedule.Shape {
     LearningRateSchedule.Shape(rawValue: schedule) ?? .linear
   }
+
+  /// What is set and does nothing, a sentence each.
+  public var notices: [String] {
+    guard let start = AdapterInitialization(rawValue: initialization) else { return [] }
+    let usual = Self()
+    let hasSize = start == .loraOne || start == .orthogonal
+    let idle = [
+      ("init_samples", initSamples != usual.initSamples && !start.looksAtData),
+      ("init_order", initOrder != usual.initOrder && !start.looksAtData),
+      ("init_loss", initLoss != usual.initLoss && !start.looksAtData),
+      ("init_scale", initScale != usual.initScale && start != .loraOne),
+      ("gamma", gamma != usual.gamma && !hasSize),
+    ].filter(\.1).map(\.0)
+    guard !idle.isEmpty else { return [] }
+    return [
+      "\(idle.joined(separator: ", ")): without effect on the start \(initialization); "
+        + "--init lora-one has a use for all of them"
+    ]
+  }
 }

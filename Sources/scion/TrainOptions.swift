@@ -52,9 +52,9 @@ struct TrainOptions: ParsableArguments {
   @Option(
     name: .customLong("init"),
     help: ArgumentHelp(
-      "Where adapters start: lora-one (the gradient's leading directions), lora-one-a (its row space, "
-        + "no change at step 0), eva (the inputs' leading directions, no change at step 0), gaussian or kaiming "
-        + "(classic LoRA), orthogonal (random directions as large as lora-one's: a control) (default: lora-one).",
+      "Where adapters start: gaussian or kaiming (classic LoRA: no change at step 0), lora-one (the gradient's "
+        + "leading directions), lora-one-a (its row space, no change at step 0), eva (the inputs' leading directions, "
+        + "no change at step 0), orthogonal (random directions as large as lora-one's: a control) (default: gaussian).",
       valueName: "start"),
     completion: .list(FineTuneRecipe.initializations))
   var initialization: String?

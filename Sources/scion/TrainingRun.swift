@@ -32,6 +32,7 @@ struct TrainingRun {
   /// Says what will be trained on what, in how much memory.
   func describe(_ reporter: inout TerminalReporter) throws {
     let data = session.data
+    for notice in session.recipe.notices { reporter.warn(notice) }
     for notice in data.train.notices + (data.validation?.notices ?? []) {
       reporter.warn(notice)
     }

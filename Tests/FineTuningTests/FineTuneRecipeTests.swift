@@ -75,7 +75,7 @@ struct FineTuneRecipeTests {
     }
     #expect(yaml.contains("epochs: 1\n"))
     #expect(yaml.contains("batch_tokens: 2048\n"))
-    #expect(yaml.contains("init: lora-one\n"))
+    #expect(yaml.contains("init: gaussian\n"))
   }
 
   @Test func readsWhatPeopleWrite() throws {
@@ -103,6 +103,24 @@ struct FineTuneRecipeTests {
   @Test(arguments: ["rank: high", "rank: 1.5", "- 1", "a: [", "quiet: 7", "memory: lots"])
   func refusesWhatDoesNotFit(yaml: String) {
     #expect(throws: RecipeError.self) { try FineTuneRecipe(yaml: yaml) }
+  }
+
+  @Test func settingsThatDoNothingAreNamed() {
+    #expect(FineTuneRecipe().notices.isEmpty)
+    let classic = changed {
+      $0.initSamples = 8
+      $0.gamma = 64
+      $0.initScale = "linesearch"
+    }
+    #expect(classic.notices.count == 1)
+    for word in ["init_samples", "gamma", "init_scale", "gaussian"] {
+      #expect(classic.notices.contains { $0.contains(word) }, "\(word)")
+    }
+    var started = classic
+    started.initialization = "lora-one"
+    #expect(started.notices.isEmpty)
+    started.initialization = "orthogonal"
+    #expect(started.notices.count == 1 && !started.notices[0].contains("gamma"))
   }
 
   @Test func refusesEveryBadValueByName() {

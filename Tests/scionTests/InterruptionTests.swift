@@ -30,7 +30,7 @@ import Testing
     let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
     try place.write("data.jsonl", String(repeating: line + "\n", count: 4000))
     let run = try ScionProgram.start(
-      "train -m base.gguf --data data.jsonl -o run --init-samples 4000"
+      "train -m base.gguf --data data.jsonl -o run --init lora-one --init-samples 4000"
         .split(separator: " ").map(String.init), in: place.path)
     try waitUntil { run.messages.contains("start ") }
     run.process.interrupt()
@@ -48,9 +48,9 @@ import Testing
     let place = try Workplace()
     // One step of many tokens.
     let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
-    try place.write("data.jsonl", String(repeating: line + "\n", count: 4000))
+    try place.write("data.jsonl", String(repeating: line + "\n", count: 20_000))
     let run = try ScionProgram.start(
-      "\(TrainingTests.train) --batch 4000 --steps 100 --init gaussian --val-split 0"
+      "\(TrainingTests.train) --batch 20000 --steps 100 --init gaussian --val-split 0"
         .replacing("--batch 4 ", with: "").split(separator: " ").map(String.init), in: place.path)
     try waitUntil { place.exists("run/metrics.jsonl") }
     run.process.interrupt()

@@ -3,7 +3,8 @@ import Testing
 
 /// `scion plan` with the built executable.
 @Suite struct PlanTests {
-  private static let arguments = "-m base.gguf --data data.jsonl --batch 4 --init-samples 8"
+  private static let arguments =
+    "-m base.gguf --data data.jsonl --batch 4 --init lora-one --init-samples 8"
 
   @Test("plan prints parts, total, choices and time on stdout, and writes nothing")
   func planPrintsATable() throws {

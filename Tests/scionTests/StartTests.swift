@@ -36,7 +36,7 @@ import Testing
     let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
     try place.write("data.jsonl", String(repeating: line + "\n", count: 3000))
     let train =
-      "train -m base.gguf --data data.jsonl -o run --init-samples 3000 --steps 1 --threads 1 "
+      "train -m base.gguf --data data.jsonl -o run --init lora-one --init-samples 3000 --steps 1 --threads 1 "
       + "--init-scale linesearch"
     let run = try ScionProgram.start(train.split(separator: " ").map(String.init), in: place.path)
     let end = Date(timeIntervalSinceNow: 20)

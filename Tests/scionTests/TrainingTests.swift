@@ -3,12 +3,12 @@ import Testing
 
 /// From a model and examples to an adapter and a merged model, with the built executable.
 @Suite struct TrainingTests {
-  static let train = "train -m base.gguf --data data.jsonl -o run --batch 4 --init-samples 8"
+  static let train = "train -m base.gguf --data data.jsonl -o run --batch 4"
 
   @Test("Training writes everything of the contract, messages only on stderr")
   func trainingWritesEverything() throws {
     let place = try Workplace()
-    let outcome = try place.scion("\(Self.train) --steps 6 --eval-every 3")
+    let outcome = try place.scion("\(Self.train) --init lora-one --steps 6 --eval-every 3")
     #expect(outcome.code == 0, "\(outcome.messages)")
     #expect(outcome.output.isEmpty)
     #expect(outcome.messages.contains("step 6/6"))
@@ -55,7 +55,7 @@ import Testing
         try Workplace.object(String($0))
       }.filter { $0["validation_loss"] != nil }
     }
-    let rows = try validations("--eval-at 0,2,3 --val-split 0.2")
+    let rows = try validations("--eval-at 0,2,3 --val-split 0.2 --init lora-one")
     #expect(rows.compactMap { $0["step"] as? Int } == [0, 0, 2, 3, 5])
     #expect(rows.compactMap { $0["adapters"] as? Bool } == [false, true, true, true, true])
     let losses = rows.compactMap { $0["validation_loss"] as? Double }
@@ -65,7 +65,7 @@ import Testing
     #expect(classic.compactMap { $0["step"] as? Int } == [0, 0, 5])
     #expect(classic[0]["validation_loss"] as? Double == losses[0])
     #expect(classic[1]["validation_loss"] as? Double == losses[0])
-    let both = try validations("--eval-at 1 --eval-every 2 --val-split 0.2")
+    let both = try validations("--eval-at 1 --eval-every 2 --val-split 0.2 --init lora-one")
     #expect(both.compactMap { $0["step"] as? Int } == [0, 1, 2, 4, 5])
     #expect(both.last?["validation_loss"] as? Double == losses.last)
 
@@ -122,7 +122,7 @@ import Testing
   @Test("--steps 0 writes the adapter as initialised, and --quiet says nothing")
   func stepsZeroWritesTheStart() throws {
     let place = try Workplace()
-    let outcome = try place.scion("\(Self.train) --steps 0 --quiet")
+    let outcome = try place.scion("\(Self.train) --init lora-one --steps 0 --quiet")
     #expect(outcome.code == 0)
     #expect(outcome.messages.isEmpty && outcome.output.isEmpty)
     #expect(place.exists("run/adapter.gguf") && place.exists("run/init.json"))

@@ -24,7 +24,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// Which projections get adapters: `all`, or names like `q,v` in any common spelling, separated by commas.
   public var targets = "all"
   /// Where the adapters start; see `initializations`.
-  public var initialization = "lora-one"
+  public var initialization = "gaussian"
   /// Sequences that a start which measures something looks at.
   public var initSamples = 64
   /// Which sequences those are; see `InitializationOrder`.
