@@ -70,7 +70,7 @@ import Transformer
     let plan = try MemoryPlan(request(model()))
     #expect(!plan.streamsWeights && !plan.workspace.spillsBoundaries)
     #expect(plan.keptLayers == 6)
-    #expect((512...1024).contains(plan.workspace.tokens) && plan.workspace.lossRows == 256)
+    #expect(plan.workspace.tokens >= 512 && plan.workspace.lossRows == 256)
   }
 
   @Test("Smaller budgets give smaller plans, down to the least, which is named")
