@@ -54,7 +54,7 @@ bench: setup model ## measures this machine (20 minutes or more): Benchmarks/res
 	@$(SWIFT) build -c release --product scion-bench
 	@MODEL="$(MODEL)" scripts/bench
 
-experiments: setup model build ## compares starts and optimizers (2 hours; goes on where it was): Experiments/README.md
+experiments: setup model build ## compares starts and optimizers (2 hours or a little more; goes on where it was): Experiments/README.md
 	@scripts/setup python3-matplotlib
 	@MODEL="$(MODEL)" Experiments/run
 	@python3 -B Experiments/page
