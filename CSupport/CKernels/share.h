@@ -1,6 +1,6 @@
 /* What a thread does of a loop in a parallel region: neighbours, in order.
  *
- * In place of `omp for schedule(static)`: Debian's libomp is a build that formats a line of text for its debugger at each such
+ * In place of `omp for schedule(static)` where a loop is small in generation: Debian's libomp is a build that formats a line of text for its debugger at each such
  * loop, also where nobody else takes part. A generated token has 240 of them, which took as long as a twentieth of it. */
 #ifndef CK_SHARE_H
 #define CK_SHARE_H

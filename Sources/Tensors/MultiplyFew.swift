@@ -23,8 +23,8 @@ public struct FewProduct {
 /// `x [tokens, in]` is rounded to 8-bit integers in blocks of 32 with a float32 scale each, and multiplied with the
 /// blocks of the weights in integers, as llama.cpp does; about 0.005 of relative error, where `multiply` has none for
 /// so few tokens. Weights without blocks and adapters are computed in float32. All `y` have one type; `accumulate`
-/// needs float32. Threads without work read the beginnings of the weights in `next`, at most four, which are expected
-/// to be multiplied in the call that follows.
+/// needs float32. Threads without work read the beginnings of the weights in `next`, which are expected to be multiplied
+/// in the call that follows.
 public func multiplyFew(
   _ products: [FewProduct], _ x: Matrix, accumulate: Bool = false, next: [QuantizedMatrix] = []
 ) {

@@ -25,6 +25,8 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     let recipe = try options.makeRecipe(model)
+    var reporter = TerminalReporter()
+    for notice in recipe.notices { reporter.warn(notice) }
     if let threads = recipe.threads { Processor.threads = threads }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
     let estimate = try session.estimate(

@@ -18,6 +18,9 @@ import Testing
     ] {
       #expect(outcome.output.contains(text), "\(text)")
     }
+    #expect(!outcome.messages.contains("without effect"))
+    let classic = try place.scion("plan \(Self.arguments) --init gaussian")
+    #expect(classic.code == 0 && classic.messages.contains("init_samples: without effect"))
     #expect(Set(try place.names()).subtracting(before).isSubset(of: [".stdout", ".stderr"]))
   }
 

@@ -26,6 +26,7 @@ final class GradientStream {
   private let workspace: Workspace
   private let batches: [TokenBatch]
   private let weights: [[Float]]
+  /// How the measurement is held, and how many matrices are decomposed at a time.
   let memory: StartMemory
   private let spill: SpillFile
   /// By block of the first part, from its lowest; one for all where there is a single micro-batch. Empty at the end.

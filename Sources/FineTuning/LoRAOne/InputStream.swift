@@ -20,6 +20,7 @@ final class InputStream {
   private let workspace: Workspace
   private let batches: [TokenBatch]
   private let weights: [[Float]]
+  /// How the measurement is held, and how many matrices are decomposed at a time.
   let memory: StartMemory
   private let spill: SpillFile
   private let skipped: Set<Int>
