@@ -7,7 +7,7 @@
  * over the group's heads and their query blocks in order, and leaves its part of dq as float
  * tiles, which a last sweep adds in the order of the ranges. The number of ranges follows from the
  * shape alone, so results do not depend on the number of threads. Units are taken from an atomic
- * counter, longest first.
+ * counter, longest first. Tiles that lie wholly outside a window are left out of both.
  *
  * Scratch of the backward: about (1 ... 3) * tokens * heads * size floats for the tiles.
  */
@@ -39,6 +39,13 @@ static int64_t list_sequences(ck_sequence *list, int64_t *most, const int32_t *s
     return total;
 }
 
+static ck_attention_job start_job(ck_format type, const ck_attention_shape *shape) {
+    return (ck_attention_job){.type = type, .heads = shape->heads, .kv_heads = shape->kv_heads,
+                              .size = shape->size, .value_size = shape->value_size,
+                              .window = shape->window, .scale = shape->scale,
+                              .soft_cap = shape->soft_cap};
+}
+
 static void prepare_blocks(const ck_attention_leaves *leaf, const ck_attention_job *job,
                            int32_t backward, const ck_sequence *list, int64_t sequences,
                            int64_t total) {
@@ -59,11 +66,11 @@ typedef struct {
 } forward_unit;
 
 void ck_attention(void *o, float *lse, const void *q, const void *k, const void *v, ck_format type,
-                  const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads,
-                  int64_t size, float scale) {
+                  const int32_t *starts, int64_t sequences, const ck_attention_shape *shape) {
     const ck_attention_leaves *leaf = ck_attention_table(type);
-    ck_attention_job job = {.o = o, .lse_out = lse, .q = q, .k = k, .v = v, .type = type,
-                            .heads = heads, .kv_heads = kv_heads, .size = size, .scale = scale};
+    const int64_t heads = shape->heads, kv_heads = shape->kv_heads;
+    ck_attention_job job = start_job(type, shape);
+    job.o = o, job.lse_out = lse, job.q = q, job.k = k, job.v = v;
     int64_t total = 0, most = 0;
     for (int64_t s = 0; s < sequences; s++)
         total += (starts[s + 1] - starts[s] + CK_TILE - 1) / CK_TILE;
@@ -107,18 +114,21 @@ void ck_attention(void *o, float *lse, const void *q, const void *k, const void 
 
 /* ---- Backward ---- */
 
-/* Ranges of key blocks of about equal work: block j is seen by blocks - j query blocks. */
-static int64_t list_ranges(ck_backward_unit *units, ck_sequence sequence, int64_t kv_head,
-                           int64_t ranges) {
-    const int64_t blocks = sequence.blocks, all = blocks * (blocks + 1) / 2;
-    int64_t count = 0, first = 0, done = 0, since = 0;
+/* Ranges of key blocks of about equal work: that of a block is the query blocks that see it. */
+static int64_t list_ranges(ck_backward_unit *units, ck_sequence sequence, int64_t window,
+                           int64_t kv_head, int64_t ranges) {
+    const int64_t blocks = sequence.blocks;
+    int64_t count = 0, first = 0, done = 0, since = 0, all = 0;
+    for (int64_t block = 0; block < blocks; block++)
+        all += ck_seen_until(window, block, blocks) - block;
     for (int64_t block = 0; block < blocks; block++) {
-        done += blocks - block;
-        since += blocks - block;
+        const int64_t end = ck_seen_until(window, block, blocks);
+        done += end - block;
+        since += end - block;
         if (done * ranges >= all * (count + 1) || block == blocks - 1) {
             units[count++] = (ck_backward_unit){.sequence = sequence, .kv_head = kv_head,
                                                 .key_first = first, .key_end = block + 1,
-                                                .work = since};
+                                                .query_end = end, .work = since};
             first = block + 1;
             since = 0;
         }
@@ -147,7 +157,8 @@ static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job
         float *tiles[MOST_RANGES];
         int64_t count = 0;
         for (int64_t u = begin[pair]; u < begin[pair + 1] && units[u].key_first <= block; u++) {
-            const int64_t blocks = list[s].blocks - units[u].key_first;
+            if (block >= units[u].query_end) continue;
+            const int64_t blocks = units[u].query_end - units[u].key_first;
             tiles[count++] = units[u].tiles + (head % group * blocks + block - units[u].key_first) *
                                                   job->size * CK_TILE;
         }
@@ -157,13 +168,14 @@ static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job
 
 void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const void *o,
                            const float *lse, const void *q, const void *k, const void *v,
-                           ck_format type, const int32_t *starts, int64_t sequences, int64_t heads,
-                           int64_t kv_heads, int64_t size, float scale) {
+                           ck_format type, const int32_t *starts, int64_t sequences,
+                           const ck_attention_shape *shape) {
     const ck_attention_leaves *leaf = ck_attention_table(type);
-    ck_attention_job job = {.dq = dq, .dk = dk, .dv = dv, .dout = dout, .o_in = o, .lse = lse,
-                            .q = q, .k = k, .v = v, .type = type,
-                            .heads = heads, .kv_heads = kv_heads, .size = size, .scale = scale};
-    const int64_t pairs = sequences * kv_heads, group = heads / kv_heads;
+    const int64_t kv_heads = shape->kv_heads;
+    ck_attention_job job = start_job(type, shape);
+    job.dq = dq, job.dk = dk, job.dv = dv, job.dout = dout, job.o_in = o, job.lse = lse;
+    job.q = q, job.k = k, job.v = v;
+    const int64_t pairs = sequences * kv_heads, group = shape->heads / kv_heads;
     const int64_t ranges =
         pairs ? least((ENOUGH_UNITS + pairs - 1) / pairs, MOST_RANGES) : 1;
     job.prepared_bytes = rounded(leaf->prepared_bytes(&job, 1));
@@ -183,12 +195,13 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
     const int64_t total = list_sequences(list, &most, starts, sequences);
     for (int64_t pair = 0; pair < pairs; pair++) {
         begin[pair] = (int32_t)count;
-        count += list_ranges(units + count, list[pair / kv_heads], pair % kv_heads, ranges);
+        count += list_ranges(units + count, list[pair / kv_heads], shape->window, pair % kv_heads,
+                             ranges);
     }
     begin[pairs] = (int32_t)count;
     for (int64_t u = 0; u < count; u++) {
         units[u].tile = tiles;
-        tiles += group * (units[u].sequence.blocks - units[u].key_first);
+        tiles += group * (units[u].query_end - units[u].key_first);
         const int64_t own = (units[u].key_end - units[u].key_first) * CK_TILE;
         if (own > keys) keys = own;
         order[u] = &units[u];
@@ -196,7 +209,7 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
     qsort(order, (size_t)count, sizeof *order, longest_first);
 
     const int32_t threads = ck_threads();
-    const size_t tile_bytes = sizeof(float) * (size_t)(size * CK_TILE);
+    const size_t tile_bytes = sizeof(float) * (size_t)(shape->size * CK_TILE);
     const size_t prepared = job.prepared_bytes * (size_t)(total * kv_heads);
     const size_t local = rounded(leaf->scratch_bytes(&job, 1, keys));
     const size_t tiles_end = prepared + tile_bytes * (size_t)tiles;
@@ -224,10 +237,10 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
 /* ---- Scratch, before it is taken ---- */
 
 size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t sequences,
-                                  int64_t heads, int64_t kv_heads, int64_t size) {
+                                  const ck_attention_shape *shape) {
     const ck_attention_leaves *leaf = ck_attention_table(type);
-    const ck_attention_job job = {
-        .type = type, .heads = heads, .kv_heads = kv_heads, .size = size};
+    const ck_attention_job job = start_job(type, shape);
+    const int64_t heads = shape->heads, kv_heads = shape->kv_heads;
     const int64_t pairs = sequences * kv_heads, group = heads / kv_heads;
     const int64_t ranges =
         pairs ? least((ENOUGH_UNITS + pairs - 1) / pairs, MOST_RANGES) : 1;
@@ -236,10 +249,10 @@ size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t
         const ck_sequence sequence = {.length = starts[s + 1] - starts[s],
                                       .blocks = (starts[s + 1] - starts[s] + CK_TILE - 1) / CK_TILE};
         ck_backward_unit units[MOST_RANGES];
-        const int64_t count = list_ranges(units, sequence, 0, ranges);
+        const int64_t count = list_ranges(units, sequence, shape->window, 0, ranges);
         for (int64_t u = 0; u < count; u++) {
             const int64_t own = (units[u].key_end - units[u].key_first) * CK_TILE;
-            tiles += kv_heads * group * (sequence.blocks - units[u].key_first);
+            tiles += kv_heads * group * (units[u].query_end - units[u].key_first);
             if (own > keys) keys = own;
         }
         total += sequence.blocks;
@@ -251,7 +264,7 @@ size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t
                            rounded(leaf->prepared_bytes(&job, 0)) * (size_t)(total * kv_heads) +
                            rounded(leaf->scratch_bytes(&job, 0, longest)) * threads;
     const size_t backward = rounded(leaf->prepared_bytes(&job, 1)) * (size_t)(total * kv_heads) +
-                            sizeof(float) * (size_t)(size * CK_TILE * tiles) +
+                            sizeof(float) * (size_t)(shape->size * CK_TILE * tiles) +
                             rounded(leaf->scratch_bytes(&job, 1, keys)) * threads;
     return forward > backward ? forward : backward;
 }

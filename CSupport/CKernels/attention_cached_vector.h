@@ -15,8 +15,11 @@ CK_INLINE float largest_of(const float *scores, int64_t count) {
 /* For `heads` (a constant) query heads at once: a key or value is fetched once for all. */
 CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q_start,
                       const void *keys, const void *values, ck_format type, int heads,
-                      int64_t count, int64_t stride, int64_t size, float scale) {
+                      int64_t count, const ck_attention_shape *shape) {
     enum { MOST = 4, KEYS = 4, COLUMNS = CK_WIDTH == 8 ? 2 : 4 };
+    const int64_t size = shape->size, value_size = shape->value_size;
+    const int64_t key_stride = shape->kv_heads * size, stride = shape->kv_heads * value_size;
+    const float cap = shape->soft_cap, scale = cap > 0 ? shape->scale / cap : shape->scale;
     float scores[MOST][CK_CACHED_CHUNK];
     /* q is read once for every few keys: widened and scaled here. */
     float queries[MOST * (CK_MOST_SIZE + CK_WIDTH)];
@@ -29,7 +32,7 @@ CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q
         /* What the last few lack is their last key again. */
         int64_t rows[KEYS];
         for (int n = 0; n < KEYS; n++)
-            rows[n] = (key + n < count ? key + n : count - 1) * stride;
+            rows[n] = (key + n < count ? key + n : count - 1) * key_stride;
         vf sums[MOST][KEYS] = {{{0}}};
         for (EACH(i, size)) {
             vf a[KEYS];
@@ -42,6 +45,11 @@ CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q
         for (int head = 0; head < heads; head++)
             totals(scores[head] + key, sums[head], count - key < KEYS ? count - key : KEYS);
     }
+    for (int head = 0; head < heads && cap > 0; head++)
+        for (EACH(i, count)) {
+            const vf s = fetch(scores[head], CK_F32, i, left);
+            put(scores[head], CK_F32, i, hyperbolic_tangent(s) * cap, left);
+        }
     for (int head = 0; head < heads; head++) {
         const float most = largest_of(scores[head], count);
         vf powers = {0};
@@ -55,7 +63,7 @@ CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q
         sum[head] = total(powers);
     }
     int64_t i = 0;
-    for (; i + COLUMNS * CK_WIDTH <= size; i += COLUMNS * CK_WIDTH) {
+    for (; i + COLUMNS * CK_WIDTH <= value_size; i += COLUMNS * CK_WIDTH) {
         vf sums[MOST][COLUMNS] = {{{0}}};
         for (int64_t key = 0; key < count; key++)
             for (int n = 0; n < COLUMNS; n++) {
@@ -64,49 +72,43 @@ CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q
             }
         for (int head = 0; head < heads; head++)
             for (int n = 0; n < COLUMNS; n++)
-                store(o + head * size + i + n * CK_WIDTH, sums[head][n]);
+                store(o + head * value_size + i + n * CK_WIDTH, sums[head][n]);
     }
-    for (; i < size; i += CK_WIDTH) {
+    for (; i < value_size; i += CK_WIDTH) {
         vf sums[MOST] = {{0}};
         for (int64_t key = 0; key < count; key++) {
-            const vf v = fetch(values, type, key * stride + i, size - i);
+            const vf v = fetch(values, type, key * stride + i, value_size - i);
             for (int head = 0; head < heads; head++) sums[head] += scores[head][key] * v;
         }
         for (int head = 0; head < heads; head++)
-            put(o + head * size, CK_F32, i, sums[head], size - i);
+            put(o + head * value_size, CK_F32, i, sums[head], value_size - i);
     }
 }
 
 CK_INLINE void attend_group(float *o, float *top, float *sum, const void *q, const void *keys,
-                            const void *values, ck_format type, int64_t group, int64_t count,
-                            int64_t stride, int64_t size, float scale) {
+                            const void *values, ck_format type, int64_t count,
+                            const ck_attention_shape *shape) {
+    const int64_t group = shape->heads / shape->kv_heads, size = shape->size;
     int64_t head = 0;
     for (; head + 4 <= group; head += 4)
-        attend(o + head * size, top + head, sum + head, q, head * size, keys, values, type, 4,
-               count, stride, size, scale);
-    o += head * size;
+        attend(o + head * shape->value_size, top + head, sum + head, q, head * size, keys, values,
+               type, 4, count, shape);
+    o += head * shape->value_size;
+    top += head;
+    sum += head;
     switch (group - head) {
-    case 3:
-        attend(o, top + head, sum + head, q, head * size, keys, values, type, 3, count, stride,
-               size, scale);
-        break;
-    case 2:
-        attend(o, top + head, sum + head, q, head * size, keys, values, type, 2, count, stride,
-               size, scale);
-        break;
-    case 1:
-        attend(o, top + head, sum + head, q, head * size, keys, values, type, 1, count, stride,
-               size, scale);
-        break;
+    case 3: attend(o, top, sum, q, head * size, keys, values, type, 3, count, shape); break;
+    case 2: attend(o, top, sum, q, head * size, keys, values, type, 2, count, shape); break;
+    case 1: attend(o, top, sum, q, head * size, keys, values, type, 1, count, shape); break;
     default: break;
     }
 }
 
 static void attend_cached(float *o, float *top, float *sum, const void *q, const void *keys,
-                          const void *values, ck_format type, int64_t group, int64_t count,
-                          int64_t stride, int64_t size, float scale) {
+                          const void *values, ck_format type, int64_t count,
+                          const ck_attention_shape *shape) {
     if (type == CK_F32)
-        attend_group(o, top, sum, q, keys, values, CK_F32, group, count, stride, size, scale);
+        attend_group(o, top, sum, q, keys, values, CK_F32, count, shape);
     else
-        attend_group(o, top, sum, q, keys, values, CK_BF16, group, count, stride, size, scale);
+        attend_group(o, top, sum, q, keys, values, CK_BF16, count, shape);
 }

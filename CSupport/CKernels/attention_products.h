@@ -114,7 +114,7 @@ static void multiply_scores(float *scores, const operand *a, int64_t lda, const 
                 CK_TILE * PAIR, keys - HALF, HALF, size, SET, NULL);
 }
 
-/* c [size, queries] (+)= a [size, keys] . b. */
+/* c [size, queries] (+)= a [size, keys] . b; `size` may be that of values. */
 static void multiply_queries(float *c, const operand *a, const operand *b, int64_t size,
                              int64_t keys, int mode, const float *factor, int diagonal) {
     const int64_t ld = CK_TILE * PAIR, depth = (keys + PAIR - 1) / PAIR * PAIR;
@@ -146,10 +146,9 @@ static inline int64_t whole(int64_t count, int64_t unit) {
     return (count + unit - 1) / unit * unit;
 }
 
-static inline const char *row_of(const void *x, const ck_attention_job *job, int64_t token,
-                                 int64_t heads, int64_t head) {
-    return (const char *)x +
-           ck_element_bytes(job->type) * (size_t)((token * heads + head) * job->size);
+static inline const char *row_of(const void *x, ck_format type, int64_t token, int64_t heads,
+                                 int64_t head, int64_t size) {
+    return (const char *)x + ck_element_bytes(type) * (size_t)((token * heads + head) * size);
 }
 
 /* to [columns][ld] = from [rows][columns]^T in units of 32 bits, by blocks of 4 x 4. */

@@ -55,13 +55,13 @@ typedef struct {
     void (*decode_moments)(float *x, const uint8_t *codes, int32_t is_signed, float scale,
                            int64_t count);
     double (*sum_of_squares)(const float *x, int64_t count);
-    /* `count` positions of one cache slot and key-value head, for its `group` query heads.
-     * q [group, size]; keys, values point at the first position, rows `stride` elements apart.
-     * Writes for each head top (largest scaled score), sum (of exp(score - top)) and o [size] (not
-     * yet divided by it). */
+    /* `count` positions of one cache slot and key-value head, for its group of query heads.
+     * q [group, size]; keys, values point at the first position, rows kv_heads heads apart.
+     * Writes for each head top (largest score, scaled and capped), sum (of exp(score - top)) and o
+     * [value_size] (not yet divided by it). The window is the caller's affair. */
     void (*attend_cached)(float *o, float *top, float *sum, const void *q, const void *keys,
-                          const void *values, ck_format type, int64_t group, int64_t count,
-                          int64_t stride, int64_t size, float scale);
+                          const void *values, ck_format type, int64_t count,
+                          const ck_attention_shape *shape);
 } ck_layer_leaves;
 
 /* The table of ck_isa(). */
@@ -78,8 +78,8 @@ typedef struct {
     const void *o_in, *dout, *q, *k, *v;
     const float *lse;
     ck_format type;
-    int64_t heads, kv_heads, size;
-    float scale;
+    int64_t heads, kv_heads, size, value_size, window;
+    float scale, soft_cap;
     /* One key block of one key-value head, prepared, every prepared_bytes; see ck_prepared. */
     char *prepared;
     size_t prepared_bytes;
@@ -92,13 +92,25 @@ typedef struct {
 } ck_sequence;
 
 /* The backward of key blocks key_first..<key_end of one key-value head, for all queries that see
- * them. The gradient of the group's queries goes to `tiles`: [group][blocks -
- * key_first][size][CK_TILE] f32. */
+ * them: those of blocks key_first..<query_end. The gradient of the group's queries goes to `tiles`:
+ * [group][query_end - key_first][size][CK_TILE] f32. */
 typedef struct {
     ck_sequence sequence;
-    int64_t kv_head, key_first, key_end, work, tile;
+    int64_t kv_head, key_first, key_end, query_end, work, tile;
     float *tiles;
 } ck_backward_unit;
+
+/* The first key that a query sees, both counted in their sequence; a window of 0 is none. */
+static inline int64_t ck_first_seen(int64_t window, int64_t query) {
+    return window && query >= window ? query - window + 1 : 0;
+}
+
+/* The end of the query blocks that see keys of block `block`, in a sequence of `blocks`. */
+static inline int64_t ck_seen_until(int64_t window, int64_t block, int64_t blocks) {
+    if (!window) return blocks;
+    const int64_t end = ((block + 1) * CK_TILE + window - 2) / CK_TILE + 1;
+    return end < blocks ? end : blocks;
+}
 
 static inline char *ck_prepared(const ck_attention_job *job, ck_sequence sequence, int64_t kv_head,
                                 int64_t block) {

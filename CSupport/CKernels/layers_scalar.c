@@ -165,25 +165,29 @@ static double sum_of_squares(const float *x, int64_t count) {
 }
 
 static void attend_cached(float *o, float *top, float *sum, const void *q, const void *keys,
-                          const void *values, ck_format type, int64_t group, int64_t count,
-                          int64_t stride, int64_t size, float scale) {
-    for (int64_t head = 0; head < group; head++) {
+                          const void *values, ck_format type, int64_t count,
+                          const ck_attention_shape *shape) {
+    const int64_t size = shape->size, value_size = shape->value_size, kv_heads = shape->kv_heads;
+    const float cap = shape->soft_cap;
+    for (int64_t head = 0; head < shape->heads / kv_heads; head++) {
         float scores[CK_CACHED_CHUNK];
         top[head] = -INFINITY;
         for (int64_t key = 0; key < count; key++) {
             float dot = 0;
             for (int64_t i = 0; i < size; i++)
-                dot += ck_get(q, type, head * size + i) * ck_get(keys, type, key * stride + i);
-            scores[key] = dot * scale;
+                dot += ck_get(q, type, head * size + i) * ck_get(keys, type, key * kv_heads * size + i);
+            scores[key] = dot * shape->scale;
+            if (cap > 0) scores[key] = cap * tanhf(scores[key] / cap);
             if (scores[key] > top[head]) top[head] = scores[key];
         }
         sum[head] = 0;
-        memset(o + head * size, 0, sizeof(float) * (size_t)size);
+        memset(o + head * value_size, 0, sizeof(float) * (size_t)value_size);
         for (int64_t key = 0; key < count; key++) {
             const float p = expf(scores[key] - top[head]);
             sum[head] += p;
-            for (int64_t i = 0; i < size; i++)
-                o[head * size + i] += p * ck_get(values, type, key * stride + i);
+            for (int64_t i = 0; i < value_size; i++)
+                o[head * value_size + i] +=
+                    p * ck_get(values, type, key * kv_heads * value_size + i);
         }
     }
 }

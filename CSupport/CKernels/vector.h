@@ -165,3 +165,16 @@ CK_INLINE vf exponential(vf x) {
     p = p + 1.0f;
     return (vf)((vu)p + ((vu)shifted << 23));
 }
+
+/* tanh x: an odd polynomial up to 0.625 (Cephes tanhf, 2 ulp), 1 - 2 / (e^2|x| + 1) beyond. */
+CK_INLINE vf hyperbolic_tangent(vf x) {
+    const vu sign = (vu)x & 0x80000000U;
+    const vf size = (vf)((vu)x ^ sign), z = x * x;
+    vf p = z * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * z + -5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z + -3.33332819422e-1f;
+    const vf near = p * z * x + x;
+    const vf far = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
+    return pick(size < 0.625f, near, (vf)((vu)far ^ sign));
+}

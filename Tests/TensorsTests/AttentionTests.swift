@@ -10,12 +10,23 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
   var heads: Int
   var keyValueHeads: Int
   var size: Int
+  var valueSize: Int?
+  var window: Int?
+  var softCap: Float?
 
-  var testDescription: String { "\(lengths) \(heads)/\(keyValueHeads) size \(size)" }
+  var testDescription: String {
+    var text = "\(lengths) \(heads)/\(keyValueHeads) size \(size)"
+    if let valueSize { text += ", values \(valueSize)" }
+    if let window { text += ", window \(window)" }
+    if let softCap { text += ", cap \(softCap)" }
+    return text
+  }
   var tokens: Int { lengths.reduce(0, +) }
   var starts: [Int32] { lengths.reduce(into: [0]) { $0.append($0.last! + Int32($1)) } }
   var shape: AttentionShape {
-    AttentionShape(heads: heads, keyValueHeads: keyValueHeads, size: size)
+    AttentionShape(
+      heads: heads, keyValueHeads: keyValueHeads, size: size, valueSize: valueSize, window: window,
+      softCap: softCap)
   }
 
   static let all = [
@@ -27,6 +38,21 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     AttentionCase(lengths: [66], heads: 2, keyValueHeads: 2, size: 128),
     AttentionCase(lengths: [7, 65], heads: 2, keyValueHeads: 2, size: 2),
     AttentionCase(lengths: [400], heads: 2, keyValueHeads: 1, size: 20),
+    AttentionCase(lengths: [70], heads: 2, keyValueHeads: 1, size: 256),
+    AttentionCase(lengths: [66], heads: 2, keyValueHeads: 1, size: 1024, valueSize: 2),
+    AttentionCase(lengths: [3, 66], heads: 3, keyValueHeads: 1, size: 24, valueSize: 96),
+    AttentionCase(lengths: [130], heads: 2, keyValueHeads: 2, size: 12, valueSize: 10),
+  ]
+  + [1, 2, 63, 64, 65, 100, 128, 129, 1000].map {
+    // Windows around the tiles: most are cut at the left side, some tiles on both.
+    AttentionCase(lengths: [300, 0, 70], heads: 2, keyValueHeads: 1, size: 10, window: $0)
+  }
+  + [
+    AttentionCase(lengths: [5, 140], heads: 4, keyValueHeads: 2, size: 16, softCap: 3),
+    AttentionCase(lengths: [140], heads: 2, keyValueHeads: 1, size: 64, softCap: 50),
+    AttentionCase(
+      lengths: [145, 3], heads: 6, keyValueHeads: 2, size: 20, valueSize: 36, window: 33,
+      softCap: 0.7),
   ]
 }
 
@@ -43,30 +69,32 @@ struct AttentionRun {
   var dv: [Float] = []
 
   init(_ test: AttentionCase, seed: UInt64 = 1) {
-    let wide = test.tokens * test.heads * test.size
-    let narrow = test.tokens * test.keyValueHeads * test.size
-    q = randomFloats(wide, seed: seed, scale: 2)
-    k = randomFloats(narrow, seed: seed + 1, scale: 2)
-    v = randomFloats(narrow, seed: seed + 2)
-    dOutput = randomFloats(wide, seed: seed + 3)
+    let (tokens, heads, narrow) = (test.tokens, test.heads, test.keyValueHeads)
+    let valueSize = test.valueSize ?? test.size
+    q = randomFloats(tokens * heads * test.size, seed: seed, scale: 2)
+    k = randomFloats(tokens * narrow * test.size, seed: seed + 1, scale: 2)
+    v = randomFloats(tokens * narrow * valueSize, seed: seed + 2)
+    dOutput = randomFloats(tokens * heads * valueSize, seed: seed + 3)
   }
 
   mutating func run(_ test: AttentionCase, _ type: ElementType) throws {
     let bench = try Bench(byteCount: 1 << 23)
-    let wide = test.heads * test.size
-    let narrow = test.keyValueHeads * test.size
+    let (shape, wide, narrow) = (test.shape, test.heads, test.keyValueHeads)
     let tokens = test.tokens
-    let (mq, mk) = (bench.matrix(tokens, wide, type, q), bench.matrix(tokens, narrow, type, k))
-    let mv = bench.matrix(tokens, narrow, type, v)
-    let (mo, ml) = (bench.matrix(tokens, wide, type), bench.matrix(tokens, test.heads, .float32))
-    let md = bench.matrix(tokens, wide, type, dOutput)
+    let mq = bench.matrix(tokens, wide * shape.size, type, q)
+    let mk = bench.matrix(tokens, narrow * shape.size, type, k)
+    let mv = bench.matrix(tokens, narrow * shape.valueSize, type, v)
+    let mo = bench.matrix(tokens, wide * shape.valueSize, type)
+    let ml = bench.matrix(tokens, wide, .float32)
+    let md = bench.matrix(tokens, wide * shape.valueSize, type, dOutput)
     attention(
-      into: mo, lse: ml, q: mq, k: mk, v: mv, starts: test.starts, shape: test.shape)
-    let (mdq, mdk) = (bench.matrix(tokens, wide, type), bench.matrix(tokens, narrow, type))
-    let mdv = bench.matrix(tokens, narrow, type)
+      into: mo, lse: ml, q: mq, k: mk, v: mv, starts: test.starts, shape: shape)
+    let mdq = bench.matrix(tokens, wide * shape.size, type)
+    let mdk = bench.matrix(tokens, narrow * shape.size, type)
+    let mdv = bench.matrix(tokens, narrow * shape.valueSize, type)
     attentionBackward(
       dq: mdq, dk: mdk, dv: mdv, dOutput: md, o: mo, lse: ml, q: mq, k: mk, v: mv,
-      starts: test.starts, shape: test.shape)
+      starts: test.starts, shape: shape)
     (o, lse, dq, dk, dv) = (mo.array(), ml.array(), mdq.array(), mdk.array(), mdv.array())
     #expect(bench.bordersAreIntact())
   }
@@ -79,8 +107,9 @@ private func oracle(
   _ test: AttentionCase, _ q: [Double], _ k: [Double], _ v: [Double]
 ) -> (o: [Double], lse: [Double]) {
   let (heads, narrow, size) = (test.heads, test.keyValueHeads, test.size)
+  let (valueSize, window) = (test.valueSize ?? size, test.window ?? .max)
   let group = heads / narrow
-  var o = [Double](repeating: 0, count: q.count)
+  var o = [Double](repeating: 0, count: test.tokens * heads * valueSize)
   var lse = [Double](repeating: 0, count: test.tokens * heads)
   q.withUnsafeBufferPointer { q in
     k.withUnsafeBufferPointer { k in
@@ -90,9 +119,10 @@ private func oracle(
             for token in Int(first)..<Int(last) {
               for head in 0..<heads {
                 let row = (token * heads + head) * size
+                let seen = max(Int(first), token - min(window, token + 1) + 1)
                 var sum = 0.0
                 var weights: [Double] = []
-                for key in Int(first)...token {
+                for key in seen...token {
                   let at = (key * narrow + head / group) * size
                   var score = 0.0
                   var i = 0
@@ -100,15 +130,17 @@ private func oracle(
                     score += q[row + i] * k[at + i]
                     i += 1
                   }
-                  weights.append(exp(score / Double(size).squareRoot()))
+                  score /= Double(size).squareRoot()
+                  if let cap = test.softCap.map(Double.init) { score = cap * tanh(score / cap) }
+                  weights.append(exp(score))
                   sum += weights.last!
                 }
-                for key in Int(first)...token {
-                  let at = (key * narrow + head / group) * size
-                  let weight = weights[key - Int(first)] / sum
+                for key in seen...token {
+                  let at = (key * narrow + head / group) * valueSize
+                  let weight = weights[key - seen] / sum
                   var i = 0
-                  while i < size {
-                    o[row + i] += weight * v[at + i]
+                  while i < valueSize {
+                    o[(token * heads + head) * valueSize + i] += weight * v[at + i]
                     i += 1
                   }
                 }
@@ -154,9 +186,17 @@ struct AttentionTests {
     }
   }
 
-  @Test(arguments: Compute.available)
-  func theBackwardIsTheDerivativeOfTheDefinition(_ isa: Int32) throws {
-    let test = AttentionCase(lengths: [5, 66], heads: 4, keyValueHeads: 2, size: 16)
+  @Test(
+    arguments: Compute.available,
+    [
+      AttentionCase(lengths: [5, 66], heads: 4, keyValueHeads: 2, size: 16),
+      AttentionCase(lengths: [5, 66], heads: 4, keyValueHeads: 2, size: 8, window: 20),
+      AttentionCase(lengths: [5, 66], heads: 4, keyValueHeads: 2, size: 8, softCap: 1),
+      AttentionCase(
+        lengths: [70, 3], heads: 2, keyValueHeads: 1, size: 6, valueSize: 12, window: 66,
+        softCap: 2),
+    ])
+  func theBackwardIsTheDerivativeOfTheDefinition(_ isa: Int32, _ test: AttentionCase) throws {
     var run = AttentionRun(test)
     try Compute.with(isa: isa) { try run.run(test, .float32) }
     for (index, gradient) in [run.dq, run.dk, run.dv].enumerated() {
@@ -214,8 +254,57 @@ struct AttentionTests {
   }
 
   @Test(arguments: Compute.available)
+  func whatHasLeftTheWindowIsInvisible(_ isa: Int32) throws {
+    let test = AttentionCase(lengths: [200], heads: 2, keyValueHeads: 1, size: 16, window: 70)
+    var (one, other) = (AttentionRun(test), AttentionRun(test))
+    for index in 0..<50 * 16 {
+      other.k[index] = 3
+      other.v[index] = 1e30
+    }
+    for type in [ElementType.float32, .bfloat16] {
+      try Compute.with(isa: isa) {
+        try one.run(test, type)
+        try other.run(test, type)
+      }
+      // The last query that sees key 49 is 118.
+      #expect(one.o[(119 * 32)...] == other.o[(119 * 32)...])
+      #expect(one.o[(118 * 32)..<(119 * 32)] != other.o[(118 * 32)..<(119 * 32)])
+    }
+  }
+
+  @Test(arguments: Compute.available)
+  func aWindowOfTheWholeSequenceChangesNoBit(_ isa: Int32) throws {
+    let all = AttentionCase(lengths: [130, 64], heads: 2, keyValueHeads: 1, size: 16)
+    for window in [130, 192, 5000, Int.max] {
+      var test = all
+      test.window = window
+      var (one, other) = (AttentionRun(all), AttentionRun(test))
+      try Compute.with(isa: isa) {
+        try one.run(all, .float32)
+        try other.run(test, .float32)
+      }
+      for (index, (a, b)) in zip(one.results, other.results).enumerated() {
+        #expect(relativeError(a, b) < LayerTolerance.float32, "window \(window), result \(index)")
+      }
+      if window >= 192 { #expect(one.results == other.results) }
+    }
+  }
+
+  @Test func aWindowAsksForLessScratch() {
+    let starts: [Int32] = [0, 8192]
+    let all = AttentionShape(heads: 8, keyValueHeads: 2, size: 64)
+    let local = AttentionShape(heads: 8, keyValueHeads: 2, size: 64, window: 512)
+    #expect(
+      local.scratchByteCount(starts: starts, type: .bfloat16)
+        < all.scratchByteCount(starts: starts, type: .bfloat16))
+  }
+
+  @Test(arguments: Compute.available)
   func theNumberOfThreadsDoesNotChangeABit(_ isa: Int32) throws {
-    for test in [AttentionCase.all[2], AttentionCase.all[7]] {
+    let windowed = AttentionCase(
+      lengths: [500, 20], heads: 4, keyValueHeads: 2, size: 20, valueSize: 12, window: 90,
+      softCap: 5)
+    for test in [AttentionCase.all[2], AttentionCase.all[7], windowed] {
       for type in [ElementType.float32, .bfloat16] {
         var runs = [AttentionRun](repeating: AttentionRun(test), count: 3)
         for index in runs.indices {
@@ -236,26 +325,37 @@ struct AttentionTests {
     }
   }
 
-  @Test(arguments: Compute.available)
-  func attentionOverACacheIsTheFullOne(_ isa: Int32) throws {
+  @Test(
+    arguments: Compute.available,
+    [
+      AttentionCase(lengths: [300, 20], heads: 6, keyValueHeads: 2, size: 20),
+      AttentionCase(
+        lengths: [300, 20], heads: 6, keyValueHeads: 2, size: 20, valueSize: 44, softCap: 2),
+      AttentionCase(lengths: [300, 20], heads: 6, keyValueHeads: 2, size: 20, window: 40),
+      AttentionCase(
+        lengths: [300, 20], heads: 6, keyValueHeads: 2, size: 20, valueSize: 6, window: 270),
+    ])
+  func attentionOverACacheIsTheFullOne(_ isa: Int32, _ test: AttentionCase) throws {
     // Two slots; 300 positions make two chunks.
-    let test = AttentionCase(lengths: [300, 20], heads: 6, keyValueHeads: 2, size: 20)
     let capacity = 310
+    let (size, valueSize) = (2 * test.size, 2 * test.shape.valueSize)
     for type in [ElementType.float32, .bfloat16] {
       var run = AttentionRun(test)
       try Compute.with(isa: Compute.scalar) { try run.run(test, .float32) }
       let bench = try Bench()
-      let keys = bench.matrix(2 * capacity, 40, type)
-      let values = bench.matrix(2 * capacity, 40, type)
+      let keys = bench.matrix(2 * capacity, size, type)
+      let values = bench.matrix(2 * capacity, valueSize, type)
       for (slot, rows) in [0..<300, 300..<320].enumerated() {
         let range = slot * capacity..<slot * capacity + rows.count
-        keys.rows(range).assign(Array(run.k[rows.lowerBound * 40..<rows.upperBound * 40]))
-        values.rows(range).assign(Array(run.v[rows.lowerBound * 40..<rows.upperBound * 40]))
+        keys.rows(range).assign(Array(run.k[rows.lowerBound * size..<rows.upperBound * size]))
+        values.rows(range).assign(
+          Array(run.v[rows.lowerBound * valueSize..<rows.upperBound * valueSize]))
       }
       let asked = [0, 1, 63, 255, 256, 299, 300, 319]
+      let outputs = 3 * valueSize
       let q = bench.matrix(
         asked.count, 120, type, asked.flatMap { run.q[$0 * 120..<($0 + 1) * 120] })
-      let o = bench.matrix(asked.count, 120, type)
+      let o = bench.matrix(asked.count, outputs, type)
       for threads in Int32(1)...2 {
         Compute.with(isa: isa, threads: threads) {
           cachedAttention(
@@ -263,7 +363,7 @@ struct AttentionTests {
             positions: asked.map { Int32($0 < 300 ? $0 : $0 - 300) }, capacity: capacity,
             shape: test.shape)
         }
-        let expected = asked.flatMap { run.o[$0 * 120..<($0 + 1) * 120] }
+        let expected = asked.flatMap { run.o[$0 * outputs..<($0 + 1) * outputs] }
         #expect(relativeError(o.array(), expected) < LayerTolerance.of(type))
       }
       #expect(bench.bordersAreIntact())

@@ -132,25 +132,34 @@ void ck_release_freed(void);
 
 /* ---- Attention (attention.c): causal, grouped-query, tiled, online softmax ---- */
 
-/* o, q, dq, dout [tokens, heads*size]; k, v, dk, dv [tokens, kv_heads*size]; lse [tokens, heads] f32 (log-sum-exp).
- * starts [sequences+1]: sequence s owns tokens starts[s]..<starts[s+1]. Head h reads key-value head
- * h / (heads/kv_heads). scale > 0 multiplies q.k (1/sqrt(size)). size is even, at most 1024. No [tokens, tokens]
- * buffer exists; scratch belongs to the calling thread and is kept for its next call. */
+/* The geometry: heads is a multiple of kv_heads, and head h reads key-value head h / (heads/kv_heads). */
+typedef struct {
+    int64_t heads, kv_heads;
+    int64_t size, value_size; /* of a query and a key, of a value: even, at most 1024 */
+    int64_t window;           /* query i sees key j if 0 <= i - j < window (at most INT32_MAX); 0: all j <= i */
+    float scale;              /* multiplies q.k; positive (1/sqrt(size)) */
+    float soft_cap;           /* c > 0: the scaled score s becomes c tanh(s / c); 0: it does not */
+} ck_attention_shape;
+
+/* q, dq [tokens, heads*size]; o, dout [tokens, heads*value_size]; k, dk [tokens, kv_heads*size]; v, dv
+ * [tokens, kv_heads*value_size]; lse [tokens, heads] f32 (log-sum-exp).
+ * starts [sequences+1]: sequence s owns tokens starts[s]..<starts[s+1]. No [tokens, tokens] buffer exists; scratch
+ * belongs to the calling thread and is kept for its next call. */
 void ck_attention(void *o, float *lse, const void *q, const void *k, const void *v, ck_format type,
-                  const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t size,
-                  float scale);
+                  const int32_t *starts, int64_t sequences, const ck_attention_shape *shape);
 void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const void *o, const float *lse,
                            const void *q, const void *k, const void *v, ck_format type,
-                           const int32_t *starts, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t size,
-                           float scale);
+                           const int32_t *starts, int64_t sequences, const ck_attention_shape *shape);
 /* Bytes of scratch that ck_attention and ck_attention_backward keep for such a call (the larger of both). */
-size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t sequences, int64_t heads,
-                                  int64_t kv_heads, int64_t size);
-/* Generation: q, o [tokens, heads*size]; token t belongs to cache slot slots[t] at positions[t] and sees positions 0...positions[t].
- * keys, values [slots, capacity, kv_heads*size] hold every position seen already (this call's tokens too). */
+size_t ck_attention_scratch_bytes(ck_format type, const int32_t *starts, int64_t sequences,
+                                  const ck_attention_shape *shape);
+/* Generation: q [tokens, heads*size], o [tokens, heads*value_size]; token t belongs to cache slot slots[t] at
+ * positions[t] and sees positions 0...positions[t], of which only those of its window are read. keys
+ * [slots, capacity, kv_heads*size] and values [slots, capacity, kv_heads*value_size] hold every position seen already
+ * (this call's tokens too). */
 void ck_attention_cached(void *o, const void *q, const void *keys, const void *values, ck_format type,
                          const int32_t *slots, const int32_t *positions, int64_t tokens, int64_t capacity,
-                         int64_t heads, int64_t kv_heads, int64_t size, float scale);
+                         const ck_attention_shape *shape);
 
 /* ---- Row-wise operations ---- */
 
