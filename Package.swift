@@ -69,7 +69,7 @@ let package = Package(
 
     // Tests: one target per library target.
     .target(
-      name: "TestSupport", dependencies: ["Transformer"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Inference"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"]),
