@@ -8,6 +8,8 @@ SWIFT_FOLDERS = $(wildcard Sources Tests Benchmarks Package.swift)
 # Tests are built optimised (Swift's debug codecs are a hundred times slower) and testable. That is another set of
 # flags than the program's: a folder of its own keeps the two builds from undoing each other.
 TEST_FOLDER = .build-tests
+# An import against the arrows of Package.swift is an error; scripts/check-sources finds the others that it does not name.
+BUILD = $(SWIFT) build --explicit-target-dependency-import-check error
 TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
@@ -26,20 +28,20 @@ model: setup ## fetches the default model into models/ (98 MB, verified)
 
 build: setup ## builds .build/release/scion
 	@echo "build: swift build -c release"
-	@$(SWIFT) build -c release --product scion
+	@$(BUILD) -c release --product scion
 
 demo: setup model build ## fine-tunes, evaluates, merges and generates on a sample (under 10 minutes)
 	@MODEL="$(MODEL)" scripts/demo.sh
 
 test: setup model lint ## checks sources and samples, builds and runs all tests
-	@scripts/check-sources
+	@SWIFT="$(SWIFT)" scripts/check-sources
 	@python3 -B samples/generate.py --check --stats
 	@python3 -B scripts/benchmark-table --check
 	@python3 -B Experiments/self_test.py
 	@python3 -B Experiments/page --check
 	@echo "test: building the tests"
 	@mkdir -p $(TEST_FOLDER)
-	@$(SWIFT) build --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
+	@$(BUILD) --build-tests $(TEST_FLAGS) > $(TEST_FOLDER)/build.log 2>&1 || { cat $(TEST_FOLDER)/build.log; exit 1; }
 	@scripts/check-sources --log $(TEST_FOLDER)/build.log
 	@echo "test: running the kernels' tests, which switch instruction sets for their whole process"
 	@$(SWIFT) test --skip-build --disable-xctest --no-parallel $(TEST_FLAGS) --filter TensorsTests
@@ -51,7 +53,7 @@ test-neon: ## checks the ARM kernels: cross-compiles them, runs them under qemu 
 
 bench: setup model ## measures this machine (20 minutes or more): Benchmarks/results and the table in README.md
 	@echo "bench: swift build -c release --product scion-bench"
-	@$(SWIFT) build -c release --product scion-bench
+	@$(BUILD) -c release --product scion-bench
 	@MODEL="$(MODEL)" scripts/bench
 
 experiments: setup model build ## compares starts and optimizers (2 hours or a little more; goes on where it was): Experiments/README.md

@@ -37,23 +37,29 @@ let package = Package(
     .systemLibrary(name: "CCrypto", path: "CSupport/CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPCRE2", path: "CSupport/CPCRE2", providers: [.apt(["libpcre2-dev"])]),
 
-    // Swift, from the bottom up. Arrows point down only.
+    // Swift, from the bottom up. Arrows point down only. Each target names every target that it imports:
+    // the Makefile's builds refuse an upward import, make test any other that is not named.
     .target(
       name: "Tensors", dependencies: ["CKernels", "CLAPACK", "CCrypto"], swiftSettings: strict),
     .target(name: "ModelFiles", dependencies: ["Tensors"], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["ModelFiles", "CPCRE2"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["ModelFiles", "Tensors"], swiftSettings: strict),
     .target(
-      name: "Inference", dependencies: ["Tokenization", "Transformer"], swiftSettings: strict),
+      name: "Inference", dependencies: ["Tokenization", "Transformer", "ModelFiles", "Tensors"],
+      swiftSettings: strict),
     .target(
       name: "FineTuning",
-      dependencies: ["Inference", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "Inference", "Tokenization", "Transformer", "ModelFiles", "Tensors",
+        .product(name: "Yams", package: "Yams"),
+      ],
       swiftSettings: strict
     ),
     .executableTarget(
       name: "scion",
       dependencies: [
-        "FineTuning", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "FineTuning", "Inference", "Tokenization", "Transformer", "ModelFiles", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict
     ),
@@ -61,7 +67,8 @@ let package = Package(
     .executableTarget(
       name: "scion-bench",
       dependencies: [
-        "FineTuning", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "FineTuning", "Inference", "Transformer", "ModelFiles", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/Program",
       swiftSettings: strict
@@ -69,16 +76,33 @@ let package = Package(
 
     // Tests: one target per library target.
     .target(
-      name: "TestSupport", dependencies: ["Transformer"], path: "Tests/TestSupport",
-      swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Inference", "Transformer", "ModelFiles", "Tensors"],
+      path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
-    .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"]),
-    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
-    .testTarget(name: "TransformerTests", dependencies: ["Transformer", "TestSupport"]),
-    .testTarget(name: "InferenceTests", dependencies: ["Inference", "TestSupport"]),
-    .testTarget(name: "FineTuningTests", dependencies: ["FineTuning", "TestSupport"]),
-    .testTarget(name: "scionTests", dependencies: ["scion", "TestSupport"]),
-    .testTarget(name: "BenchmarksTests", dependencies: ["scion-bench", "TestSupport"]),
+    .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles", "TestSupport"]),
+    .testTarget(
+      name: "TransformerTests",
+      dependencies: ["Transformer", "ModelFiles", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "InferenceTests",
+      dependencies: [
+        "Inference", "Tokenization", "Transformer", "ModelFiles", "Tensors", "TestSupport",
+      ]),
+    .testTarget(
+      name: "FineTuningTests",
+      dependencies: [
+        "FineTuning", "Inference", "Tokenization", "Transformer", "ModelFiles", "Tensors",
+        "TestSupport",
+      ]),
+    .testTarget(
+      name: "scionTests",
+      dependencies: [
+        "scion", "FineTuning", "Inference", "Transformer", "ModelFiles", "TestSupport",
+      ]),
+    .testTarget(
+      name: "BenchmarksTests", dependencies: ["scion-bench", "Tensors", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu11

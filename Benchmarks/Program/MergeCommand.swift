@@ -1,6 +1,7 @@
 import ArgumentParser
 import FineTuning
 import Foundation
+import Inference
 import ModelFiles
 import Tensors
 import Transformer

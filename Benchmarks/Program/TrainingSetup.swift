@@ -70,10 +70,10 @@ struct TrainingSetup {
   /// Blocks that are run again before their backward.
   var recomputedLayers: Int { trainer.model.configuration.layerCount - plan.keptLayers }
 
-  var work: TrainingWork {
-    TrainingWork(
-      trainer.model.configuration, trainer.adapters.layout, batches: batches,
-      recomputedLayers: recomputedLayers)
+  /// Operations of one step.
+  var work: ModelWork.Operations {
+    ModelWork(trainer.model.configuration).training(
+      batches, trainer.adapters.layout, keptLayers: plan.keptLayers)
   }
 
   /// Throws unless the loss of a few tokens on the tier in use is the scalar oracle's.

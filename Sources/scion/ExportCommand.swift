@@ -1,6 +1,7 @@
 import ArgumentParser
 import FineTuning
 import Foundation
+import Inference
 import ModelFiles
 
 /// `scion export`: an adapter in another program's form.

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import FineTuning
 import Foundation
+import Inference
 import ModelFiles
 import Tensors
 

@@ -1,5 +1,6 @@
 import FineTuning
 import Foundation
+import Inference
 import Tensors
 import Transformer
 

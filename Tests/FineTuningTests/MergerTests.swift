@@ -1,5 +1,7 @@
+import Inference
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 import Transformer
 

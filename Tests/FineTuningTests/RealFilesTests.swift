@@ -1,6 +1,8 @@
 import Foundation
+import Inference
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 import Tokenization
 import Transformer

@@ -1,4 +1,5 @@
 import FineTuning
+import Inference
 import ModelFiles
 import Testing
 import Transformer

@@ -1,3 +1,4 @@
+public import Inference
 public import ModelFiles
 internal import Tensors
 

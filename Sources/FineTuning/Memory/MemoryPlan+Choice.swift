@@ -53,12 +53,13 @@ extension MemoryPlan {
 
   /// The fastest plan that fits, or nil when none does.
   private static func fastest(_ request: MemoryRequest, startRoom: StartRoom) -> MemoryPlan? {
+    let work = ModelWork(request.configuration)
     var best: (plan: MemoryPlan, cost: Double)?
     for candidate in candidates(request) {
       guard
         let plan = mostKept(request, { MemoryPlan(request, candidate($0, startRoom)) })
       else { continue }
-      let cost = cost(plan, request)
+      let cost = cost(plan, request, work)
       if cost < best?.cost ?? .infinity { best = (plan, cost) }
     }
     return best?.plan
@@ -128,25 +129,25 @@ extension MemoryPlan {
 
   /// Work per token in multiply-adds: the passes over the weights, more where few tokens share a dequantized panel, and
   /// moving bytes at what it costs beside the products.
-  private static func cost(_ plan: MemoryPlan, _ request: MemoryRequest) -> Double {
+  private static func cost(
+    _ plan: MemoryPlan, _ request: MemoryRequest, _ work: ModelWork
+  ) -> Double {
     let configuration = request.configuration
     let layers = Double(configuration.layerCount)
     let tokens = max(plan.meanTokens, 1)
     // Dequantizing a panel takes as long as multiplying so many rows with it.
     func overhead(_ rows: Double) -> Double { 1 + 40 / rows }
-    let recomputed = layers - min(Double(plan.keptLayers), layers)
-    var work =
-      Double(configuration.blockParameterCount) * (2 * layers + recomputed) * overhead(tokens)
-    work +=
-      2 * Double(configuration.vocabularySize * configuration.width)
-      * overhead(Double(plan.workspace.lossRows))
+    // Forward, dX, and the forward once more where it is run again; the head has no third.
+    let passed = 2 * work.weights + work.recomputedWeights(keptLayers: plan.keptLayers)
+    var cost = Double(passed) * overhead(tokens)
+    cost += 2 * Double(work.headWeights) * overhead(Double(plan.workspace.lossRows))
     if plan.workspace.spillsBoundaries {
-      work += 2 * Double(configuration.width * plan.workspace.storage.byteCount) * layers * 50
+      cost += 2 * Double(configuration.width * plan.workspace.storage.byteCount) * layers * 50
     }
-    if plan.streamsWeights { work += 2 * Double(request.fileBytes) * 75 / tokens }
+    if plan.streamsWeights { cost += 2 * Double(request.fileBytes) * 75 / tokens }
     // Larger micro-batches take memory in proportion: they have to save four per cent. (8 sequences of 512 tokens: 1,024
     // at a time took 185 MB more than 512 and were hardly faster; 16 of 80 at once instead of in two parts saved some.)
-    if plan.workspace.tokens > usualTokens { work *= 1.04 }
-    return work
+    if plan.workspace.tokens > usualTokens { cost *= 1.04 }
+    return cost
   }
 }

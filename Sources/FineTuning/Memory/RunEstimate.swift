@@ -77,14 +77,17 @@ extension FineTuneSession {
     let secondsPerToken = try secondsPerToken(spillDirectory: spillDirectory)
     // Passes over the weights for each token, in training and (with the gradient of the weights, and a last forward) in the
     // start, where a block that is run again leaves out a quarter; the decomposition counts as so many tokens.
-    let passes = 2 + Double(layers - kept) / Double(layers)
+    let work = ModelWork(loaded.model.configuration)
+    let weights = Double(work.weights)
+    let passes = 2 + Double(work.recomputedWeights(keptLayers: kept)) / weights
     let pass = secondsPerToken / passes
     let startTokens = Double(startBatches.reduce(0) { $0 + $1.tokenCount })
     let start =
       plan.start.map { start in
         // The inputs alone take one forward.
         if recipe.start.source == .inputs { return pass * (startTokens + 400) }
-        let again = 0.75 * Double(layers - min(start.keptLayers, layers)) / Double(layers)
+        let again =
+          0.75 * Double(work.recomputedWeights(keptLayers: start.keptLayers)) / weights
         // A search tries four sizes or so; the loss of the last is known.
         let searches: Double =
           recipe.start == .loraOne && recipe.startScale == .linesearch ? 3 : 0

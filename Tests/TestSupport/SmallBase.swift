@@ -1,15 +1,14 @@
-import ModelFiles
-import Tensors
-import Transformer
-
-@testable import FineTuning
+public import Inference
+public import ModelFiles
+public import Tensors
+public import Transformer
 
 /// A base of one block with all projections, in a chosen format: 64 wide, 2 heads of 32, 1 key head, 96 inside.
-enum SmallBase {
-  static let width = 64
-  static let inner = 96
+public enum SmallBase {
+  public static let width = 64
+  public static let inner = 96
 
-  static func shape(_ projection: Projection) -> (inputWidth: Int, outputWidth: Int) {
+  public static func shape(_ projection: Projection) -> (inputWidth: Int, outputWidth: Int) {
     switch projection {
     case .query, .output: (64, 64)
     case .key, .value: (64, 32)
@@ -18,7 +17,7 @@ enum SmallBase {
     }
   }
 
-  static func metadata(architecture: String = "llama") -> GGUFMetadata {
+  public static func metadata(architecture: String = "llama") -> GGUFMetadata {
     var metadata = GGUFMetadata()
     metadata.set("general.architecture", .string(architecture))
     metadata.set("general.name", .string("Small"))
@@ -31,13 +30,13 @@ enum SmallBase {
     return metadata
   }
 
-  static func values(_ count: Int, seed: UInt64) -> [Float] {
+  public static func values(_ count: Int, seed: UInt64) -> [Float] {
     var generator = RandomGenerator(seed: seed)
     return generator.gaussians(count, deviation: 0.5)
   }
 
   /// Writes the base with its matrices in `format` and a norm in F32. `odd` is put in as a tensor of a type Scion does not know.
-  static func write(
+  public static func write(
     _ path: String, format: BlockFormat = .q8_0, architecture: String = "llama", odd: Bool = false
   ) throws -> GGUFFile {
     var tensors = [
@@ -62,7 +61,7 @@ enum SmallBase {
   }
 
   /// Pairs of every projection; `rank` gives each its own.
-  static func adapter(
+  public static func adapter(
     architecture: String = "llama", rankStabilized: Bool = true,
     rank: (Projection) -> Int = { _ in 4 }
   ) -> Adapter {
@@ -79,7 +78,7 @@ enum SmallBase {
   }
 
   /// The change of one matrix `[outputWidth, inputWidth]`, by its definition.
-  static func delta(_ pair: AdapterTensors, scale: Float) -> [Float] {
+  public static func delta(_ pair: AdapterTensors, scale: Float) -> [Float] {
     var result = [Float](repeating: 0, count: pair.outputWidth * pair.inputWidth)
     for row in 0..<pair.outputWidth {
       for column in 0..<pair.inputWidth {
@@ -96,7 +95,7 @@ enum SmallBase {
   }
 
   /// The largest difference of two arrays.
-  static func distance(_ left: [Float], _ right: [Float]) -> Float {
+  public static func distance(_ left: [Float], _ right: [Float]) -> Float {
     guard left.count == right.count else { return .infinity }
     return zip(left, right).map { abs($0 - $1) }.max() ?? 0
   }

@@ -1,4 +1,3 @@
-public import Inference
 public import Tensors
 public import Transformer
 

@@ -1,10 +1,11 @@
 import Foundation
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 import Transformer
 
-@testable import FineTuning
+@testable import Inference
 
 struct AdapterPEFTTests {
   @Test(arguments: ["llama", "qwen2"])

@@ -1,9 +1,10 @@
 import ModelFiles
 import Tensors
+import TestSupport
 import Testing
 import Transformer
 
-@testable import FineTuning
+@testable import Inference
 
 struct AdapterGGUFTests {
   @Test(arguments: [true, false])
