@@ -42,9 +42,8 @@ public final class FineTuneSession {
     let loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
     self.loaded = loaded
     let builder = SequenceBuilder(
-      tokenizer: loaded.tokenizer,
-      template: try loaded.template(recipe.template),
-      sequenceLength: recipe.seqLen, trainOnPrompt: recipe.trainOnPrompt)
+      loaded, template: recipe.template, sequenceLength: recipe.seqLen,
+      trainOnPrompt: recipe.trainOnPrompt)
     let data = try TrainingData(
       source: source, builder: builder, skipBad: recipe.skipBad,
       validationFraction: Double(recipe.valSplit), seed: recipe.seed)

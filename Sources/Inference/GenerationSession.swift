@@ -48,7 +48,10 @@ public final class GenerationSession {
   private struct Run {
     var options: GenerationOptions
     var sampler: Sampler
-    var decoder: StreamingDecoder
+    /// nil when the model file does not say what its tokens stand for: then `next` throws.
+    var decoder: StreamingDecoder?
+    /// Tokens that end the generation.
+    var ends: Set<Int32>
     var stop: StopCondition
     /// Row of the residual stream that predicts the next token.
     var row: Int
@@ -128,8 +131,10 @@ public final class GenerationSession {
     report = GenerationReport(
       promptTokens: prompt.count, reusedTokens: shared,
       promptSeconds: (clock.now - begin).seconds)
+    let tokens = try? loaded.decoder
     run = Run(
-      options: options, sampler: Sampler(options), decoder: StreamingDecoder(loaded.tokenizer),
+      options: options, sampler: Sampler(options), decoder: tokens.map { StreamingDecoder($0) },
+      ends: options.ignoresEnd ? [] : tokens?.endOfGeneration ?? [],
       stop: StopCondition(options.stop), row: row)
   }
 
@@ -154,9 +159,11 @@ public final class GenerationSession {
 
   // MARK: - Tokens
 
-  /// The next piece, or nil at the end; `report.stopReason` then says why.
+  /// The next piece, or nil at the end; `report.stopReason` then says why. Throws `notFinite`, or `noText` for a model whose
+  /// tokens cannot be written out.
   public func next() throws(InferenceError) -> GenerationPiece? {
     guard var run, report.stopReason == nil else { return nil }
+    do { _ = try loaded.decoder } catch { throw .noText(error) }
     let clock = ContinuousClock()
     let begin = clock.now
     defer { report.generationSeconds += (clock.now - begin).seconds }
@@ -174,12 +181,10 @@ public final class GenerationSession {
       self.run = nil
       throw .notFinite(position: cached.count)
     }
-    guard run.options.ignoresEnd || !loaded.tokenizer.endOfGeneration.contains(id) else {
-      return end(.endOfTurn, &run)
-    }
+    guard !run.ends.contains(id) else { return end(.endOfTurn, &run) }
     report.generatedTokens += 1
     run.pending = id
-    let text = run.stop.append(run.decoder.append(id))
+    let text = run.stop.append(run.decoder?.append(id) ?? "")
     if run.stop.isMet { report.stopReason = .stopText }
     self.run = run
     return GenerationPiece(id: id, text: text)
@@ -187,7 +192,7 @@ public final class GenerationSession {
 
   private func end(_ reason: StopReason, _ run: inout Run) -> GenerationPiece? {
     report.stopReason = reason
-    let text = run.stop.append(run.decoder.finish()) + run.stop.finish()
+    let text = run.stop.append(run.decoder?.finish() ?? "") + run.stop.finish()
     self.run = run
     return text.isEmpty ? nil : GenerationPiece(id: nil, text: text)
   }

@@ -1,3 +1,5 @@
+public import Tokenization
+
 /// What can fail when a model is asked for text.
 public enum InferenceError: Error, Equatable, CustomStringConvertible {
   /// A prompt of no tokens.
@@ -12,6 +14,8 @@ public enum InferenceError: Error, Equatable, CustomStringConvertible {
   case invalidOption(name: String, value: String, allowed: String)
   /// The model predicts NaN or infinity at this position.
   case notFinite(position: Int)
+  /// The model file does not say what its tokens stand for.
+  case noText(TokenizationError)
 
   public var description: String {
     switch self {
@@ -30,6 +34,8 @@ public enum InferenceError: Error, Equatable, CustomStringConvertible {
     case .notFinite(let position):
       "the model's prediction at position \(position) is not finite: the weights or the adapter "
         + "are damaged"
+    case .noText(let reason):
+      reason.description
     }
   }
 }

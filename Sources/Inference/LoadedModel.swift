@@ -5,14 +5,18 @@ public import Transformer
 
 /// A model file opened for use: weights (mapped, shared), tokenizer and the way to its chat template.
 ///
+/// A file whose tokenizer Scion cannot read opens all the same: only who asks for the tokenizer is told, since token ids
+/// need none.
+///
 /// Immutable and `Sendable`; the mutable state of whoever runs it is a `GenerationSession`, `BatchGenerator` or an
 /// evaluation.
 public struct LoadedModel: Sendable {
   public let file: GGUFFile
   public private(set) var model: Model
-  public let tokenizer: Tokenizer
+  private let tokenizerRead: Result<Tokenizer, TokenizationError>
+  private let decoderRead: Result<TokenDecoder, TokenizationError>
 
-  /// Opens the file at `path`, to be computed in `arithmetic`. Throws `GGUFError`, `TransformerError`, `TokenizationError` or
+  /// Opens the file at `path`, to be computed in `arithmetic`. Throws `GGUFError`, `TransformerError` or
   /// `InferenceError.vocabularyMismatch`.
   public init(path: String, arithmetic: ProductArithmetic = .activations) throws {
     try self.init(try GGUFFile(path: path))
@@ -27,10 +31,33 @@ public struct LoadedModel: Sendable {
     } catch let error as TransformerError {
       throw TransformerError.inFile(path: file.file.path, error)
     }
-    tokenizer = try Tokenizer(file.metadata)
-    guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
+    tokenizerRead = Result { () throws(TokenizationError) in try Tokenizer(file.metadata) }
+    switch tokenizerRead {
+    case .success(let tokenizer): decoderRead = .success(tokenizer.decoder)
+    case .failure:
+      decoderRead = Result { () throws(TokenizationError) in try TokenDecoder(file.metadata) }
+    }
+    guard vocabularySize <= model.configuration.vocabularySize else {
       throw InferenceError.vocabularyMismatch(
-        tokenizer: tokenizer.vocabularySize, model: model.configuration.vocabularySize)
+        tokenizer: vocabularySize, model: model.configuration.vocabularySize)
+    }
+  }
+
+  /// From text to ids. Throws what is missing in the file, or what of it Scion does not know.
+  public var tokenizer: Tokenizer {
+    get throws(TokenizationError) { try tokenizerRead.get() }
+  }
+
+  /// From ids to text: in more files than `tokenizer`, since it asks less of them.
+  public var decoder: TokenDecoder {
+    get throws(TokenizationError) { try decoderRead.get() }
+  }
+
+  /// Ids below it are tokens: those that the file names, or all rows of the embedding where it names none.
+  public var vocabularySize: Int {
+    switch decoderRead {
+    case .success(let decoder): decoder.vocabularySize
+    case .failure: model.configuration.vocabularySize
     }
   }
 
@@ -46,13 +73,16 @@ public struct LoadedModel: Sendable {
 
   /// The tokens of plain text, with begin-of-text where the model wants it. Special tokens written out in `text` are
   /// text.
-  public func tokens(text: String) -> [Int32] {
-    tokenizer.encode(text, addBeginning: tokenizer.addsBeginning, parseSpecial: false)
+  public func tokens(text: String) throws(TokenizationError) -> [Int32] {
+    let tokenizer = try tokenizer
+    return tokenizer.encode(text, addBeginning: tokenizer.addsBeginning, parseSpecial: false)
   }
 
   /// The tokens of a conversation up to where the assistant begins to speak; begin-of-text is never doubled, and no
   /// message can forge a turn.
-  public func tokens(messages: [ChatMessage], template: ChatTemplate) -> [Int32] {
-    template.encode(messages, tokenizer: tokenizer, addGenerationPrompt: true).ids
+  public func tokens(
+    messages: [ChatMessage], template: ChatTemplate
+  ) throws(TokenizationError) -> [Int32] {
+    template.encode(messages, tokenizer: try tokenizer, addGenerationPrompt: true).ids
   }
 }

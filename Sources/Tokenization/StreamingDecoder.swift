@@ -5,21 +5,21 @@
 /// unfinished character. Unlike `Tokenizer.decode` it keeps the leading space of a SentencePiece text, which
 /// separates a continuation from its prompt. Not for several streams at once: one decoder per stream.
 public struct StreamingDecoder: Sendable {
-  private let tokenizer: Tokenizer
+  private let tokens: TokenDecoder
   private let skipSpecial: Bool
   /// The beginning of a code point, at most three bytes.
   private var pending: [UInt8] = []
 
   /// - Parameter skipSpecial: leaves control and unknown tokens out instead of writing their names.
-  public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true) {
-    self.tokenizer = tokenizer
+  public init(_ tokens: TokenDecoder, skipSpecial: Bool = true) {
+    self.tokens = tokens
     self.skipSpecial = skipSpecial
   }
 
   /// The text that is complete with this token, often empty.
   public mutating func append(_ id: Int32) -> String {
-    if skipSpecial, tokenizer.isSilent(id) { return "" }
-    return append(bytes: tokenizer.bytes(of: id))
+    if skipSpecial, tokens.isSilent(id) { return "" }
+    return append(bytes: tokens.bytes(of: id))
   }
 
   mutating func append(bytes: [UInt8]) -> String {

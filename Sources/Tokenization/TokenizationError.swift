@@ -22,12 +22,13 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .missingKey(let key):
-      "the model file has no \(key): convert the model again, with its tokenizer"
+      "the model file has no \(key): convert the model again, with its tokenizer, or use input_ids "
+        + "records"
     case .unsupportedModel(let name, let supported):
-      "tokenizer.ggml.model \(name) is not supported: use a model with one of "
+      "tokenizer.ggml.model \(name) is not supported: use input_ids records, or a model with one of "
         + supported.joined(separator: ", ")
     case .unsupportedPreTokenizer(let name, let supported):
-      "tokenizer.ggml.pre \(name) is not supported: use a model with one of "
+      "tokenizer.ggml.pre \(name) is not supported: use input_ids records, or a model with one of "
         + supported.joined(separator: ", ")
     case .lengthMismatch(let key, let expected, let found):
       "\(key) has \(found) entries for \(expected) tokens: the model file is damaged"
@@ -41,7 +42,7 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "the model file has no tokenizer.chat_template: pass --template none or --template chatml"
     case .unsupportedTemplate(let name):
       "chat template \(name) is not supported, only ChatML and none are so far: "
-        + "pass --template none or --template chatml"
+        + "pass --template none or --template chatml, or use text records"
     }
   }
 }

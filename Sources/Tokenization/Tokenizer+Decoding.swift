@@ -1,76 +1,10 @@
-/// Tokens to text.
+/// Tokens to text: what the tokenizer's `decoder` does.
 extension Tokenizer {
-  /// The text of some tokens, the inverse of `encode`: the space that a SentencePiece model puts in front of a text
-  /// (and after a special token) is taken away again. Bytes that are not UTF-8 become U+FFFD.
-  ///
-  /// To show tokens as they are generated, use `StreamingDecoder`, which keeps that space.
-  ///
-  /// - Parameters:
-  ///   - ids: tokens; one outside the vocabulary stands for nothing.
-  ///   - skipSpecial: leaves control and unknown tokens out instead of writing their names.
+  /// The text of some tokens, the inverse of `encode`; see `TokenDecoder.decode`.
   public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool) -> String {
-    var bytes: [UInt8] = []
-    var followsSpecial = true
-    for id in ids where vocabulary.contains(id) {
-      var piece = self.bytes(of: id)
-      let kind = vocabulary.kind(id)
-      if removesSpacePrefix, followsSpecial, kind == .normal, piece.first == 0x20 {
-        piece.removeFirst()
-      }
-      if !skipSpecial || !isSilent(id) { bytes += piece }
-      followsSpecial = kind == .control || kind == .unknown || kind == .userDefined
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    decoder.decode(ids, skipSpecial: skipSpecial)
   }
 
-  /// What a token stands for: bytes of UTF-8, not always whole characters. The name itself for control, unknown and
-  /// user-defined tokens, nothing for an id outside the vocabulary.
-  public func bytes(of id: Int32) -> [UInt8] {
-    guard vocabulary.contains(id) else { return [] }
-    let text = vocabulary.text(id)
-    let kind = vocabulary.kind(id)
-    guard kind == .normal || kind == .byte || kind == .unused else { return Array(text) }
-    switch engine {
-    case .bytePairEncoding:
-      var bytes: [UInt8] = []
-      return alphabet.decode(text, into: &bytes) ? bytes : Array(text)
-    case .sentencePiece:
-      if kind == .byte, let byte = Self.byte(named: text) { return [byte] }
-      return Self.unescape(text)
-    }
-  }
-
-  /// Whether a token has a name but no text: control and unknown tokens.
-  func isSilent(_ id: Int32) -> Bool {
-    guard vocabulary.contains(id) else { return true }
-    let kind = vocabulary.kind(id)
-    return kind == .control || kind == .unknown
-  }
-
-  private var removesSpacePrefix: Bool {
-    if case .sentencePiece(_, addsSpacePrefix: true) = engine { true } else { false }
-  }
-
-  /// The byte of `<0xXX>`.
-  private static func byte(named text: ArraySlice<UInt8>) -> UInt8? {
-    guard text.count == 6, text.starts(with: "<0x".utf8) else { return nil }
-    return UInt8(String(decoding: text.dropFirst(3).dropLast(), as: UTF8.self), radix: 16)
-  }
-
-  /// Every ▁ becomes a space.
-  private static func unescape(_ text: ArraySlice<UInt8>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count)
-    var rest = text
-    while let first = rest.first {
-      if first == SentencePiece.space[0], rest.starts(with: SentencePiece.space) {
-        bytes.append(0x20)
-        rest = rest.dropFirst(3)
-      } else {
-        bytes.append(first)
-        rest = rest.dropFirst()
-      }
-    }
-    return bytes
-  }
+  /// What a token stands for; see `TokenDecoder.bytes`.
+  public func bytes(of id: Int32) -> [UInt8] { decoder.bytes(of: id) }
 }

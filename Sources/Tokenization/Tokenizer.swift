@@ -10,10 +10,10 @@ public struct Tokenizer: Sendable {
     case sentencePiece(SentencePiece, addsSpacePrefix: Bool)
   }
 
-  let vocabulary: Vocabulary
+  /// The way back, from ids to text.
+  public let decoder: TokenDecoder
   let engine: Engine
   let specialTokens: SpecialTokens
-  let alphabet = ByteAlphabet()
 
   /// Begin of text (`bos`), if the model has it.
   public let beginning: Int32?
@@ -21,8 +21,6 @@ public struct Tokenizer: Sendable {
   public let end: Int32?
   /// The token that closes an assistant's turn: the file's, or one known by its text, or the end of text.
   public let endOfTurn: Int32?
-  /// Every token after which a generation is over.
-  public let endOfGeneration: Set<Int32>
   /// Whether the model wants begin-of-text in front of a text.
   public let addsBeginning: Bool
   /// Whether the model wants end-of-text after a text.
@@ -34,9 +32,8 @@ public struct Tokenizer: Sendable {
   }
 
   init(_ description: TokenizerDescription) throws(TokenizationError) {
-    let vocabulary = try Vocabulary(
-      tokens: description.tokens, kinds: description.tokenKinds, scores: description.scores,
-      controlTexts: EndTokens.controlTexts)
+    decoder = try TokenDecoder(description)
+    let vocabulary = decoder.vocabulary
     switch description.kind {
     case .bytePairEncoding(let name):
       let preTokenizer = try PreTokenizer(name)
@@ -51,7 +48,6 @@ public struct Tokenizer: Sendable {
         addsSpacePrefix: description.addsSpacePrefix ?? true)
       addsBeginning = (description.addsBeginning ?? true) && description.beginning != nil
     }
-    self.vocabulary = vocabulary
     specialTokens = SpecialTokens(vocabulary)
     beginning = description.beginning
     end = description.end
@@ -59,10 +55,12 @@ public struct Tokenizer: Sendable {
 
     let named = EndTokens.endsOfTurn.lazy.compactMap { vocabulary.find($0) }.first
     endOfTurn = description.endOfTurn ?? named ?? description.end
-    endOfGeneration = Set(
-      EndTokens.controlTexts.compactMap { vocabulary.find($0) } + description.otherEnds
-        + [description.end, description.endOfTurn].compactMap(\.self))
   }
+
+  var vocabulary: Vocabulary { decoder.vocabulary }
+
+  /// Every token after which a generation is over.
+  public var endOfGeneration: Set<Int32> { decoder.endOfGeneration }
 
   /// Number of tokens; ids are below it.
   public var vocabularySize: Int { vocabulary.count }

@@ -135,7 +135,7 @@ struct EvalCommand: ParsableCommand {
         sequences: Array(windows.prefix(limit ?? windows.count)))
     case .nll:
       let builder = SequenceBuilder(
-        tokenizer: loaded.tokenizer, template: try loaded.template(template),
+        loaded, template: template,
         sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
       let dataset = try Dataset(paths: [data], builder: builder, skipBad: skipBad)
       return try LikelihoodEvaluation(

@@ -122,6 +122,8 @@ struct GenerateCommand: ParsableCommand {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
     }
     let tokens = try given ?? promptTokens(loaded)
+    // Said before the prompt is computed.
+    if logits == nil { _ = try loaded.decoder }
     let session = try GenerationSession(
       loaded, adapters: adapters, storage: model.storage,
       contextLength: context ?? tokens.count + max(maxTokens, 1))
@@ -154,11 +156,11 @@ struct GenerateCommand: ParsableCommand {
     if text == "-" {
       text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
     }
-    guard chat else { return loaded.tokens(text: text) }
+    guard chat else { return try loaded.tokens(text: text) }
     let messages =
       (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
       + [ChatMessage(role: "user", content: text)]
-    return loaded.tokens(messages: messages, template: try loaded.template(template))
+    return try loaded.tokens(messages: messages, template: try loaded.template(template))
   }
 
   /// Writes the text as it comes, then the figures.

@@ -121,8 +121,8 @@ struct EvaluationLikelihoodTests {
       contentsOf: TestFiles.shared("data/tinystories/sample.txt"), encoding: .utf8)
     let stories = text.components(separatedBy: "<|endoftext|>")
       .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.filter { !$0.isEmpty }
-    let sequences = stories.map { story in
-      TokenSequence(allTargets: Array(loaded.tokens(text: story).prefix(512)))
+    let sequences = try stories.map { story in
+      TokenSequence(allTargets: Array(try loaded.tokens(text: story).prefix(512)))
     }
     let report = try LikelihoodEvaluation(
       loaded.model, storage: .float32, sequences: sequences

@@ -8,7 +8,7 @@ struct SequenceBuilderTests {
   private func build(
     _ content: DataRecord.Content, template: ChatTemplate = .none(endOfTurn: "</s>"),
     length: Int = 64, trainOnPrompt: Bool = false, addsBeginning: Bool = false
-  ) throws -> SequenceBuilder.Result {
+  ) throws -> SequenceBuilder.Outcome {
     let builder = SequenceBuilder(
       tokenizer: try SmallModel.tokenizer(addsBeginning: addsBeginning), template: template,
       sequenceLength: length, trainOnPrompt: trainOnPrompt)

@@ -32,7 +32,7 @@ struct BatchGeneratorTests {
   }
 
   @Test func answersEqualOneByOneGeneration() throws {
-    let ends = loaded.tokenizer.endOfGeneration
+    let ends = try loaded.decoder.endOfGeneration
     let session = try GenerationSession(loaded, storage: .float32)
     let answers = try batch(prompts, ends: ends, slots: 5)
     #expect(answers.map(\.index) == Array(prompts.indices))

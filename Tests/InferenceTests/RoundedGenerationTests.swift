@@ -52,7 +52,7 @@ struct RoundedGenerationTests {
 
   @Test func predictionsStayThoseOfTheExactProduct() throws {
     let loaded = try LoadedModel(path: TestFiles.realModel)
-    let ids = loaded.tokens(text: text)
+    let ids = try loaded.tokens(text: text)
     let exact = try predictions(loaded, ids, from: 8, storage: .float32, roundsFew: false)
     let stored = try predictions(loaded, ids, from: 8, storage: .bfloat16, roundsFew: false)
     let rounded = try predictions(loaded, ids, from: 8, storage: .bfloat16, roundsFew: true)

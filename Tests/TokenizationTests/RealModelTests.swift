@@ -50,7 +50,7 @@ struct RealModelTests {
     #expect(reference.ids.count == 37_923)
     #expect(ids == reference.ids)
     #expect(tokenizer.decode(ids, skipSpecial: false) == text)
-    var decoder = StreamingDecoder(tokenizer)
+    var decoder = StreamingDecoder(tokenizer.decoder)
     #expect(ids.map { decoder.append($0) }.joined() + decoder.finish() == text)
   }
 
@@ -107,7 +107,7 @@ struct RealModelTests {
       from: Data(
         contentsOf: URL(
           filePath: #require(TestTokenizers.shared("models/stories260K.expected.json")))))
-    var decoder = StreamingDecoder(tokenizer)
+    var decoder = StreamingDecoder(tokenizer.decoder)
     let text = story.ids.map { decoder.append($0) }.joined() + decoder.finish()
     #expect(text == story.text)
     #expect(tokenizer.decode(story.ids, skipSpecial: true) == story.text.dropFirst())

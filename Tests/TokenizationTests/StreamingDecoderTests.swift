@@ -12,7 +12,7 @@ struct StreamingDecoderTests {
       let bytes = Array(text.utf8)
       for first in 0...bytes.count {
         for second in first...bytes.count {
-          var decoder = StreamingDecoder(tokenizer)
+          var decoder = StreamingDecoder(tokenizer.decoder)
           let parts = [
             decoder.append(bytes: Array(bytes[..<first])),
             decoder.append(bytes: Array(bytes[first..<second])),
@@ -35,7 +35,7 @@ struct StreamingDecoderTests {
         state = state &* 1_664_525 &+ 1_013_904_223
         return leads[Int(state >> 8) % leads.count]
       }
-      var decoder = StreamingDecoder(tokenizer)
+      var decoder = StreamingDecoder(tokenizer.decoder)
       var text = ""
       for byte in bytes { text += decoder.append(Int32(byte)) }
       text += decoder.finish()
@@ -44,7 +44,7 @@ struct StreamingDecoderTests {
   }
 
   @Test func waitsForTheRestOfACharacterAndNoLonger() {
-    var decoder = StreamingDecoder(tokenizer)
+    var decoder = StreamingDecoder(tokenizer.decoder)
     #expect(decoder.append(0xf0) == "")
     #expect(decoder.append(0x9f) == "")
     #expect(decoder.append(0x98) == "")
@@ -59,16 +59,16 @@ struct StreamingDecoderTests {
   }
 
   @Test func namesControlTokensOnlyWhenAsked() {
-    var decoder = StreamingDecoder(tokenizer)
+    var decoder = StreamingDecoder(tokenizer.decoder)
     #expect(decoder.append(264) == "")
     #expect(decoder.append(265) == "<tool>")
-    var verbose = StreamingDecoder(tokenizer, skipSpecial: false)
+    var verbose = StreamingDecoder(tokenizer.decoder, skipSpecial: false)
     #expect(verbose.append(264) == "<|im_end|>")
   }
 
   @Test func keepsTheLeadingSpaceOfAContinuation() throws {
     let pieces = try Tokenizer(TestTokenizers.sentencePieces(["▁a"]))
-    var decoder = StreamingDecoder(pieces)
+    var decoder = StreamingDecoder(pieces.decoder)
     #expect(decoder.append(259) == " a")
     #expect(pieces.decode([259], skipSpecial: true) == "a")
   }

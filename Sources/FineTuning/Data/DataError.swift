@@ -1,3 +1,5 @@
+public import Tokenization
+
 /// What can be wrong with training or evaluation data: always found before any training.
 public enum DataError: Error, Equatable, CustomStringConvertible {
   /// The file or folder could not be opened; `reason` is the system's word.
@@ -18,6 +20,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case noRecords(path: String, skipped: Int)
   /// No sequence with a target is left.
   case noTargets(path: String, sequenceLength: Int)
+  /// The first record that needs the model's tokenizer or chat template, of a model where Scion cannot read it.
+  case cannotTokenize(TokenizationError)
 
   public var description: String {
     switch self {
@@ -42,6 +46,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
         : "\(path): all \(skipped) records are bad: correct them"
     case .noTargets(let path, let sequenceLength):
       "\(path): no record has a target within \(sequenceLength) tokens: raise --seq-len or check the completions"
+    case .cannotTokenize(let reason):
+      reason.description
     }
   }
 

@@ -1,3 +1,4 @@
+public import Inference
 public import Tokenization
 public import Transformer
 
@@ -6,10 +7,15 @@ public import Transformer
 /// Targets: completions and assistant turns including the token that ends them; every token under `trainOnPrompt`; every
 /// token of texts. Text, raw text: windows of `sequenceLength`, each token a target once. Other records that are longer are
 /// cut at the end. Beginning-of-text is added where the tokenizer wants it and never doubled.
+///
+/// A model's tokenizer and chat template are asked for by the first record that needs them: token ids need neither, texts
+/// no template.
 public struct SequenceBuilder: Sendable {
-  public let tokenizer: Tokenizer
+  private let tokenizer: Result<Tokenizer, TokenizationError>
   /// How turns are written; `ChatTemplate.none` joins prompt and completion plainly.
-  public let template: ChatTemplate
+  private let template: Result<ChatTemplate, TokenizationError>
+  /// Ids below it are tokens.
+  private let vocabularySize: Int
   /// Most tokens in a sequence.
   public let sequenceLength: Int
   /// Whether prompts are targets too.
@@ -19,38 +25,64 @@ public struct SequenceBuilder: Sendable {
     tokenizer: Tokenizer, template: ChatTemplate, sequenceLength: Int, trainOnPrompt: Bool = false
   ) {
     precondition(sequenceLength > 1)
-    self.tokenizer = tokenizer
-    self.template = template
+    self.tokenizer = .success(tokenizer)
+    self.template = .success(template)
+    vocabularySize = tokenizer.vocabularySize
+    self.sequenceLength = sequenceLength
+    self.trainOnPrompt = trainOnPrompt
+  }
+
+  /// With what `loaded` has; `template` is a name that `LoadedModel.template` knows.
+  public init(
+    _ loaded: LoadedModel, template: String, sequenceLength: Int, trainOnPrompt: Bool = false
+  ) {
+    precondition(sequenceLength > 1)
+    tokenizer = Result { () throws(TokenizationError) in try loaded.tokenizer }
+    self.template = Result { () throws(TokenizationError) in try loaded.template(template) }
+    vocabularySize = loaded.vocabularySize
     self.sequenceLength = sequenceLength
     self.trainOnPrompt = trainOnPrompt
   }
 
   /// What became of one record.
-  public struct Result: Sendable, Equatable {
+  public struct Outcome: Sendable, Equatable {
     /// Sequences with at least one target.
     public var sequences: [TokenSequence] = []
     /// Whether the end was cut off.
     public var isTruncated = false
   }
 
-  /// The sequences of `record`. Throws `badRecord` (with `path`) for tokens outside the vocabulary and shifted labels.
-  public func sequences(of record: DataRecord, path: String) throws(DataError) -> Result {
+  /// The sequences of `record`. Throws `badRecord` (with `path`) for tokens outside the vocabulary and shifted labels,
+  /// `cannotTokenize` for a record that needs what the model does not have.
+  public func sequences(of record: DataRecord, path: String) throws(DataError) -> Outcome {
     switch record.content {
     case .completion(let prompt, let completion):
-      let turns = [ChatMessage(.user, prompt), ChatMessage(.assistant, completion)]
-      return finish(template.encode(turns, tokenizer: tokenizer))
+      return finish(try encode([ChatMessage(.user, prompt), ChatMessage(.assistant, completion)]))
     case .messages(let messages):
-      return finish(template.encode(messages, tokenizer: tokenizer))
+      return finish(try encode(messages))
     case .text(let text):
+      let tokenizer = try needed(tokenizer)
       var ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
       if let end = tokenizer.end, ids.last != end { ids.append(end) }
-      return Result(sequences: windows(ids))
+      return Outcome(sequences: windows(ids, tokenizer))
     case .raw(let text):
-      return Result(
-        sequences: windows(tokenizer.encode(text, addBeginning: false, parseSpecial: false)))
+      let tokenizer = try needed(tokenizer)
+      let ids = tokenizer.encode(text, addBeginning: false, parseSpecial: false)
+      return Outcome(sequences: windows(ids, tokenizer))
     case .tokens(let ids, let labels):
       return finish(try tokens(ids, labels: labels, record: record, path: path))
     }
+  }
+
+  private func needed<Part>(
+    _ part: Result<Part, TokenizationError>
+  ) throws(DataError) -> Part {
+    do { return try part.get() } catch { throw .cannotTokenize(error) }
+  }
+
+  private func encode(_ messages: [ChatMessage]) throws(DataError) -> Marked {
+    let tokenizer = try needed(tokenizer)
+    return try needed(template).encode(messages, tokenizer: tokenizer)
   }
 
   /// Ids with a mark at each token that is to be predicted.
@@ -59,11 +91,10 @@ public struct SequenceBuilder: Sendable {
   private func tokens(
     _ ids: [Int32], labels: [Int32]?, record: DataRecord, path: String
   ) throws(DataError) -> Marked {
-    let size = tokenizer.vocabularySize
-    for id in ids where id < 0 || id >= size {
+    for id in ids where id < 0 || id >= vocabularySize {
       throw .badRecord(
-        path: path, line: record.line, reason: "token \(id) is outside the vocabulary (0..<\(size))"
-      )
+        path: path, line: record.line,
+        reason: "token \(id) is outside the vocabulary (0..<\(vocabularySize))")
     }
     guard let labels else { return (ids, ids.map { _ in true }) }
     for (id, label) in zip(ids, labels) where label != -100 && label != id {
@@ -75,20 +106,20 @@ public struct SequenceBuilder: Sendable {
   }
 
   /// Shifts marks to targets, cuts, and drops what has no target.
-  private func finish(_ marked: Marked) -> Result {
+  private func finish(_ marked: Marked) -> Outcome {
     let count = min(marked.ids.count, sequenceLength)
     var targets = [Int32](repeating: TokenSequence.ignored, count: count)
     for index in 0..<count where index + 1 < marked.ids.count {
       if trainOnPrompt || marked.isTarget[index + 1] { targets[index] = marked.ids[index + 1] }
     }
     let sequence = TokenSequence(ids: Array(marked.ids[..<count]), targets: targets)
-    return Result(
+    return Outcome(
       sequences: sequence.targetCount > 0 ? [sequence] : [],
       isTruncated: marked.ids.count > sequenceLength)
   }
 
   /// Consecutive windows; each predicts its successor's first token, unless that follows a beginning of its own.
-  private func windows(_ ids: [Int32]) -> [TokenSequence] {
+  private func windows(_ ids: [Int32], _ tokenizer: Tokenizer) -> [TokenSequence] {
     let beginning = tokenizer.addsBeginning ? tokenizer.beginning : nil
     let ids = ids.first == beginning ? Array(ids.dropFirst()) : ids
     let prefix = beginning.map { [$0] } ?? []

@@ -5,12 +5,12 @@ public import Transformer
 
 /// The task `exact`: greedy answers, many at once, compared with the expected ones.
 public final class ExactEvaluation: Evaluation {
-  private let loaded: LoadedModel
+  private let decoder: TokenDecoder
   private let examples: [ExactExample]
   private let prompts: [[Int32]]
   private let generator: BatchGenerator
   private var finished: [Int: EvaluationRow] = [:]
-  private var tokens = 0
+  private var tokenCount = 0
   private var seconds = 0.0
 
   /// - Parameters:
@@ -20,7 +20,7 @@ public final class ExactEvaluation: Evaluation {
   ///   - maxTokens: most tokens of an answer.
   ///   - slots: most answers at a time.
   ///
-  /// Throws `noExamples`, `promptTooLong` or `TensorError.outOfMemory`.
+  /// Throws `noExamples`, `promptTooLong`, `TokenizationError` or `TensorError.outOfMemory`.
   public init(
     _ loaded: LoadedModel, adapters: AdapterSet? = nil, storage: ElementType,
     template: ChatTemplate?, examples: [ExactExample], shots: [ExactExample] = [],
@@ -32,9 +32,9 @@ public final class ExactEvaluation: Evaluation {
       let messages = example.preceded(by: shots).messages
       let ids =
         if let template {
-          loaded.tokens(messages: messages, template: template)
+          try loaded.tokens(messages: messages, template: template)
         } else {
-          loaded.tokens(text: messages.map(\.content).joined(separator: "\n"))
+          try loaded.tokens(text: messages.map(\.content).joined(separator: "\n"))
         }
       guard ids.count < context else {
         throw EvaluationError.promptTooLong(
@@ -42,11 +42,11 @@ public final class ExactEvaluation: Evaluation {
       }
       return ids
     }
-    self.loaded = loaded
+    decoder = try loaded.decoder
     self.examples = examples
     generator = try BatchGenerator(
       loaded.model, adapters: adapters, storage: storage, prompts: prompts, maxTokens: maxTokens,
-      ends: loaded.tokenizer.endOfGeneration, slots: slots)
+      ends: decoder.endOfGeneration, slots: slots)
   }
 
   public func step() throws -> EvaluationProgress? {
@@ -55,7 +55,7 @@ public final class ExactEvaluation: Evaluation {
     guard let answers = try generator.step() else { return nil }
     for answer in answers {
       finished[answer.index] = row(answer)
-      tokens += answer.ids.count
+      tokenCount += answer.ids.count
     }
     seconds += (clock.now - begin).seconds
     return EvaluationProgress(
@@ -65,10 +65,10 @@ public final class ExactEvaluation: Evaluation {
 
   private func row(_ answer: BatchAnswer) -> EvaluationRow {
     let expected = examples[answer.index].expected
-    let output = loaded.tokenizer.decode(answer.ids, skipSpecial: true)
+    let output = decoder.decode(answer.ids, skipSpecial: true)
     let comparison = AnswerComparison(output: output, expected: expected)
     var row = EvaluationRow(index: answer.index, tokens: answer.ids.count)
-    row.prompt = loaded.tokenizer.decode(prompts[answer.index], skipSpecial: false)
+    row.prompt = decoder.decode(prompts[answer.index], skipSpecial: false)
     row.expected = expected
     row.output = output
     row.exact = comparison.exact
@@ -82,7 +82,7 @@ public final class ExactEvaluation: Evaluation {
   public var report: EvaluationReport {
     let rows = finished.values
     var report = EvaluationReport(
-      task: .exact, examples: rows.count, tokens: tokens, seconds: seconds)
+      task: .exact, examples: rows.count, tokens: tokenCount, seconds: seconds)
     report.exactMatch = share(rows.compactMap(\.exact))
     report.jsonMatch = share(rows.compactMap(\.jsonMatch))
     report.intentAccuracy = share(rows.compactMap(\.intentMatch))

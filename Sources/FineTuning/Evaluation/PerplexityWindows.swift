@@ -1,4 +1,5 @@
 public import Inference
+internal import Tokenization
 public import Transformer
 
 /// Perplexity by the protocol of llama.cpp's `llama-perplexity` (tools/perplexity/perplexity.cpp, `perplexity`).
@@ -32,14 +33,19 @@ public enum PerplexityWindows {
   }
 
   /// The windows of `text` for this model. One line break at the end is dropped, as llama.cpp does with files.
+  ///
+  /// Throws `EvaluationError`, or `TokenizationError` for a model whose tokenizer Scion cannot read.
   public static func sequences(
     of text: String, context: Int, _ loaded: LoadedModel
-  ) throws(EvaluationError) -> [TokenSequence] {
+  ) throws -> [TokenSequence] {
     let longest = loaded.model.configuration.contextLength
-    guard context <= longest else { throw .invalidContext(context: context, longest: longest) }
-    let tokens = loaded.tokens(text: text.hasSuffix("\n") ? String(text.dropLast()) : text)
+    guard context <= longest else {
+      throw EvaluationError.invalidContext(context: context, longest: longest)
+    }
+    let tokenizer = try loaded.tokenizer
+    let tokens = try loaded.tokens(text: text.hasSuffix("\n") ? String(text.dropLast()) : text)
     return try sequences(
       tokens, context: context,
-      beginning: loaded.tokenizer.addsBeginning ? loaded.tokenizer.beginning : nil)
+      beginning: tokenizer.addsBeginning ? tokenizer.beginning : nil)
   }
 }
