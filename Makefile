@@ -2,8 +2,12 @@
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
-# SCION_MODEL=path.gguf takes another model than the one of models/manifest.json.
-MODEL = $(or $(SCION_MODEL),models/SmolLM2-135M-Instruct.Q4_1.gguf)
+# NAME=… chooses a model of models/manifest.json (the first without it); from the command line only, since some systems
+# keep the machine's name in the environment's NAME. SCION_MODEL=path.gguf takes a file instead.
+ifneq ($(origin NAME),command line)
+NAME =
+endif
+MODEL = $(or $(SCION_MODEL),$(shell scripts/fetch-model --path "$(NAME)"))
 SWIFT_FOLDERS = $(wildcard Sources Tests Benchmarks Package.swift)
 # Tests are built optimised (Swift's debug codecs are a hundred times slower) and testable. That is another set of
 # flags than the program's: a folder of its own keeps the two builds from undoing each other.
@@ -17,14 +21,14 @@ TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
 
 help: ## lists the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
-	@echo "SCION_MODEL=path.gguf uses another model; PREFIX=path says where to install;"
+	@echo "NAME=smollm, qwen or gemma chooses the model; SCION_MODEL=path.gguf uses another; PREFIX=path says where to install;"
 	@echo "SETS=home ARMS=gaussian,lora-one restrict the experiments (Experiments/run says all)"
 
 setup: ## installs the Debian packages that are missing
 	@scripts/setup
 
-model: setup ## fetches the default model into models/ (98 MB, verified)
-	@SCION_MODEL="$(SCION_MODEL)" scripts/fetch-model
+model: setup ## fetches a model into models/, verified: NAME=smollm (the default, 98 MB), qwen (491 MB) or gemma (253 MB)
+	@SCION_MODEL="$(SCION_MODEL)" scripts/fetch-model "$(NAME)"
 
 build: setup ## builds .build/release/scion
 	@echo "build: swift build -c release"
