@@ -1,5 +1,5 @@
-/* The leaf tables behind attention.c, convert.c, norm.c, rope.c, swiglu.c, cross_entropy.c and
- * optimizer.c.
+/* The leaf tables behind attention.c, convert.c, norm.c, rope.c, gated.c, elementwise.c,
+ * cross_entropy.c and optimizer.c.
  *
  * A leaf is single-threaded and works on one row, one range or one attention tile; the drivers
  * share the work out to OpenMP threads. Every instruction set fills the same tables:
@@ -18,21 +18,40 @@ enum { CK_MOST_SIZE = 1024, CK_MOST_PAIRS = CK_MOST_SIZE / 2 };
 
 /* ---- Row-wise leaves ---- */
 
+/* One row of ck_rms_norm_backward or ck_layer_norm_backward. */
+typedef void ck_norm_backward(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
+                              ck_format dy_type, const void *x, ck_format x_type, const float *w,
+                              float epsilon, float factor, int64_t width);
+
+typedef void ck_gated(void *a, const void *gate, const void *up, ck_format type, int64_t count);
+typedef void ck_gated_backward(void *dgate, void *dup, const void *da, const void *gate,
+                               const void *up, ck_format type, int64_t count);
+
 typedef struct {
-    /* One row of ck_rms_norm and of its backward. */
-    void (*rms_norm)(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
-                     float epsilon, int64_t width);
-    void (*rms_norm_backward)(float *dx, const float *dy, const void *x, ck_format x_type,
-                              const float *w, float epsilon, int64_t width);
+    /* One row of ck_rms_norm and ck_layer_norm and of their backwards. */
+    void (*rms_norm)(void *y, ck_format y_type, int32_t accumulate, const void *x,
+                     ck_format x_type, const float *w, float epsilon, float factor, int64_t width);
+    ck_norm_backward *rms_norm_backward;
+    void (*layer_norm)(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
+                       const float *b, float epsilon, int64_t width);
+    ck_norm_backward *layer_norm_backward;
     /* cosine, sine [pairs] of position * frequencies[pair] (the angle rounded to fp32). */
     void (*angles)(float *cosine, float *sine, const float *frequencies, float position,
                    int64_t pairs);
-    /* One token of ck_rope: x [heads, size]; sine is negated already for the inverse. */
+    /* One token of ck_rope: x [heads, size]; sine is negated already for the
+     * inverse, and the magnitude is in both. */
     void (*rotate)(void *x, ck_format type, const float *cosine, const float *sine,
-                   int32_t interleaved, int64_t heads, int64_t size);
-    void (*swiglu)(void *a, const void *gate, const void *up, ck_format type, int64_t count);
-    void (*swiglu_backward)(void *dgate, void *dup, const void *da, const void *gate,
-                            const void *up, ck_format type, int64_t count);
+                   int32_t interleaved, int64_t heads, int64_t size, int64_t pairs);
+    ck_gated *swiglu, *geglu;
+    ck_gated_backward *swiglu_backward, *geglu_backward;
+    /* A row or a range of the functions of elementwise.c. */
+    void (*add_bias)(void *y, ck_format type, const float *bias, int64_t count);
+    void (*scale)(void *x, ck_format type, float factor, int64_t count);
+    void (*add)(float *y, const void *x, ck_format x_type, float factor, int64_t count);
+    void (*soft_cap)(float *x, float cap, int64_t count);
+    void (*soft_cap_backward)(void *dx, ck_format type, const float *y, float cap, int64_t count);
+    float (*row_dot)(const void *a, ck_format a_type, const void *b, ck_format b_type,
+                     int64_t count);
     /* One row of ck_cross_entropy; returns its nll. */
     float (*cross_entropy)(void *dlogits, ck_format type, const float *logits, int32_t target,
                            float weight, int64_t vocabulary);

@@ -14,19 +14,66 @@ static float inverse_root(const void *x, ck_format type, float epsilon, int64_t 
     return (float)(1 / sqrt(sum / (double)width + (double)epsilon));
 }
 
-static void rms_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
-                     float epsilon, int64_t width) {
-    const float r = inverse_root(x, x_type, epsilon, width);
-    for (int64_t i = 0; i < width; i++) ck_put(y, y_type, i, ck_get(x, x_type, i) * r * w[i]);
+static void add_or_put(void *y, ck_format type, int32_t accumulate, int64_t i, float value) {
+    ck_put(y, type, i, accumulate ? ck_get(y, type, i) + value : value);
 }
 
-static void rms_norm_backward(float *dx, const float *dy, const void *x, ck_format x_type,
-                              const float *w, float epsilon, int64_t width) {
+static void rms_norm(void *y, ck_format y_type, int32_t accumulate, const void *x,
+                     ck_format x_type, const float *w, float epsilon, float factor,
+                     int64_t width) {
+    const float r = inverse_root(x, x_type, epsilon, width) * factor;
+    for (int64_t i = 0; i < width; i++)
+        add_or_put(y, y_type, accumulate, i, ck_get(x, x_type, i) * r * w[i]);
+}
+
+static void rms_norm_backward(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
+                              ck_format dy_type, const void *x, ck_format x_type, const float *w,
+                              float epsilon, float factor, int64_t width) {
     const float r = inverse_root(x, x_type, epsilon, width);
     double dot = 0;
-    for (int64_t i = 0; i < width; i++) dot += (double)dy[i] * w[i] * ck_get(x, x_type, i);
+    for (int64_t i = 0; i < width; i++)
+        dot += (double)ck_get(dy, dy_type, i) * w[i] * ck_get(x, x_type, i);
     const float c = (float)(dot / (double)width * r * r);
-    for (int64_t i = 0; i < width; i++) dx[i] += r * (dy[i] * w[i] - ck_get(x, x_type, i) * c);
+    for (int64_t i = 0; i < width; i++) {
+        const float g = ck_get(dy, dy_type, i) * w[i];
+        add_or_put(dx, dx_type, accumulate, i, r * factor * (g - ck_get(x, x_type, i) * c));
+    }
+}
+
+/* The mean, and 1 / sqrt(variance + epsilon). */
+static double find_moments(double *root, const void *x, ck_format type, float epsilon,
+                           int64_t width) {
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < width; i++) mean += ck_get(x, type, i);
+    mean /= (double)width;
+    for (int64_t i = 0; i < width; i++)
+        variance += (ck_get(x, type, i) - mean) * (ck_get(x, type, i) - mean);
+    *root = 1 / sqrt(variance / (double)width + (double)epsilon);
+    return mean;
+}
+
+static void layer_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
+                       const float *b, float epsilon, int64_t width) {
+    double root, mean = find_moments(&root, x, x_type, epsilon, width);
+    for (int64_t i = 0; i < width; i++)
+        ck_put(y, y_type, i, (float)((ck_get(x, x_type, i) - mean) * root) * w[i] + b[i]);
+}
+
+static void layer_norm_backward(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
+                                ck_format dy_type, const void *x, ck_format x_type,
+                                const float *w, float epsilon, float factor, int64_t width) {
+    double root, mean = find_moments(&root, x, x_type, epsilon, width), sum = 0, dot = 0;
+    for (int64_t i = 0; i < width; i++) {
+        const double g = (double)ck_get(dy, dy_type, i) * w[i];
+        sum += g;
+        dot += g * (ck_get(x, x_type, i) - mean);
+    }
+    const double c = dot / (double)width * root * root;
+    for (int64_t i = 0; i < width; i++) {
+        const double g = (double)ck_get(dy, dy_type, i) * w[i] - sum / (double)width;
+        const double change = root * factor * (g - (ck_get(x, x_type, i) - mean) * c);
+        add_or_put(dx, dx_type, accumulate, i, (float)change);
+    }
 }
 
 static void angles(float *cosine, float *sine, const float *frequencies, float position,
@@ -39,8 +86,7 @@ static void angles(float *cosine, float *sine, const float *frequencies, float p
 }
 
 static void rotate(void *x, ck_format type, const float *cosine, const float *sine,
-                   int32_t interleaved, int64_t heads, int64_t size) {
-    const int64_t pairs = size / 2;
+                   int32_t interleaved, int64_t heads, int64_t size, int64_t pairs) {
     for (int64_t head = 0; head < heads; head++)
         for (int64_t i = 0; i < pairs; i++) {
             const int64_t first = head * size + (interleaved ? 2 * i : i);
@@ -66,6 +112,58 @@ static void swiglu_backward(void *dgate, void *dup, const void *da, const void *
         ck_put(dgate, type, i, d * u * s * (1 + g * (1 - s)));
         ck_put(dup, type, i, d * g * s);
     }
+}
+
+/* The argument of the sigmoid in gelu's tanh form, and its slope. */
+static float gelu_argument(float g) { return 1.5957691216057308f * g * (1 + 0.044715f * g * g); }
+
+static float gelu_slope(float g) { return 1.5957691216057308f * (1 + 0.134145f * g * g); }
+
+static void geglu(void *a, const void *gate, const void *up, ck_format type, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float g = ck_get(gate, type, i);
+        ck_put(a, type, i, g / (1 + expf(-gelu_argument(g))) * ck_get(up, type, i));
+    }
+}
+
+static void geglu_backward(void *dgate, void *dup, const void *da, const void *gate,
+                           const void *up, ck_format type, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float g = ck_get(gate, type, i), u = ck_get(up, type, i), d = ck_get(da, type, i);
+        const float near = g > 100 ? 100 : g < -100 ? -100 : g; /* the slope is 1 or 0 beyond */
+        const float s = 1 / (1 + expf(-gelu_argument(near)));
+        ck_put(dgate, type, i, d * u * s * (1 + near * gelu_slope(near) * (1 - s)));
+        ck_put(dup, type, i, d * g * s);
+    }
+}
+
+static void add_bias(void *y, ck_format type, const float *bias, int64_t count) {
+    for (int64_t i = 0; i < count; i++) ck_put(y, type, i, ck_get(y, type, i) + bias[i]);
+}
+
+static void scale_range(void *x, ck_format type, float factor, int64_t count) {
+    for (int64_t i = 0; i < count; i++) ck_put(x, type, i, ck_get(x, type, i) * factor);
+}
+
+static void add_range(float *y, const void *x, ck_format x_type, float factor, int64_t count) {
+    for (int64_t i = 0; i < count; i++) y[i] += factor * ck_get(x, x_type, i);
+}
+
+static void soft_cap(float *x, float cap, int64_t count) {
+    for (int64_t i = 0; i < count; i++) x[i] = cap * tanhf(x[i] / cap);
+}
+
+static void soft_cap_backward(void *dx, ck_format type, const float *y, float cap,
+                              int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        ck_put(dx, type, i, ck_get(dx, type, i) * (1 - y[i] / cap * (y[i] / cap)));
+}
+
+static float row_dot(const void *a, ck_format a_type, const void *b, ck_format b_type,
+                     int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += (double)ck_get(a, a_type, i) * ck_get(b, b_type, i);
+    return (float)sum;
 }
 
 static float cross_entropy(void *dlogits, ck_format type, const float *logits, int32_t target,
@@ -203,10 +301,20 @@ static void widen(float *y, const uint16_t *x, int64_t count) {
 const ck_layer_leaves ck_layers_scalar = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
     .angles = angles,
     .rotate = rotate,
     .swiglu = swiglu,
     .swiglu_backward = swiglu_backward,
+    .geglu = geglu,
+    .geglu_backward = geglu_backward,
+    .add_bias = add_bias,
+    .scale = scale_range,
+    .add = add_range,
+    .soft_cap = soft_cap,
+    .soft_cap_backward = soft_cap_backward,
+    .row_dot = row_dot,
     .cross_entropy = cross_entropy,
     .narrow = narrow,
     .widen = widen,

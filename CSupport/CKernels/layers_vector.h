@@ -11,66 +11,9 @@
     i += CK_WIDTH, left -= CK_WIDTH
 
 #include "attention_cached_vector.h"
-
-/* ---- Root-mean-square normalization ---- */
-
-CK_INLINE float inverse_root(const void *x, ck_format type, float epsilon, int64_t width) {
-    vf sum[4] = {{0}};
-    int64_t i = 0;
-    for (; i + 4 * CK_WIDTH <= width; i += 4 * CK_WIDTH)
-        for (int part = 0; part < 4; part++) {
-            const vf value = fetch(x, type, i + part * CK_WIDTH, CK_WIDTH);
-            sum[part] += value * value;
-        }
-    for (; i < width; i += CK_WIDTH) {
-        const vf value = fetch(x, type, i, width - i);
-        sum[0] += value * value;
-    }
-    const float mean = total((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)width;
-    return 1 / __builtin_sqrtf(mean + epsilon);
-}
-
-CK_INLINE void norm_row(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
-                        float epsilon, int64_t width) {
-    const float r = inverse_root(x, x_type, epsilon, width);
-    for (EACH(i, width))
-        put(y, y_type, i, fetch(x, x_type, i, left) * r * fetch(w, CK_F32, i, left), left);
-}
-
-static void rms_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w,
-                     float epsilon, int64_t width) {
-    if (x_type == CK_F32) {
-        if (y_type == CK_F32)
-            norm_row(y, CK_F32, x, CK_F32, w, epsilon, width);
-        else
-            norm_row(y, CK_BF16, x, CK_F32, w, epsilon, width);
-    } else if (y_type == CK_F32)
-        norm_row(y, CK_F32, x, CK_BF16, w, epsilon, width);
-    else
-        norm_row(y, CK_BF16, x, CK_BF16, w, epsilon, width);
-}
-
-CK_INLINE void norm_row_backward(float *dx, const float *dy, const void *x, ck_format x_type,
-                                 const float *w, float epsilon, int64_t width) {
-    const float r = inverse_root(x, x_type, epsilon, width);
-    vf sum = {0};
-    for (EACH(i, width))
-        sum += fetch(dy, CK_F32, i, left) * fetch(w, CK_F32, i, left) * fetch(x, x_type, i, left);
-    const float c = total(sum) / (float)width * r * r;
-    for (EACH(i, width)) {
-        const vf g = fetch(dy, CK_F32, i, left) * fetch(w, CK_F32, i, left);
-        const vf value = fetch(x, x_type, i, left);
-        put(dx, CK_F32, i, fetch(dx, CK_F32, i, left) + r * (g - value * c), left);
-    }
-}
-
-static void rms_norm_backward(float *dx, const float *dy, const void *x, ck_format x_type,
-                              const float *w, float epsilon, int64_t width) {
-    if (x_type == CK_F32)
-        norm_row_backward(dx, dy, x, CK_F32, w, epsilon, width);
-    else
-        norm_row_backward(dx, dy, x, CK_BF16, w, epsilon, width);
-}
+#include "elementwise_vector.h"
+#include "gated_vector.h"
+#include "norm_vector.h"
 
 /* ---- Rotary embedding ---- */
 
@@ -110,8 +53,7 @@ static void angles(float *cosine, float *sine, const float *frequencies, float p
 }
 
 CK_INLINE void rotate_halves(void *x, ck_format type, const float *cosine, const float *sine,
-                             int64_t heads, int64_t size) {
-    const int64_t pairs = size / 2;
+                             int64_t heads, int64_t size, int64_t pairs) {
     for (int64_t head = 0; head < heads; head++)
         for (EACH(i, pairs)) {
             const vf a = fetch(x, type, head * size + i, left);
@@ -125,10 +67,10 @@ CK_INLINE void rotate_halves(void *x, ck_format type, const float *cosine, const
 /* With c2 = (c0, c0, c1, c1, ...), s2 = (-s0, s0, -s1, s1, ...): y = x * c2 + (x with neighbours
  * exchanged) * s2. */
 CK_INLINE void rotate_neighbours(void *x, ck_format type, const float *c2, const float *s2,
-                                 int64_t heads, int64_t size) {
+                                 int64_t heads, int64_t size, int64_t pairs) {
     typedef uint64_t pair_vector CK_VECTOR(4);
     for (int64_t head = 0; head < heads; head++)
-        for (EACH(i, size)) {
+        for (EACH(i, 2 * pairs)) {
             const vf a = fetch(x, type, head * size + i, left);
             const pair_vector bits = (pair_vector)a;
             const vf b = (vf)(bits << 32 | bits >> 32);
@@ -138,71 +80,24 @@ CK_INLINE void rotate_neighbours(void *x, ck_format type, const float *c2, const
 }
 
 static void rotate(void *x, ck_format type, const float *cosine, const float *sine,
-                   int32_t interleaved, int64_t heads, int64_t size) {
+                   int32_t interleaved, int64_t heads, int64_t size, int64_t pairs) {
     if (!interleaved) {
         if (type == CK_F32)
-            rotate_halves(x, CK_F32, cosine, sine, heads, size);
+            rotate_halves(x, CK_F32, cosine, sine, heads, size, pairs);
         else
-            rotate_halves(x, CK_BF16, cosine, sine, heads, size);
+            rotate_halves(x, CK_BF16, cosine, sine, heads, size, pairs);
         return;
     }
     float c2[2 * CK_MOST_PAIRS], s2[2 * CK_MOST_PAIRS];
-    for (int64_t i = 0; i < size / 2; i++) {
+    for (int64_t i = 0; i < pairs; i++) {
         c2[2 * i] = c2[2 * i + 1] = cosine[i];
         s2[2 * i] = -sine[i];
         s2[2 * i + 1] = sine[i];
     }
     if (type == CK_F32)
-        rotate_neighbours(x, CK_F32, c2, s2, heads, size);
+        rotate_neighbours(x, CK_F32, c2, s2, heads, size, pairs);
     else
-        rotate_neighbours(x, CK_BF16, c2, s2, heads, size);
-}
-
-/* ---- SwiGLU: gates below -100 count as -100, where the result is 0 all the same ---- */
-
-CK_INLINE void swiglu_at(void *a, const void *gate, const void *up, ck_format type, int64_t i,
-                         int64_t left) {
-    const vf g = larger(splat(-100), fetch(gate, type, i, left));
-    put(a, type, i, g / (exponential(-g) + 1.0f) * fetch(up, type, i, left), left);
-}
-
-CK_INLINE void swiglu_range(void *a, const void *gate, const void *up, ck_format type,
-                            int64_t count) {
-    int64_t i = 0;
-    for (; i + CK_WIDTH <= count; i += CK_WIDTH) swiglu_at(a, gate, up, type, i, CK_WIDTH);
-    if (i < count) swiglu_at(a, gate, up, type, i, count - i);
-}
-
-static void swiglu(void *a, const void *gate, const void *up, ck_format type, int64_t count) {
-    if (type == CK_F32)
-        swiglu_range(a, gate, up, CK_F32, count);
-    else
-        swiglu_range(a, gate, up, CK_BF16, count);
-}
-
-CK_INLINE void swiglu_at_backward(void *dgate, void *dup, const void *da, const void *gate,
-                                  const void *up, ck_format type, int64_t i, int64_t left) {
-    const vf g = larger(splat(-100), fetch(gate, type, i, left));
-    const vf u = fetch(up, type, i, left), d = fetch(da, type, i, left);
-    const vf s = 1.0f / (exponential(-g) + 1.0f);
-    put(dgate, type, i, d * u * s * (g * (1.0f - s) + 1.0f), left);
-    put(dup, type, i, d * g * s, left);
-}
-
-CK_INLINE void swiglu_range_backward(void *dgate, void *dup, const void *da, const void *gate,
-                                     const void *up, ck_format type, int64_t count) {
-    int64_t i = 0;
-    for (; i + CK_WIDTH <= count; i += CK_WIDTH)
-        swiglu_at_backward(dgate, dup, da, gate, up, type, i, CK_WIDTH);
-    if (i < count) swiglu_at_backward(dgate, dup, da, gate, up, type, i, count - i);
-}
-
-static void swiglu_backward(void *dgate, void *dup, const void *da, const void *gate,
-                            const void *up, ck_format type, int64_t count) {
-    if (type == CK_F32)
-        swiglu_range_backward(dgate, dup, da, gate, up, CK_F32, count);
-    else
-        swiglu_range_backward(dgate, dup, da, gate, up, CK_BF16, count);
+        rotate_neighbours(x, CK_BF16, c2, s2, heads, size, pairs);
 }
 
 /* ---- Cross-entropy ---- */
@@ -278,10 +173,20 @@ static void widen_range(float *y, const uint16_t *x, int64_t count) {
 const ck_layer_leaves CK_LAYERS = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
     .angles = angles,
     .rotate = rotate,
     .swiglu = swiglu,
     .swiglu_backward = swiglu_backward,
+    .geglu = geglu,
+    .geglu_backward = geglu_backward,
+    .add_bias = add_bias,
+    .scale = scale_range,
+    .add = add_range,
+    .soft_cap = soft_cap,
+    .soft_cap_backward = soft_cap_backward,
+    .row_dot = row_dot,
     .cross_entropy = cross_entropy,
     .narrow = narrow_range,
     .widen = widen_range,

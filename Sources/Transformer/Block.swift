@@ -58,7 +58,8 @@ struct Block {
       ], normed, arithmetic: arithmetic, roundsFew: roundsFew, next: [weights[.output]])
     for rotated in [saved.q, saved.k] {
       rotate(
-        rotated, positions: positions, frequencies: configuration.rotaryFrequencies,
+        rotated, heads: rotated.columns / configuration.attention.size, positions: positions,
+        frequencies: configuration.rotaryFrequencies,
         interleaved: configuration.rotaryInterleaved)
     }
     if let cache {
@@ -88,12 +89,12 @@ struct Block {
     if isRerun {
       // The backward makes `activated` itself, and the adapter of `down` is the only one whose u is still missing.
       if let adapter = adapter(.down), let u = u(saved, .down) {
-        swiglu(into: activated, gate: saved.gate, up: saved.up)
+        gatedActivation(into: activated, gate: saved.gate, up: saved.up, .silu)
         project(into: u, activated, adapter.a, scale: adapter.scale)
       }
       return
     }
-    swiglu(into: activated, gate: saved.gate, up: saved.up)
+    gatedActivation(into: activated, gate: saved.gate, up: saved.up, .silu)
     linear(
       into: [output(.down, into: residual, saved)], activated, accumulate: true,
       arithmetic: arithmetic, roundsFew: roundsFew, next: following)
@@ -135,11 +136,11 @@ struct Block {
     }
 
     // Feed-forward: dy is the gradient of the residual stream itself.
-    swiglu(into: activated, gate: saved.gate, up: saved.up)
+    gatedActivation(into: activated, gate: saved.gate, up: saved.up, .silu)
     dStored.assign(dResidual)
     try back(.down, into: dActivated, dy: dStored, x: activated)
-    swigluBackward(
-      dgate: saved.gate, dup: saved.up, da: dActivated, gate: saved.gate, up: saved.up)
+    gatedActivationBackward(
+      dgate: saved.gate, dup: saved.up, da: dActivated, gate: saved.gate, up: saved.up, .silu)
     rmsNorm(
       into: normed, saved.middle, weight: weights.feedForwardNorm,
       epsilon: configuration.normEpsilon)
@@ -157,7 +158,8 @@ struct Block {
       q: saved.q, k: saved.k, v: saved.v, starts: batch.starts, shape: configuration.attention)
     for rotated in [dq, dk] {
       rotate(
-        rotated, positions: batch.positions, frequencies: configuration.rotaryFrequencies,
+        rotated, heads: rotated.columns / configuration.attention.size, positions: batch.positions,
+        frequencies: configuration.rotaryFrequencies,
         interleaved: configuration.rotaryInterleaved, inverse: true)
     }
     rmsNorm(

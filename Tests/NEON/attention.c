@@ -11,13 +11,23 @@ enum { RESULTS = 5 }; /* o lse dq dk dv */
 
 typedef struct {
     int32_t starts[4];
-    int64_t sequences, heads, kv_heads, size;
+    int64_t sequences, heads, kv_heads, size, value_size, window; /* value_size 0: as size */
+    float cap;
 } shape;
 
 static const shape shapes[] = {
-    {{0, 1, 3, 66}, 3, 1, 1, 8},   {{0, 64, 64, 129}, 3, 4, 2, 16}, {{0, 130}, 1, 9, 3, 64},
-    {{0, 3, 73, 73}, 3, 2, 1, 80}, {{0, 5, 134}, 2, 1, 1, 48},      {{0, 66}, 1, 2, 2, 128},
-    {{0, 7, 72}, 2, 2, 2, 2},      {{0, 400}, 1, 2, 1, 20},         {{0}, 0, 2, 1, 8},
+    {{0, 1, 3, 66}, 3, 1, 1, 8, 0, 0, 0}, {{0, 64, 64, 129}, 3, 4, 2, 16, 0, 0, 0},
+    {{0, 130}, 1, 9, 3, 64, 0, 0, 0}, {{0, 3, 73, 73}, 3, 2, 1, 80, 0, 0, 0},
+    {{0, 5, 134}, 2, 1, 1, 48, 0, 0, 0}, {{0, 66}, 1, 2, 2, 128, 0, 0, 0},
+    {{0, 7, 72}, 2, 2, 2, 2, 0, 0, 0}, {{0, 400}, 1, 2, 1, 20, 0, 0, 0},
+    {{0}, 0, 2, 1, 8, 0, 0, 0}, {{0, 70}, 1, 2, 1, 256, 0, 0, 0},
+    {{0, 66}, 1, 2, 1, 1024, 2, 0, 0}, {{0, 3, 69}, 2, 3, 1, 24, 96, 0, 0},
+    {{0, 130}, 1, 2, 2, 12, 10, 0, 0}, {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 3, 0},
+    {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 2, 0}, {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 63, 0},
+    {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 64, 0}, {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 65, 0},
+    {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 100, 0}, {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 129, 0},
+    {{0, 300, 300, 370}, 3, 2, 1, 10, 0, 1000, 0}, {{0, 5, 145}, 2, 4, 2, 16, 0, 0, 3},
+    {{0, 140}, 1, 2, 1, 64, 0, 0, 50}, {{0, 145, 148}, 2, 6, 2, 20, 36, 33, 0.7f},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -27,23 +37,33 @@ typedef struct {
     int intact;
 } results;
 
+static ck_attention_shape geometry(int64_t heads, int64_t kv_heads, int64_t size,
+                                   int64_t value_size, int64_t window, float cap) {
+    return (ck_attention_shape){.heads = heads, .kv_heads = kv_heads, .size = size,
+                                .value_size = value_size ? value_size : size, .window = window,
+                                .scale = 1 / sqrtf((float)size), .soft_cap = cap};
+}
+
 static results attend(const shape *s, ck_format type) {
-    int64_t tokens = s->starts[s->sequences], wide = tokens * s->heads * s->size;
-    int64_t narrow = tokens * s->kv_heads * s->size;
-    float *values[] = {random_exact(wide, 1, 2), random_exact(narrow, 2, 2),
-                       random_exact(narrow, 3, 1), random_exact(wide, 4, 1)};
-    float scale = 1 / sqrtf((float)s->size);
-    results r = {.counts = {wide, tokens * s->heads, wide, narrow, narrow}};
+    ck_attention_shape g =
+        geometry(s->heads, s->kv_heads, s->size, s->value_size, s->window, s->cap);
+    int64_t tokens = s->starts[s->sequences], rows = tokens * s->heads;
+    int64_t pairs = tokens * s->kv_heads;
+    results r = {.counts = {rows * g.value_size, rows, rows * g.size, pairs * g.size,
+                            pairs * g.value_size}};
+    float *values[] = {random_exact(r.counts[2], 1, 2), random_exact(r.counts[3], 2, 2),
+                       random_exact(r.counts[4], 3, 1), random_exact(r.counts[0], 4, 1)};
     bench_clear();
-    const void *q = bench_place(type, wide, values[0]), *k = bench_place(type, narrow, values[1]);
-    const void *v = bench_place(type, narrow, values[2]), *d = bench_place(type, wide, values[3]);
+    const void *q = bench_place(type, r.counts[2], values[0]);
+    const void *k = bench_place(type, r.counts[3], values[1]);
+    const void *v = bench_place(type, r.counts[4], values[2]);
+    const void *d = bench_place(type, r.counts[0], values[3]);
     void *to[RESULTS];
     for (int i = 0; i < RESULTS; i++)
         to[i] = bench_place(i == 1 ? CK_F32 : type, r.counts[i], NULL);
-    ck_attention(to[0], to[1], q, k, v, type, s->starts, s->sequences, s->heads, s->kv_heads,
-                 s->size, scale);
+    ck_attention(to[0], to[1], q, k, v, type, s->starts, s->sequences, &g);
     ck_attention_backward(to[2], to[3], to[4], d, to[0], to[1], q, k, v, type, s->starts,
-                          s->sequences, s->heads, s->kv_heads, s->size, scale);
+                          s->sequences, &g);
     for (int i = 0; i < RESULTS; i++)
         r.values[i] = bench_read(to[i], i == 1 ? CK_F32 : type, r.counts[i]);
     r.intact = bench_intact();
@@ -71,9 +91,10 @@ static void compare(const shape *s, ck_format type, int32_t isa, const results *
         const float *actual = runs[0].values[i];
         double error = relative_error(actual, expected->values[i], runs[0].counts[i], 0);
         expect(error <= tolerance && runs[0].intact,
-               "%s attention %s of %lld/%lld x %lld, type %d: error %.1e%s", tier_name(isa),
-               names[i], (long long)s->heads, (long long)s->kv_heads, (long long)s->size, type,
-               error, runs[0].intact ? "" : ", wrote outside");
+               "%s attention %s of %lld/%lld x %lld, window %lld, type %d: error %.1e%s",
+               tier_name(isa), names[i], (long long)s->heads, (long long)s->kv_heads,
+               (long long)s->size, (long long)s->window, type, error,
+               runs[0].intact ? "" : ", wrote outside");
         expect(memcmp(runs[0].values[i], runs[1].values[i], bytes) == 0 &&
                    memcmp(runs[0].values[i], runs[2].values[i], bytes) == 0,
                "%s attention %s: the number of threads changes bits", tier_name(isa), names[i]);
@@ -99,47 +120,53 @@ void test_attention(void) {
 
 enum { SLOTS = 2, CAPACITY = 310, TOKENS = 8 };
 
-static float *attend_cached(ck_format type, int64_t heads, int64_t kv_heads, int64_t size,
-                            int *intact) {
+static float *attend_cached(ck_format type, const ck_attention_shape *shape, int *intact) {
     static const int32_t slots[TOKENS] = {0, 0, 0, 0, 0, 0, 1, 1};
     static const int32_t positions[TOKENS] = {0, 1, 63, 255, 256, 299, 0, 19};
-    int64_t cached = SLOTS * CAPACITY * kv_heads * size, wide = TOKENS * heads * size;
-    float *values[] = {random_exact(wide, 5, 2), random_exact(cached, 6, 2),
-                       random_exact(cached, 7, 1)};
-    /* What lies beyond the positions of a slot is never read. */
-    for (int64_t i = 0; i < SLOTS; i++)
-        for (int64_t j = (i ? 20 : 300) * kv_heads * size; j < CAPACITY * kv_heads * size; j++)
-            values[1][i * CAPACITY * kv_heads * size + j] = NAN,
-            values[2][i * CAPACITY * kv_heads * size + j] = NAN;
+    int64_t sizes[] = {shape->size, shape->value_size}, wide = TOKENS * shape->heads;
+    float *values[] = {random_exact(wide * sizes[0], 5, 2), NULL, NULL};
+    const void *at[2];
     bench_clear();
-    const void *q = bench_place(type, wide, values[0]), *k = bench_place(type, cached, values[1]);
-    const void *v = bench_place(type, cached, values[2]);
-    void *o = bench_place(type, wide, NULL);
-    ck_attention_cached(o, q, k, v, type, slots, positions, TOKENS, CAPACITY, heads, kv_heads, size,
-                        1 / sqrtf((float)size));
+    const void *q = bench_place(type, wide * sizes[0], values[0]);
+    for (int n = 0; n < 2; n++) {
+        int64_t row = shape->kv_heads * sizes[n];
+        values[n + 1] = random_exact(SLOTS * CAPACITY * row, (uint64_t)(6 + n), n ? 1 : 2);
+        /* What lies beyond the positions of a slot is never read. */
+        for (int64_t i = 0; i < SLOTS; i++)
+            for (int64_t j = (i ? 20 : 300) * row; j < CAPACITY * row; j++)
+                values[n + 1][i * CAPACITY * row + j] = NAN;
+        at[n] = bench_place(type, SLOTS * CAPACITY * row, values[n + 1]);
+    }
+    void *o = bench_place(type, wide * sizes[1], NULL);
+    ck_attention_cached(o, q, at[0], at[1], type, slots, positions, TOKENS, CAPACITY, shape);
     *intact = bench_intact();
     for (int i = 0; i < 3; i++) free(values[i]);
-    return bench_read(o, type, wide);
+    return bench_read(o, type, wide * sizes[1]);
 }
 
 void test_cached_attention(void) {
-    static const int64_t geometry[][3] = {{6, 2, 20}, {9, 3, 64}, {1, 1, 2}, {7, 1, 80}, {8, 2, 6}};
+    const ck_attention_shape shapes[] = {
+        geometry(6, 2, 20, 0, 0, 0),    geometry(9, 3, 64, 0, 0, 0),  geometry(1, 1, 2, 0, 0, 0),
+        geometry(7, 1, 80, 0, 0, 0),    geometry(8, 2, 6, 0, 0, 0),   geometry(6, 2, 20, 44, 0, 2),
+        geometry(3, 1, 20, 6, 40, 0.5f), geometry(2, 1, 256, 0, 270, 0)};
     int64_t before = comparisons;
-    for (int i = 0; i < 5; i++) {
-        int64_t heads = geometry[i][0], kv_heads = geometry[i][1], size = geometry[i][2];
+    for (int i = 0; i < (int)(sizeof shapes / sizeof *shapes); i++) {
+        const ck_attention_shape *shape = &shapes[i];
         int intact;
         ck_set_isa(CK_ISA_SCALAR);
-        float *expected = attend_cached(CK_F32, heads, kv_heads, size, &intact);
+        float *expected = attend_cached(CK_F32, shape, &intact);
         for (int j = 0; j < 4 * tier_count; j++) {
             ck_format type = j & 1 ? CK_BF16 : CK_F32;
             ck_set_isa(tiers[j / 4]);
             ck_set_threads(j & 2 ? 1 : 2);
-            float *actual = attend_cached(type, heads, kv_heads, size, &intact);
-            double error = relative_error(actual, expected, TOKENS * heads * size, 0);
+            float *actual = attend_cached(type, shape, &intact);
+            double error =
+                relative_error(actual, expected, TOKENS * shape->heads * shape->value_size, 0);
             expect(error <= (type == CK_BF16 ? LAYER_BFLOAT16 : LAYER_FLOAT32) && intact,
-                   "%s attention over a cache of %lld/%lld x %lld, type %d: error %.1e%s",
-                   tier_name(tiers[j / 4]), (long long)heads, (long long)kv_heads, (long long)size,
-                   type, error, intact ? "" : ", wrote outside");
+                   "%s attention over a cache of %lld/%lld x %lld, window %lld, type %d: %.1e%s",
+                   tier_name(tiers[j / 4]), (long long)shape->heads, (long long)shape->kv_heads,
+                   (long long)shape->size, (long long)shape->window, type, error,
+                   intact ? "" : ", wrote outside");
             free(actual);
         }
         ck_set_threads(2);

@@ -1,4 +1,4 @@
-/* Norms, rotation, SwiGLU, cross-entropy and the optimizer of every tier against the scalar one in
+/* Norms, rotation, gates, cross-entropy, elementwise operations and the optimizer of every tier against the scalar one in
  * float32, on numbers that bf16 holds exactly. The sizes are those of LayersTests.swift and
  * OptimizerTests.swift. */
 #include <math.h>
@@ -63,6 +63,11 @@ static void compare(const char *name, operation *run, const int64_t *sizes, int 
 
 /* ---- Operations ---- */
 
+typedef void norm_backward_call(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
+                                   ck_format dy_type, const void *x, ck_format x_type,
+                                   const float *w, float epsilon, float factor, int64_t tokens,
+                                   int64_t width);
+
 static outcome norm(ck_format type, int64_t width) {
     enum { ROWS = 70 };
     outcome o = {0};
@@ -72,36 +77,79 @@ static outcome norm(ck_format type, int64_t width) {
     const float *weight = bench_place(CK_F32, width, w);
     void *same = bench_place(type, ROWS * width, NULL);
     void *wide = bench_place(CK_F32, ROWS * width, NULL);
-    ck_rms_norm(same, type, from, type, weight, 1e-5f, ROWS, width);
-    ck_rms_norm(wide, CK_F32, from, type, weight, 1e-5f, ROWS, width);
+    ck_rms_norm(same, type, 0, from, type, weight, 1e-5f, 1, ROWS, width);
+    ck_rms_norm(wide, CK_F32, 0, from, type, weight, 1e-5f, 1, ROWS, width);
+    ck_rms_norm(wide, CK_F32, 1, from, type, weight, 1e-5f, -0.25f, ROWS, width);
     keep(&o, same, type, ROWS * width);
     keep(&o, wide, CK_F32, ROWS * width);
     /* From float32 to the type. */
     const void *floats = bench_place(CK_F32, ROWS * width, x);
     void *narrow = bench_place(type, ROWS * width, NULL);
-    ck_rms_norm(narrow, type, floats, CK_F32, weight, 1e-5f, ROWS, width);
+    ck_rms_norm(narrow, type, 0, floats, CK_F32, weight, 1e-5f, 1, ROWS, width);
     keep(&o, narrow, type, ROWS * width);
     free(x);
     free(w);
     return o;
 }
 
-static outcome norm_backward(ck_format type, int64_t width) {
+static outcome centred_norm(ck_format type, int64_t width) {
+    enum { ROWS = 70 };
+    outcome o = {0};
+    float *x = random_exact(ROWS * width, 31, 4), *w = random_exact(width, 32, 1);
+    float *b = random_exact(width, 33, 1);
+    bench_clear();
+    const float *weight = bench_place(CK_F32, width, w), *bias = bench_place(CK_F32, width, b);
+    const void *from = bench_place(type, ROWS * width, x);
+    const void *floats = bench_place(CK_F32, ROWS * width, x);
+    void *same = bench_place(type, ROWS * width, NULL);
+    void *wide = bench_place(CK_F32, ROWS * width, NULL);
+    void *narrow = bench_place(type, ROWS * width, NULL);
+    ck_layer_norm(same, type, from, type, weight, bias, 1e-5f, ROWS, width);
+    ck_layer_norm(wide, CK_F32, from, type, weight, bias, 1e-5f, ROWS, width);
+    ck_layer_norm(narrow, type, floats, CK_F32, weight, bias, 1e-5f, ROWS, width);
+    keep(&o, same, type, ROWS * width);
+    keep(&o, wide, CK_F32, ROWS * width);
+    keep(&o, narrow, type, ROWS * width);
+    free(x);
+    free(w);
+    free(b);
+    return o;
+}
+
+/* Added to float32; written in the type, from a gradient in the type, in place; the same of x in
+ * float32. A row of one value has no gradient but rounding, so widths begin with two. */
+static outcome backward_of(norm_backward_call *call, ck_format type, int64_t width) {
     enum { ROWS = 70 };
     outcome o = {0};
     float *x = random_exact(ROWS * width, 5, 4), *w = random_exact(width, 6, 1);
     float *dy = random_exact(ROWS * width, 7, 1), *before = random_exact(ROWS * width, 9, 1);
     bench_clear();
     float *dx = bench_place(CK_F32, ROWS * width, before);
-    ck_rms_norm_backward(dx, bench_place(CK_F32, ROWS * width, dy),
-                         bench_place(type, ROWS * width, x), type, bench_place(CK_F32, width, w),
-                         1e-5f, ROWS, width);
+    const float *weight = bench_place(CK_F32, width, w);
+    const void *floats = bench_place(CK_F32, ROWS * width, x);
+    const void *from = bench_place(type, ROWS * width, x);
+    void *same = bench_place(type, ROWS * width, dy);
+    void *third = bench_place(type, ROWS * width, NULL);
+    call(dx, CK_F32, 1, bench_place(CK_F32, ROWS * width, dy), CK_F32, from, type, weight, 1e-5f, 1,
+         ROWS, width);
+    call(third, type, 0, same, type, floats, CK_F32, weight, 1e-5f, 0.5f, ROWS, width);
+    call(same, type, 0, same, type, from, type, weight, 1e-5f, 2, ROWS, width);
     keep(&o, dx, CK_F32, ROWS * width);
+    keep(&o, same, type, ROWS * width);
+    keep(&o, third, type, ROWS * width);
     free(x);
     free(w);
     free(dy);
     free(before);
     return o;
+}
+
+static outcome norm_backward(ck_format type, int64_t width) {
+    return backward_of(ck_rms_norm_backward, type, width);
+}
+
+static outcome centred_norm_backward(ck_format type, int64_t width) {
+    return backward_of(ck_layer_norm_backward, type, width);
 }
 
 static outcome rotation(ck_format type, int64_t size) {
@@ -116,17 +164,41 @@ static outcome rotation(ck_format type, int64_t size) {
     const float *f = bench_place(CK_F32, size / 2, frequencies);
     for (int32_t interleaved = 0; interleaved < 2; interleaved++) {
         void *x = bench_place(type, count, values);
-        ck_rope(x, type, positions, f, interleaved, 0, TOKENS, HEADS, size);
+        ck_rope(x, type, positions, f, size / 2, 1, interleaved, 0, TOKENS, HEADS, size);
         keep(&o, x, type, count);
         if (interleaved) continue;
-        ck_rope(x, type, positions, f, interleaved, 1, TOKENS, HEADS, size);
+        ck_rope(x, type, positions, f, size / 2, 1, interleaved, 1, TOKENS, HEADS, size);
         keep(&o, x, type, count);
     }
     free(values);
     return o;
 }
 
-static outcome gate(ck_format type, int64_t count) {
+/* A quarter of each head, or one pair, with a magnitude. */
+static outcome partial_rotation(ck_format type, int64_t size) {
+    enum { TOKENS = 6, HEADS = 9 };
+    static const int32_t positions[TOKENS] = {0, 1, 2, 77, 8191, 131071};
+    int64_t count = TOKENS * HEADS * size, pairs = size > 8 ? size / 8 : 1;
+    float frequencies[512], *values = random_exact(count, 34, 1);
+    for (int64_t i = 0; i < pairs; i++) frequencies[i] = 1 / (float)(i + 1);
+    outcome o = {0};
+    bench_clear();
+    const float *f = bench_place(CK_F32, pairs, frequencies);
+    for (int32_t i = 0; i < 3; i++) {
+        void *x = bench_place(type, count, values);
+        ck_rope(x, type, positions, f, pairs, 1.25f, i & 1, i >> 1, TOKENS, HEADS, size);
+        keep(&o, x, type, count);
+    }
+    free(values);
+    return o;
+}
+
+typedef void forward_gate(void *, const void *, const void *, ck_format, int64_t);
+typedef void backward_gate(void *, void *, const void *, const void *, const void *, ck_format,
+                           int64_t);
+
+static outcome gate(forward_gate *forward, backward_gate *backward, ck_format type,
+                    int64_t count) {
     float *g = random_exact(count, 13, 12), *u = random_exact(count, 14, 1);
     float *d = random_exact(count, 15, 1);
     if (count > 20) g[2] = 100, g[3] = -100, g[4] = 0, g[5] = -0.0f, g[6] = -3e38f;
@@ -136,13 +208,66 @@ static outcome gate(ck_format type, int64_t count) {
                         bench_place(type, count, d)};
     void *a = bench_place(type, count, NULL), *dg = bench_place(type, count, NULL);
     void *du = bench_place(type, count, NULL);
-    ck_swiglu(a, in[0], in[1], type, count);
-    ck_swiglu_backward(dg, du, in[2], in[0], in[1], type, count);
+    forward(a, in[0], in[1], type, count);
+    backward(dg, du, in[2], in[0], in[1], type, count);
     keep(&o, a, type, count);
     keep(&o, dg, type, count);
     keep(&o, du, type, count);
     free(g);
     free(u);
+    free(d);
+    return o;
+}
+
+static outcome silu_gate(ck_format type, int64_t count) {
+    return gate(ck_swiglu, ck_swiglu_backward, type, count);
+}
+
+static outcome gelu_gate(ck_format type, int64_t count) {
+    return gate(ck_geglu, ck_geglu_backward, type, count);
+}
+
+/* In place, one after another, on a matrix of 40 rows. */
+static outcome small_steps(ck_format type, int64_t width) {
+    enum { ROWS = 40 };
+    float *x = random_exact(ROWS * width, 35, 2), *y = random_exact(ROWS * width, 36, 2);
+    float *bias = random_exact(width, 37, 1), factors[ROWS], dots[ROWS];
+    int64_t rows[ROWS];
+    for (int64_t i = 0; i < ROWS; i++) {
+        factors[i] = (float)(i - 20) / 16;
+        rows[i] = i * i % ROWS;
+    }
+    outcome o = {0};
+    bench_clear();
+    void *a = bench_place(type, ROWS * width, x);
+    float *sum = bench_place(CK_F32, ROWS * width, y);
+    ck_row_dots(dots, a, type, sum, CK_F32, ROWS, width);
+    ck_add(sum, a, type, 0.75f, ROWS * width);
+    ck_scatter_add(sum, a, type, rows, factors, ROWS, width);
+    ck_add_bias(a, type, bench_place(CK_F32, width, bias), ROWS, width);
+    ck_scale_rows(a, type, factors, ROWS, width);
+    ck_scale(a, type, 1.5f, ROWS * width);
+    keep(&o, a, type, ROWS * width);
+    keep(&o, sum, CK_F32, ROWS * width);
+    keep(&o, dots, CK_F32, ROWS);
+    free(x);
+    free(y);
+    free(bias);
+    return o;
+}
+
+static outcome caps(ck_format type, int64_t count) {
+    float *x = random_exact(count, 38, 90), *d = random_exact(count, 39, 1);
+    for (int64_t i = 0; i < count; i += 3) x[i] *= 1e-3f;
+    outcome o = {0};
+    bench_clear();
+    float *y = bench_place(CK_F32, count, x);
+    void *dx = bench_place(type, count, d);
+    ck_soft_cap(y, 30, count);
+    ck_soft_cap_backward(dx, type, y, 30, count);
+    keep(&o, y, CK_F32, count);
+    keep(&o, dx, type, count);
+    free(x);
     free(d);
     return o;
 }
@@ -268,8 +393,13 @@ static void compare_extremes(void) {
         expect(isnan(nll[0]), "%s cross-entropy hides a NaN", name);
         ck_swiglu(y, x, x, CK_F32, VALUES);
         expect(isnan(y[50]) && !isnan(y[49]), "%s swiglu hides a NaN", name);
-        ck_rms_norm(y, CK_F32, x, CK_F32, x, 1e-5f, 1, VALUES);
+        ck_geglu(y, x, x, CK_F32, VALUES);
+        expect(isnan(y[50]) && !isnan(y[49]), "%s geglu hides a NaN", name);
+        ck_rms_norm(y, CK_F32, 0, x, CK_F32, x, 1e-5f, 1, 1, VALUES);
         expect(isnan(y[0]), "%s norm hides a NaN", name);
+        memcpy(y, x, sizeof y);
+        ck_soft_cap(y, 1, VALUES);
+        expect(isnan(y[50]) && !isnan(y[49]), "%s soft cap hides a NaN", name);
         ck_cross_entropy(nll, d, CK_F32, logits, targets, weights, 2, 3);
         expect(nll[0] == 2e4f && nll[1] == 0, "%s large logits: %g %g", name, nll[0], nll[1]);
         for (int j = 0; j < 6; j++)
@@ -286,9 +416,15 @@ void test_layers(void) {
     static const int64_t widths[] = {1, 15, 16, 77, 576}, sizes[] = {2, 8, 10, 64, 80, 128};
     static const int64_t counts[] = {1, 15, 64, 1001, 20000}, words[] = {1, 5, 64, 1000, 4099};
     compare("norm", norm, widths, COUNT(widths));
-    compare("norm backward", norm_backward, widths, COUNT(widths));
+    compare("norm backward", norm_backward, widths + 1, COUNT(widths) - 1);
+    compare("layer norm", centred_norm, widths + 1, COUNT(widths) - 1);
+    compare("its backward", centred_norm_backward, widths + 1, COUNT(widths) - 1);
     compare("rotation", rotation, sizes, COUNT(sizes));
-    compare("swiglu", gate, counts, COUNT(counts));
+    compare("partial", partial_rotation, sizes, COUNT(sizes));
+    compare("swiglu", silu_gate, counts, COUNT(counts));
+    compare("geglu", gelu_gate, counts, COUNT(counts));
+    compare("elementwise", small_steps, widths, COUNT(widths));
+    compare("soft cap", caps, counts, COUNT(counts));
     compare("cross-entropy", loss, words, COUNT(words));
     compare_conversions();
     compare_extremes();

@@ -43,7 +43,7 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     AttentionCase(lengths: [3, 66], heads: 3, keyValueHeads: 1, size: 24, valueSize: 96),
     AttentionCase(lengths: [130], heads: 2, keyValueHeads: 2, size: 12, valueSize: 10),
   ]
-  + [1, 2, 63, 64, 65, 100, 128, 129, 1000].map {
+  + [2, 63, 64, 65, 100, 128, 129, 1000].map {
     // Windows around the tiles: most are cut at the left side, some tiles on both.
     AttentionCase(lengths: [300, 0, 70], heads: 2, keyValueHeads: 1, size: 10, window: $0)
   }
@@ -269,6 +269,19 @@ struct AttentionTests {
       // The last query that sees key 49 is 118.
       #expect(one.o[(119 * 32)...] == other.o[(119 * 32)...])
       #expect(one.o[(118 * 32)..<(119 * 32)] != other.o[(118 * 32)..<(119 * 32)])
+    }
+  }
+
+  @Test(arguments: Compute.available)
+  func aWindowOfOneTokenPassesItsValueOn(_ isa: Int32) throws {
+    let test = AttentionCase(lengths: [70, 2], heads: 2, keyValueHeads: 2, size: 6, window: 1)
+    for type in [ElementType.float32, .bfloat16] {
+      var run = AttentionRun(test)
+      try Compute.with(isa: isa) { try run.run(test, type) }
+      #expect(relativeError(run.o, run.v) < LayerTolerance.of(type))
+      #expect(relativeError(run.dv, run.dOutput) < LayerTolerance.of(type))
+      // A softmax over one score is constant.
+      #expect((run.dq + run.dk).allSatisfy { abs($0) < (type == .float32 ? 1e-5 : 0.1) })
     }
   }
 

@@ -88,11 +88,13 @@ struct LayersTests {
         let bench = try Bench()
         let y = bench.matrix(positions.count, heads * size, type, x)
         Compute.with(isa: isa) {
-          rotate(y, positions: positions, frequencies: frequencies, interleaved: interleaved)
+          rotate(
+            y, heads: heads, positions: positions, frequencies: frequencies,
+            interleaved: interleaved)
           #expect(relativeError(y.array(), expected) < LayerTolerance.of(type))
           rotate(
-            y, positions: positions, frequencies: frequencies, interleaved: interleaved,
-            inverse: true)
+            y, heads: heads, positions: positions, frequencies: frequencies,
+            interleaved: interleaved, inverse: true)
         }
         #expect(relativeError(y.array(), x) < LayerTolerance.of(type))
         #expect(bench.bordersAreIntact())
@@ -127,11 +129,11 @@ struct LayersTests {
       let u = bench.matrix(1, count, type, up)
       let (dg, du) = (bench.matrix(1, count, type), bench.matrix(1, count, type))
       Compute.with(isa: isa) {
-        swiglu(into: a, gate: g, up: u)
+        gatedActivation(into: a, gate: g, up: u, .silu)
         let d = bench.matrix(1, count, type, da)
-        swigluBackward(dgate: dg, dup: du, da: d, gate: g, up: u)
+        gatedActivationBackward(dgate: dg, dup: du, da: d, gate: g, up: u, .silu)
         // In place.
-        swigluBackward(dgate: g, dup: u, da: d, gate: g, up: u)
+        gatedActivationBackward(dgate: g, dup: u, da: d, gate: g, up: u, .silu)
       }
       #expect(g.bytes() == dg.bytes() && u.bytes() == du.bytes())
       for (result, exact) in [(a, expected), (dg, dGate), (du, dUp)] {
@@ -207,7 +209,7 @@ struct LayersTests {
     let y = bench.matrix(1, 100, .float32)
     Compute.with(isa: isa) {
       #expect(crossEntropy(logits: x, targets: [3], weights: [1], gradient: nil)[0].isNaN)
-      swiglu(into: y, gate: x, up: x)
+      gatedActivation(into: y, gate: x, up: x, .silu)
       #expect(y[0, 50].isNaN && !y[0, 49].isNaN)
       rmsNorm(into: y, x, weight: values, epsilon: 1e-5)
       #expect(y[0, 0].isNaN)
@@ -233,8 +235,9 @@ struct LayersTests {
             into: dx, dy: bench.matrix(rows, width, .float32, x), input, weight: weight,
             epsilon: 1e-5)
           rotate(
-            y, positions: (0..<70).map { Int32($0) }, frequencies: frequencies, interleaved: true)
-          swiglu(into: gated, gate: input, up: y)
+            y, heads: 10, positions: (0..<70).map { Int32($0) }, frequencies: frequencies,
+            interleaved: true)
+          gatedActivation(into: gated, gate: input, up: y, .silu)
         }
         seen.append([y.bytes(), dx.bytes(), gated.bytes()])
       }

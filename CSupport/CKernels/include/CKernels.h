@@ -163,21 +163,54 @@ void ck_attention_cached(void *o, const void *q, const void *keys, const void *v
 
 /* ---- Row-wise operations ---- */
 
-/* y [tokens, width] = x / sqrt(mean(x^2) + epsilon) * w [width] f32.   (norm.c) */
-void ck_rms_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w, float epsilon,
-                 int64_t tokens, int64_t width);
-/* dx [tokens, width] f32 += gradient of rms_norm at x, given dy [tokens, width] f32. */
-void ck_rms_norm_backward(float *dx, const float *dy, const void *x, ck_format x_type, const float *w, float epsilon,
+/* y [tokens, width] = (accumulate ? y : 0) + factor * x / sqrt(mean(x^2) + epsilon) * w [width] f32. accumulate needs
+ * y_type CK_F32.   (norm.c) */
+void ck_rms_norm(void *y, ck_format y_type, int32_t accumulate, const void *x, ck_format x_type, const float *w,
+                 float epsilon, float factor, int64_t tokens, int64_t width);
+/* dx [tokens, width] = (accumulate ? dx : 0) + gradient of rms_norm at x, given factor * dy [tokens, width].
+ * accumulate needs dx_type CK_F32. Without it, dx may be dy or x itself where the type is the same. */
+void ck_rms_norm_backward(void *dx, ck_format dx_type, int32_t accumulate, const void *dy, ck_format dy_type,
+                          const void *x, ck_format x_type, const float *w, float epsilon, float factor,
                           int64_t tokens, int64_t width);
-/* x [tokens, heads*size] rotated in place by angle positions[t] * frequencies[i] (frequencies [size/2] f32).   (rope.c)
- * interleaved: pairs (2i, 2i+1); else pairs (i, i+size/2). inverse: rotates back (the backward). */
-void ck_rope(void *x, ck_format type, const int32_t *positions, const float *frequencies, int32_t interleaved,
-             int32_t inverse, int64_t tokens, int64_t heads, int64_t size);
-/* a [count] = silu(gate) * up.   (swiglu.c) */
+/* y [tokens, width] = (x - mean(x)) / sqrt(variance(x) + epsilon) * w + b, w and b [width] f32; and its gradient, with
+ * the arguments of ck_rms_norm_backward. */
+void ck_layer_norm(void *y, ck_format y_type, const void *x, ck_format x_type, const float *w, const float *b,
+                   float epsilon, int64_t tokens, int64_t width);
+void ck_layer_norm_backward(void *dx, ck_format dx_type, int32_t accumulate, const void *dy, ck_format dy_type,
+                            const void *x, ck_format x_type, const float *w, float epsilon, float factor,
+                            int64_t tokens, int64_t width);
+/* x [tokens, heads*size] rotated in place by angle positions[t] * frequencies[i] (frequencies [pairs] f32, 2*pairs <=
+ * size, pairs <= 512) and multiplied by magnitude.   (rope.c)
+ * interleaved: pairs (2i, 2i+1); else pairs (i, i+pairs); what a head has beyond 2*pairs stays. inverse: rotates back
+ * (the backward; times magnitude as well). */
+void ck_rope(void *x, ck_format type, const int32_t *positions, const float *frequencies, int64_t pairs,
+             float magnitude, int32_t interleaved, int32_t inverse, int64_t tokens, int64_t heads, int64_t size);
+/* a [count] = silu(gate) * up.   (gated.c) */
 void ck_swiglu(void *a, const void *gate, const void *up, ck_format type, int64_t count);
 /* dgate, dup from da; dgate may alias gate, dup may alias up. */
 void ck_swiglu_backward(void *dgate, void *dup, const void *da, const void *gate, const void *up, ck_format type,
                         int64_t count);
+/* The same with gelu in place of silu, in its tanh form: 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))). */
+void ck_geglu(void *a, const void *gate, const void *up, ck_format type, int64_t count);
+void ck_geglu_backward(void *dgate, void *dup, const void *da, const void *gate, const void *up, ck_format type,
+                       int64_t count);
+/* Elementwise, in place: y [tokens, width] += bias [width] f32; x [count] *= factor; x [tokens, width] *=
+ * factors [tokens] by rows; y [count] f32 += factor * x.   (elementwise.c) */
+void ck_add_bias(void *y, ck_format type, const float *bias, int64_t tokens, int64_t width);
+void ck_scale(void *x, ck_format type, float factor, int64_t count);
+void ck_scale_rows(void *x, ck_format type, const float *factors, int64_t tokens, int64_t width);
+void ck_add(float *y, const void *x, ck_format x_type, float factor, int64_t count);
+/* x [count] f32 = cap * tanh(x / cap); and dx [count] *= 1 - (y / cap)^2 with y [count] f32 what that left. */
+void ck_soft_cap(float *x, float cap, int64_t count);
+void ck_soft_cap_backward(void *dx, ck_format type, const float *y, float cap, int64_t count);
+/* dots [tokens] f32: those of the rows of a and b [tokens, width]. */
+void ck_row_dots(float *dots, const void *a, ck_format a_type, const void *b, ck_format b_type, int64_t tokens,
+                 int64_t width);
+/* y [.., width] f32, row rows[i] += factors[i] * x row i, in the order of i; rows may repeat. */
+void ck_scatter_add(float *y, const void *x, ck_format x_type, const int64_t *rows, const float *factors, int64_t count,
+                    int64_t width);
+/* `bytes` of each of `rows` rows, from_stride bytes apart, to rows to_stride bytes apart. */
+void ck_copy_rows(void *to, int64_t to_stride, const void *from, int64_t from_stride, int64_t bytes, int64_t rows);
 /* Fused softmax, loss and gradient of a chunk of rows.   (cross_entropy.c)
  * nll [rows] f32 = logsumexp(logits) - logits[target]; unless dlogits is NULL, dlogits [rows, vocabulary] of
  * `type` = weights[row] * (softmax - onehot). dlogits may be the logits buffer itself when type is CK_F32. */
