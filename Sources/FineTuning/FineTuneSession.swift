@@ -28,6 +28,8 @@ public final class FineTuneSession {
   /// Tokens read by the steps done.
   public private(set) var tokensDone = 0
 
+  /// Tokens of the longest sequence that the run sees, in training and validation.
+  private let longestSequence: Int
   private let validationBatches: [TokenBatch]
   private let startSample: [Int]
 
@@ -39,8 +41,8 @@ public final class FineTuneSession {
     guard let modelPath = recipe.model else { throw RecipeError.missing(key: "model") }
     guard let dataPath = recipe.data else { throw RecipeError.missing(key: "data") }
     let source = try DataSource(path: dataPath)
-    let loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
-    self.loaded = loaded
+    var loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
+    let projections = try recipe.projections(of: loaded.model.configuration)
     let builder = SequenceBuilder(
       loaded, template: recipe.template, sequenceLength: recipe.seqLen,
       trainOnPrompt: recipe.trainOnPrompt)
@@ -48,11 +50,14 @@ public final class FineTuneSession {
       source: source, builder: builder, skipBad: recipe.skipBad,
       validationFraction: Double(recipe.valSplit), seed: recipe.seed)
     self.data = data
+    longestSequence = data.longest
+    loaded.prepare(forSequencesOf: longestSequence)
+    self.loaded = loaded
 
     let configuration = loaded.model.configuration
     let layout = AdapterLayout(
       configuration, rank: recipe.rank, alpha: recipe.alpha, rankStabilized: recipe.rslora,
-      targets: recipe.projections)
+      targets: projections)
     let steps = BatchPlan(
       lengths: data.train.lengths, size: recipe.stepSize, duration: recipe.duration,
       microTokens: 1, seed: recipe.seed)
@@ -102,6 +107,20 @@ public final class FineTuneSession {
       seed: recipe.seed)
   }
 
+  /// What the user should know about recipe and model, a sentence each.
+  public var notices: [String] {
+    let configuration = loaded.model.configuration
+    var notices = recipe.notices + configuration.notices
+    if let original = configuration.originalContext,
+      configuration.needsLongRotation(longestSequence)
+    {
+      notices.append(
+        "sequences of up to \(longestSequence) tokens are longer than the model's original context of \(original): "
+          + "the whole run uses the rotary factors of long contexts")
+    }
+    return notices
+  }
+
   /// Whether the start takes long enough to be worth continuing after an interruption.
   public var measuresStart: Bool { recipe.start.source != .nothing }
 
@@ -118,7 +137,8 @@ public final class FineTuneSession {
       "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
       "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",
       "--alpha": "\(recipe.alpha)", "--rslora": "\(recipe.rslora)",
-      "--targets": recipe.projections.map(\.shortName).joined(separator: ","),
+      "rotation": "\(loaded.model.configuration.needsLongRotation(longestSequence))",
+      "--targets": trainer.adapters.layout.projections.map(\.shortName).joined(separator: ","),
       "--init": recipe.initialization, "--init-samples": "\(recipe.initSamples)",
       "--init-order": recipe.initOrder, "--init-loss": recipe.initLoss,
       "--init-scale": recipe.initScale, "--gamma": "\(recipe.gamma)", "--seed": "\(recipe.seed)",

@@ -78,7 +78,9 @@ public final class BatchGenerator {
     let slotBytes = KeyValueCache.byteCount(
       configuration, slots: 1, capacity: capacity, storage: storage)
     let slots = max(min(slots, prompts.count, cacheBytes / slotBytes), 1)
-    self.model = model
+    var prepared = model
+    prepared.prepare(forSequencesOf: capacity)
+    self.model = prepared
     self.adapters = adapters
     self.prompts = prompts
     self.maxTokens = maxTokens

@@ -92,7 +92,9 @@ public final class GenerationSession {
     let configuration = loaded.model.configuration
     let contextLength = max(
       min(contextLength ?? configuration.contextLength, configuration.contextLength), 1)
-    self.loaded = loaded
+    var prepared = loaded
+    prepared.prepare(forSequencesOf: contextLength)
+    self.loaded = prepared
     self.adapters = adapters
     self.contextLength = contextLength
     cache = try KeyValueCache(

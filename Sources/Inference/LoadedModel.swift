@@ -61,6 +61,11 @@ public struct LoadedModel: Sendable {
     }
   }
 
+  /// Chooses the rotations for a run whose longest sequence has `longest` tokens: `ModelConfiguration.preparing`.
+  public mutating func prepare(forSequencesOf longest: Int) {
+    model.prepare(forSequencesOf: longest)
+  }
+
   /// The chat template `name`. "auto" is the file's own; a file without one (a base model that never learned to chat) joins
   /// turns plainly, as "none" does. Throws `TokenizationError`.
   public func template(_ name: String = "auto") throws(TokenizationError) -> ChatTemplate {

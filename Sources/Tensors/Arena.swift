@@ -10,8 +10,11 @@ public final class Arena {
   public let name: String
   /// Bytes mapped.
   public let byteCount: Int
-  /// Bytes handed out so far.
+  /// Bytes handed out now.
   public private(set) var used = 0
+  /// The most bytes that were handed out at a time.
+  public private(set) var highest = 0
+  private let isMapped: Bool
 
   let base: UnsafeMutableRawPointer
 
@@ -30,11 +33,24 @@ public final class Arena {
     _ = unsafe madvise(pointer, size, MADV_HUGEPAGE)
     self.name = name
     self.byteCount = size
+    isMapped = true
     unsafe self.base = pointer
   }
 
+  /// An arena without memory: it hands out matrices that nobody may read or write, to find out how many bytes they take
+  /// (`highest`). Their place is in a page that no process can touch.
+  public init(measuring name: String) {
+    self.name = name
+    byteCount = Int.max / 4
+    isMapped = false
+    guard let nowhere = unsafe UnsafeMutableRawPointer(bitPattern: Arena.alignment) else {
+      preconditionFailure("an address above zero is an address")
+    }
+    unsafe base = nowhere
+  }
+
   deinit {
-    unsafe munmap(base, byteCount)
+    if isMapped { unsafe munmap(base, byteCount) }
   }
 
   /// Bytes that a matrix of this shape takes in an arena, padding included.
@@ -51,6 +67,7 @@ public final class Arena {
       "arena \(name) is full: \(used) + \(bytes) of \(byteCount) bytes")
     let matrix = Matrix(arena: self, offset: used, rows: rows, columns: columns, type: type)
     used += bytes
+    highest = max(highest, used)
     return matrix
   }
 

@@ -48,7 +48,7 @@ public struct AdapterLayout: Sendable, Hashable {
   /// Parameters of all A, padding included; a multiple of `Moments.blockSize`.
   public let countA: Int
 
-  /// Pairs for `targets` in every layer of a model, the rank clamped to each matrix's smaller side.
+  /// Pairs for those of `targets` that the model has, in every layer, the rank clamped to each matrix's smaller side.
   public init(
     _ configuration: ModelConfiguration, rank: Int, alpha: Float, rankStabilized: Bool,
     targets: [Projection] = Projection.allCases
@@ -56,7 +56,7 @@ public struct AdapterLayout: Sendable, Hashable {
     self.init(
       configuration,
       pairs: (0..<configuration.layerCount).flatMap { layer in
-        Projection.allCases.filter(targets.contains).map { (layer, $0, rank) }
+        configuration.projections.filter(targets.contains).map { (layer, $0, rank) }
       },
       alpha: alpha, rankStabilized: rankStabilized)
   }
@@ -95,6 +95,12 @@ public struct AdapterLayout: Sendable, Hashable {
     self.slots = slots
     self.countA = countA
     self.count = nextBT
+  }
+
+  /// The projections that have a pair in some layer, in the order of a block.
+  public var projections: [Projection] {
+    let found = Set(slots.map(\.projection))
+    return Projection.allCases.filter(found.contains)
   }
 
   /// The parameters that are trained: all, or those of B alone.

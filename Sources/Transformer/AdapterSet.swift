@@ -49,9 +49,9 @@ public final class AdapterSet {
       ? try make("float32 adapters", layout.count) : nil
     gradients = trainable ? try make("adapter gradients", trained.count) : nil
     self.arenas = arenas
-    var index = [Int?](repeating: nil, count: layerCount * Projection.allCases.count)
+    var index = [Int?](repeating: nil, count: layerCount * Projection.indexCount)
     for (position, slot) in layout.slots.enumerated() {
-      index[slot.layer * Projection.allCases.count + slot.projection.rawValue] = position
+      index[slot.layer * Projection.indexCount + slot.projection.rawValue] = position
     }
     self.index = index
   }
@@ -85,7 +85,7 @@ public final class AdapterSet {
 
   /// The slot of a projection, or nil where there is no adapter.
   public func slot(layer: Int, _ projection: Projection) -> AdapterSlot? {
-    index[layer * Projection.allCases.count + projection.rawValue].map { layout.slots[$0] }
+    index[layer * Projection.indexCount + projection.rawValue].map { layout.slots[$0] }
   }
 
   /// The pair as the products use it.

@@ -6,7 +6,7 @@ public final class KeyValueCache {
   public let slotCount: Int
   public let capacity: Int
   let arena: Arena
-  /// By layer: [slots · capacity, keyValueWidth].
+  /// By layer: [slots · capacity, keyWidth] and [slots · capacity, valueWidth].
   let keys: [Matrix]
   let values: [Matrix]
 
@@ -14,8 +14,10 @@ public final class KeyValueCache {
   public static func byteCount(
     _ configuration: ModelConfiguration, slots: Int, capacity: Int, storage: ElementType
   ) -> Int {
-    2 * configuration.layerCount
-      * Arena.size(rows: slots * capacity, columns: configuration.keyValueWidth, type: storage)
+    [configuration.keyWidth, configuration.valueWidth].reduce(0) { sum, width in
+      sum + configuration.layerCount
+        * Arena.size(rows: slots * capacity, columns: width, type: storage)
+    }
   }
 
   public init(
@@ -29,15 +31,14 @@ public final class KeyValueCache {
       byteCount: KeyValueCache.byteCount(
         configuration, slots: slots, capacity: capacity, storage: storage))
     self.arena = arena
-    func make() -> Matrix {
-      arena.allocate(
-        rows: slots * capacity, columns: configuration.keyValueWidth, type: storage)
+    func make(_ width: Int) -> Matrix {
+      arena.allocate(rows: slots * capacity, columns: width, type: storage)
     }
     var keys: [Matrix] = []
     var values: [Matrix] = []
     for _ in 0..<configuration.layerCount {
-      keys.append(make())
-      values.append(make())
+      keys.append(make(configuration.keyWidth))
+      values.append(make(configuration.valueWidth))
     }
     self.keys = keys
     self.values = values

@@ -15,7 +15,7 @@ extension Model {
 
   /// The gradient of the residual stream between blocks [tokens, width] float32.
   public func residualGradient(tokens: Int, _ workspace: Workspace) -> Matrix {
-    guard let gradients = workspace.gradients else {
+    guard let gradients = workspace.buffers.gradients else {
       preconditionFailure("a workspace without checkpointing has no gradient")
     }
     return gradients.residual.prefix(tokens)
@@ -23,7 +23,7 @@ extension Model {
 
   /// The residual stream [tokens, width] float32.
   public func residual(tokens: Int, _ workspace: Workspace) -> Matrix {
-    workspace.residual.prefix(tokens)
+    workspace.buffers.residual.prefix(tokens)
   }
 
   /// The inputs X [tokens, in] of the linear layers of block `layer`, just run forward over `tokens` tokens, each named
@@ -33,14 +33,23 @@ extension Model {
     _ body: (Projection, Matrix) throws(Failure) -> Void
   ) throws(Failure) {
     let saved = workspace.block(layer).prefix(tokens)
-    let normed = workspace.normed.prefix(tokens)
-    // The forward leaves the inputs of the feed-forward; the norm before the attention is computed again over the first.
-    try body(.gate, normed)
-    try body(.down, workspace.activated.prefix(tokens))
+    let inside = workspace.buffers.inside
+    let normed = inside.normed.prefix(tokens)
+    let leaders = Set(configuration.projections.map(\.inputLeader))
+    // The forward leaves the inputs of the feed-forward; those of the attention are made again over the first.
+    for leader in [Projection.gate, .gateUp] where leaders.contains(leader) {
+      try body(leader, normed)
+    }
+    if leaders.contains(.down) { try body(.down, inside.activated.prefix(tokens)) }
     try body(.output, saved.attended)
-    rmsNorm(
-      into: normed, boundary(layer, tokens: tokens, workspace),
-      weight: weights.blocks[layer].attentionNorm, epsilon: configuration.normEpsilon)
-    try body(.query, normed)
+    let x = boundary(layer, tokens: tokens, workspace)
+    if let norm = weights.blocks[layer].attentionNorm {
+      norm.apply(into: normed, x, epsilon: configuration.normEpsilon)
+    } else {
+      normed.assign(x)
+    }
+    for leader in [Projection.query, .queryKeyValue] where leaders.contains(leader) {
+      try body(leader, normed)
+    }
   }
 }

@@ -5,7 +5,7 @@ public import Tensors
 ///
 /// The model is immutable and shared; a `Workspace` and an `AdapterSet` are the mutable state of whoever runs it.
 public struct Model: Sendable {
-  public let configuration: ModelConfiguration
+  public private(set) var configuration: ModelConfiguration
   public let weights: ModelWeights
   /// What the blocks' products are computed in on the way forward. The head's and all gradients' are computed in the
   /// activations' type.
@@ -18,6 +18,11 @@ public struct Model: Sendable {
   public init(_ file: GGUFFile) throws {
     configuration = try ModelConfiguration(file)
     weights = try ModelWeights(file, configuration)
+  }
+
+  /// Chooses the rotations for a run whose longest sequence has `longest` tokens: `ModelConfiguration.preparing`.
+  public mutating func prepare(forSequencesOf longest: Int) {
+    configuration = configuration.preparing(forSequencesOf: longest)
   }
 
   // MARK: - Forward
@@ -36,7 +41,9 @@ public struct Model: Sendable {
   public func embed(_ ids: [Int32], _ workspace: Workspace) {
     precondition(ids.count <= workspace.shape.tokens)
     precondition(ids.allSatisfy { $0 >= 0 && Int($0) < configuration.vocabularySize })
-    Codec.gather(weights.embedding, ids: ids, into: workspace.residual.prefix(ids.count))
+    let residual = workspace.buffers.residual.prefix(ids.count)
+    Codec.gather(weights.embedding, ids: ids, into: residual)
+    if configuration.embeddingScale != 1 { scale(residual, by: configuration.embeddingScale) }
     release(weights.embedding)
   }
 
@@ -60,7 +67,7 @@ public struct Model: Sendable {
     try body(
       Block(
         layer: layer, configuration: configuration, weights: weights.blocks[layer],
-        adapters: adapters, arithmetic: arithmetic))
+        adapters: adapters, arithmetic: arithmetic, streamsWeights: streamsWeights))
   }
 
   /// Runs one block over the residual stream, keeping its input.
@@ -68,12 +75,13 @@ public struct Model: Sendable {
     _ layer: Int, _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace
   ) {
     let tokens = batch.tokenCount
-    let residual = workspace.residual.prefix(tokens)
+    let residual = workspace.buffers.residual.prefix(tokens)
     workspace.boundary(layer)?.prefix(tokens).assign(residual)
     withBlock(layer, next: layer + 1, adapters) { block in
       block.forward(
-        residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
-        workspace: workspace)
+        Block.Forward(
+          residual: residual, batch: batch, saved: workspace.block(layer).prefix(tokens),
+          workspace: workspace))
     }
   }
 
@@ -98,7 +106,7 @@ public struct Model: Sendable {
   ) -> [Float] {
     let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
     if gradientWeights != nil {
-      workspace.gradients?.residual.prefix(batch.tokenCount).clear()
+      workspace.buffers.gradients?.residual.prefix(batch.tokenCount).clear()
     }
     var losses: [Float] = []
     losses.reserveCapacity(rows.count)
@@ -114,47 +122,63 @@ public struct Model: Sendable {
     _ rows: [Int], _ targets: [Int32], _ workspace: Workspace, weights rowWeights: [Float]?
   ) -> [Float] {
     let count = rows.count
-    let input = workspace.lossInput.prefix(count)
-    let normed = workspace.lossNormed.prefix(count)
-    let logits = workspace.logits.prefix(count)
-    input.gather(workspace.residual, rows: rows)
-    rmsNorm(
-      into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
+    let buffers = workspace.buffers.loss
+    let input = buffers.input.prefix(count)
+    let normed = buffers.normed.prefix(count)
+    let logits = buffers.logits.prefix(count)
+    input.gather(workspace.buffers.residual, rows: rows)
+    weights.outputNorm.apply(into: normed, input, epsilon: configuration.normEpsilon)
     multiply(into: logits, normed, weights.head)
+    finish(logits)
     let chunkTargets = rows.map { targets[$0] }
-    guard let rowWeights, let gradients = workspace.gradients else {
+    guard let rowWeights, let all = buffers.gradients, let gradients = workspace.buffers.gradients
+    else {
       return crossEntropy(
         logits: logits, targets: chunkTargets, weights: Array(repeating: 1, count: count),
         gradient: nil)
     }
-    let dLogits = gradients.logits.prefix(count)
+    let dLogits = all.logits.prefix(count)
     let losses = crossEntropy(
       logits: logits, targets: chunkTargets, weights: rows.map { rowWeights[$0] },
       gradient: dLogits)
-    let dNormed = gradients.lossNormed.prefix(count)
+    finishBackward(dLogits, logits)
+    let dNormed = all.normed.prefix(count)
     multiplyTransposed(into: dNormed, dLogits, weights.head)
-    let dInput = gradients.lossInput.prefix(count)
+    let dInput = all.input.prefix(count)
     dInput.clear()
-    rmsNormBackward(
-      into: dInput, dy: dNormed, input, weight: weights.outputNorm,
-      epsilon: configuration.normEpsilon)
+    weights.outputNorm.backward(
+      into: dInput, dy: dNormed, input, epsilon: configuration.normEpsilon)
     dInput.scatter(to: gradients.residual, rows: rows)
     return losses
+  }
+
+  /// What a model does to its logits after the head, in place.
+  private func finish(_ logits: Matrix) {
+    if let bias = weights.headBias { addBias(logits, bias) }
+    if configuration.logitScale != 1 { scale(logits, by: configuration.logitScale) }
+    if let cap = configuration.logitSoftCap { softCap(logits, cap: cap) }
+  }
+
+  /// The gradient of the head's output from that of `finish`'s.
+  private func finishBackward(_ dLogits: Matrix, _ logits: Matrix) {
+    if let cap = configuration.logitSoftCap { softCapBackward(dLogits, capped: logits, cap: cap) }
+    if configuration.logitScale != 1 { scale(dLogits, by: configuration.logitScale) }
   }
 
   /// Logits [rows, vocabulary] of chosen rows of the residual stream, at most `lossRows` of them; valid until the
   /// next call. `roundsFew` as in `extend`.
   public func logits(rows: [Int], _ workspace: Workspace, roundsFew: Bool = false) -> Matrix {
     precondition(rows.count <= workspace.shape.lossRows)
-    let input = workspace.lossInput.prefix(rows.count)
-    let normed = workspace.lossNormed.prefix(rows.count)
-    let logits = workspace.logits.prefix(rows.count)
-    input.gather(workspace.residual, rows: rows)
-    rmsNorm(
-      into: normed, input, weight: weights.outputNorm, epsilon: configuration.normEpsilon)
+    let buffers = workspace.buffers.loss
+    let input = buffers.input.prefix(rows.count)
+    let normed = buffers.normed.prefix(rows.count)
+    let logits = buffers.logits.prefix(rows.count)
+    input.gather(workspace.buffers.residual, rows: rows)
+    weights.outputNorm.apply(into: normed, input, epsilon: configuration.normEpsilon)
     linear(
       into: [LinearOutput(y: logits, weight: weights.head, adapter: nil, u: nil)], normed,
       arithmetic: .activations, roundsFew: roundsFew)
+    finish(logits)
     release(weights.head)
     return logits
   }
@@ -187,16 +211,21 @@ public struct Model: Sendable {
     let tokens = batch.tokenCount
     let x = boundary(layer, tokens: tokens, workspace)
     let saved = workspace.block(layer).prefix(tokens)
+    guard let gradients = workspace.buffers.gradients else {
+      preconditionFailure("a workspace without checkpointing has no backward")
+    }
     try withBlock(layer, next: layer - 1, adapters) { block in
       if rerun ?? !workspace.keepsProducts(layer) {
-        let residual = workspace.residual.prefix(tokens)
+        let residual = workspace.buffers.residual.prefix(tokens)
         residual.assign(x)
         block.forward(
-          residual: residual, batch: batch, saved: saved, workspace: workspace, isRerun: true)
+          Block.Forward(
+            residual: residual, batch: batch, saved: saved, workspace: workspace, isRerun: true))
       }
       try block.backward(
-        x: x, batch: batch, saved: saved, workspace: workspace, sink: &sink,
-        needsInput: needsInput)
+        Block.Backward(
+          x: x, batch: batch, saved: saved, workspace: workspace, gradients: gradients,
+          needsInput: needsInput), sink: &sink)
     }
   }
 
@@ -219,7 +248,7 @@ public struct Model: Sendable {
       batch.append(TokenSequence(allTargets: Array(ids[start..<end])))
       start = end
     }
-    let residual = workspace.residual.prefix(ids.count)
+    let residual = workspace.buffers.residual.prefix(ids.count)
     let isFew = roundsFew && ids.count <= FewProduct.mostTokens
     func run() {
       for layer in 0..<configuration.layerCount {
@@ -227,8 +256,9 @@ public struct Model: Sendable {
           var block = block
           if isFew { block.following = weights.read(after: layer) }
           block.forward(
-            residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
-            workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew)
+            Block.Forward(
+              residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
+              workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew))
         }
       }
     }

@@ -1,151 +1,131 @@
-internal import Foundation
 public import ModelFiles
 public import Tensors
 
-/// The sizes and constants of a decoder, read from the metadata of a GGUF file.
+/// The sizes and constants of a decoder, read from the metadata and the tensor names of a GGUF file by its `Architecture`.
 public struct ModelConfiguration: Sendable, Equatable {
   /// `general.architecture`.
   public var architecture: String
   /// `general.name`, or the architecture.
   public var name: String
-  public var layerCount: Int
   /// Width of the residual stream.
   public var width: Int
-  public var attention: AttentionShape
-  /// Width inside the feed-forward part.
+  /// Width inside the feed-forward part (of one expert, where there are experts).
   public var feedForwardWidth: Int
   public var vocabularySize: Int
-  /// Longest context that the model was trained for.
+  /// Longest context that the model was made for.
   public var contextLength: Int
+  /// One a layer. Sizes are the same in all of them, steps and constants may differ.
+  public var layers: [LayerShape]
+  /// The linear layers of every block that may have an adapter, in the order of `Projection`.
+  public var projections: [Projection]
+  public var normalization = Normalization.rootMeanSquare
   public var normEpsilon: Float
-  /// Angle per position of each pair of a head: `base^(−2i/size)` [size/2].
-  public var rotaryFrequencies: [Float]
-  /// Pairs are neighbours (2i, 2i+1): the order of q and k rows in llama-architecture files. A Hugging Face
-  /// checkpoint of the same model pairs (i, i + size/2), its rows are permuted against these.
-  public var rotaryInterleaved: Bool
+  /// On the embeddings as they enter the first block (not on a tied head).
+  public var embeddingScale: Float = 1
+  /// On the logits.
+  public var logitScale: Float = 1
+  /// c · tanh(logit / c), after the scale.
+  public var logitSoftCap: Float?
+  /// Rows of q and k are permuted inside each head against Hugging Face's order, so that pairs of the rotation are neighbours:
+  /// GGUF row 2i + j of a head is Hugging Face row j · size/2 + i.
+  public var permutesQueryKeyRows = false
   /// The head is the embedding matrix itself.
   public var tiedHead: Bool
+  /// The head has a bias.
+  public var headBias = false
+  /// The context of the pretraining, where layers have other rotations beyond it (`LayerShape.longRotary`).
+  public var originalContext: Int?
+
+  /// Tensors of the file whose values are in this configuration.
+  public var auxiliaryTensors: Set<String> = []
+  /// What the user should know about settings of the file that are left aside on purpose, a sentence each.
+  public var notices: [String] = []
+
+  public var layerCount: Int { layers.count }
+
+  /// The geometry of the heads, the same in all layers.
+  public var attention: AttentionShape { layers[0].attention }
 
   public var queryWidth: Int { attention.heads * attention.size }
-  public var keyValueWidth: Int { attention.keyValueHeads * attention.size }
+  public var keyWidth: Int { attention.keyValueHeads * attention.size }
+  public var valueWidth: Int { attention.keyValueHeads * attention.valueSize }
+  /// Width of what attention leaves for the output projection.
+  public var attendedWidth: Int { attention.heads * attention.valueSize }
+
+  public var experts: ExpertShape? { layers[0].experts }
 
   /// Output and input width of a projection's weight [out, in].
   public func shape(of projection: Projection) -> (out: Int, in: Int) {
     switch projection {
     case .query: (queryWidth, width)
-    case .key, .value: (keyValueWidth, width)
-    case .output: (width, queryWidth)
+    case .key: (keyWidth, width)
+    case .value: (valueWidth, width)
+    case .queryKeyValue: (queryWidth + keyWidth + valueWidth, width)
+    case .output: (width, attendedWidth)
     case .gate, .up: (feedForwardWidth, width)
+    case .gateUp: (2 * feedForwardWidth, width)
     case .down: (width, feedForwardWidth)
     }
   }
 
   /// The widest input of a projection.
-  public var widestInput: Int { Projection.allCases.map { shape(of: $0).in }.max() ?? 0 }
+  public var widestInput: Int {
+    max(projections.map { shape(of: $0).in }.max() ?? 0, experts?.width ?? 0, width)
+  }
 
-  /// Weights in the matrix products of one block.
+  /// Weights that a token is multiplied with in one block: those of all projections, of the router and of the experts used.
   public var blockParameterCount: Int {
-    Projection.allCases.reduce(0) { sum, projection in
+    let dense = projections.reduce(0) { sum, projection in
       let (out, `in`) = shape(of: projection)
       return sum + out * `in`
     }
+    guard let experts else { return dense }
+    return dense + experts.count * width + experts.used * 3 * width * experts.width
+  }
+
+  /// The most scratch that attention keeps in any layer for a micro-batch with these `starts`: for the memory plan.
+  public func attentionScratchByteCount(starts: [Int32], type: ElementType) -> Int {
+    Set(layers.map(\.attention)).map { $0.scratchByteCount(starts: starts, type: type) }.max() ?? 0
+  }
+
+  /// The same model for runs whose longest sequence has `longest` tokens: where rotations differ beyond the original context,
+  /// those of the longer kind take their place. Decided once a run, so that start, training and evaluation agree.
+  public func preparing(forSequencesOf longest: Int) -> ModelConfiguration {
+    guard needsLongRotation(longest) else { return self }
+    var changed = self
+    for layer in layers.indices {
+      if let long = layers[layer].longRotary { changed.layers[layer].rotary = long }
+    }
+    return changed
+  }
+
+  /// Whether sequences of `longest` tokens are rotated otherwise than shorter ones.
+  public func needsLongRotation(_ longest: Int) -> Bool {
+    guard let originalContext else { return false }
+    return longest > originalContext && layers.contains { $0.longRotary != nil }
   }
 
   /// Reads and checks the metadata of `file`. Throws `TransformerError`.
   public init(_ file: GGUFFile) throws(TransformerError) {
-    let metadata = file.metadata
-    guard let architecture = metadata.string("general.architecture") else {
-      throw .missingMetadata(key: "general.architecture")
-    }
-    guard metadata.string("general.type") != "adapter" else { throw .adapterInsteadOfModel }
-    guard architecture == "llama" else {
-      throw .unsupportedArchitecture(name: architecture)
-    }
-    self.architecture = architecture
-    self.name = metadata.string("general.name") ?? architecture
-
-    func size(_ key: String, default fallback: Int? = nil) throws(TransformerError) -> Int {
-      let key = "\(architecture).\(key)"
-      guard let value = metadata.int(key) ?? fallback else { throw .missingMetadata(key: key) }
-      guard value > 0 && value <= 1 << 24 else {
-        throw .unusableMetadata(key: key, value: "\(value)", reason: "a positive size is expected")
-      }
-      return value
-    }
-
-    layerCount = try size("block_count")
-    width = try size("embedding_length")
-    feedForwardWidth = try size("feed_forward_length")
-    contextLength = try size("context_length", default: 2048)
-    let heads = try size("attention.head_count")
-    let keyValueHeads = try size("attention.head_count_kv", default: heads)
-    guard heads % keyValueHeads == 0 else {
-      throw .unusableMetadata(
-        key: "\(architecture).attention.head_count_kv", value: "\(keyValueHeads)",
-        reason: "it does not divide the \(heads) query heads")
-    }
-    let headSize = try size("attention.key_length", default: max(width / heads, 1))
-    guard try size("attention.value_length", default: headSize) == headSize else {
-      throw .unusableMetadata(
-        key: "\(architecture).attention.value_length", value: "\(headSize)",
-        reason: "it must equal the key length")
-    }
-    let rotated = try size("rope.dimension_count", default: headSize)
-    guard rotated == headSize, headSize % 2 == 0 else {
-      throw .unusableMetadata(
-        key: "\(architecture).rope.dimension_count", value: "\(rotated)",
-        reason: "only heads rotated as a whole (here \(headSize), an even number) are supported")
-    }
-    attention = AttentionShape(heads: heads, keyValueHeads: keyValueHeads, size: headSize)
-    let epsilonKey = "\(architecture).attention.layer_norm_rms_epsilon"
-    guard let epsilon = metadata.float(epsilonKey) else {
-      throw .missingMetadata(key: epsilonKey)
-    }
-    normEpsilon = Float(epsilon)
-    if let scaling = metadata.string("\(architecture).rope.scaling.type"),
-      scaling != "none" && scaling != "linear"
-    {
-      throw .unusableMetadata(
-        key: "\(architecture).rope.scaling.type", value: scaling,
-        reason: "only linear scaling of rotary embeddings is supported")
-    }
-    rotaryInterleaved = true
-    rotaryFrequencies = try ModelConfiguration.frequencies(
-      file, architecture: architecture, headSize: headSize)
-
-    guard let embedding = file.tensor("token_embd.weight"), embedding.dimensions.count == 2 else {
-      throw .missingMetadata(key: "token_embd.weight")
-    }
-    vocabularySize = embedding.dimensions[1]
-    tiedHead = !file.has("output.weight")
+    self = try Architecture.configuration(of: file)
   }
 
-  /// `base^(−2i/size) / scale / factor_i`: base and linear scale from the metadata, factors from the tensor
-  /// `rope_freqs.weight` where there is one (Llama 3.1's scaling is stored so).
-  private static func frequencies(
-    _ file: GGUFFile, architecture: String, headSize: Int
-  ) throws(TransformerError) -> [Float] {
-    let base = file.metadata.float("\(architecture).rope.freq_base") ?? 10_000
-    let scale =
-      file.metadata.float("\(architecture).rope.scaling.factor")
-      ?? file.metadata.float("\(architecture).rope.scale_linear") ?? 1
-    guard base > 0, base.isFinite, scale > 0, scale.isFinite else {
-      throw .unusableMetadata(
-        key: "\(architecture).rope.freq_base", value: "\(base)",
-        reason: "a positive number is expected")
-    }
-    var factors = [Float](repeating: 1, count: headSize / 2)
-    if file.has("rope_freqs.weight") {
-      guard let stored = try? file.vector("rope_freqs.weight"), stored.count == headSize / 2 else {
-        throw .wrongShape(
-          tensor: "rope_freqs.weight", expected: [headSize / 2],
-          found: file.tensor("rope_freqs.weight")?.dimensions ?? [])
-      }
-      factors = stored
-    }
-    return (0..<headSize / 2).map { pair in
-      let exponent = -2 * Double(pair) / Double(headSize)
-      return Float(pow(Double(base), exponent) / Double(scale)) / factors[pair]
-    }
+  /// The parts without which no decoder is; the rest have the values of a plain one.
+  init(
+    architecture: String, name: String, width: Int, feedForwardWidth: Int, vocabularySize: Int,
+    contextLength: Int, layers: [LayerShape], projections: [Projection], normEpsilon: Float,
+    tiedHead: Bool
+  ) {
+    precondition(!layers.isEmpty)
+    self.architecture = architecture
+    self.name = name
+    self.width = width
+    self.feedForwardWidth = feedForwardWidth
+    self.vocabularySize = vocabularySize
+    self.contextLength = contextLength
+    self.layers = layers
+    self.projections = projections
+    self.normEpsilon = normEpsilon
+    self.tiedHead = tiedHead
   }
 }

@@ -1,92 +1,42 @@
 public import ModelFiles
 public import Tensors
 
-/// The frozen tensors of one block.
-public struct BlockWeights: Sendable {
-  public let attentionNorm: [Float]
-  public let feedForwardNorm: [Float]
-  /// By `Projection.rawValue`.
-  let projections: [QuantizedMatrix]
-
-  /// The weight [out, in] of a projection.
-  public subscript(projection: Projection) -> QuantizedMatrix { projections[projection.rawValue] }
-}
-
-extension BlockWeights {
-  /// The bytes of the projections in the file, neighbours joined.
-  var fileRanges: [Range<Int>] {
-    var joined: [Range<Int>] = []
-    for range in projections.map(\.fileRange).sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      // Norms lie between; they are copied, and their pages may come along.
-      if let last = joined.last, range.lowerBound - last.upperBound < 1 << 16 {
-        joined[joined.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-      } else {
-        joined.append(range)
-      }
-    }
-    return joined
-  }
-
-  /// Bytes of the projections.
-  public var byteCount: Int { projections.reduce(0) { $0 + $1.byteCount } }
-
-  func prefetch() {
-    for range in fileRanges { projections[0].file.prefetch(range) }
-  }
-
-  func releasePages() {
-    for range in fileRanges { projections[0].file.releasePages(range) }
-  }
-}
-
-/// All frozen tensors of a model, as ranges of the mapped file. Only the norms are copied.
+/// All frozen tensors of a model, as ranges of the mapped file. Only norms and biases are copied.
 public struct ModelWeights: Sendable {
   public let embedding: QuantizedMatrix
   public let blocks: [BlockWeights]
-  public let outputNorm: [Float]
+  let outputNorm: NormWeights
   /// [vocabulary, width]; the embedding itself when the file has no `output.weight`.
   public let head: QuantizedMatrix
+  /// [vocabulary].
+  let headBias: [Float]?
 
   /// What is multiplied first after block `layer`: the next block's queries, keys and values, or the head.
   func read(after layer: Int) -> [QuantizedMatrix] {
     guard layer + 1 < blocks.count else { return [head] }
-    return [.query, .key, .value].map { blocks[layer + 1][$0] }
+    return Array(blocks[layer + 1].dense.prefix(3))
   }
 
-  /// Finds every tensor that `configuration` asks for and checks its shape.
+  /// Finds every tensor that `configuration` asks for, checks its shape, and refuses those that it does not ask for.
+  ///
+  /// Throws `GGUFError`, `TransformerError`.
   public init(_ file: GGUFFile, _ configuration: ModelConfiguration) throws {
-    func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> QuantizedMatrix {
-      let matrix = try file.matrix(name)
-      guard matrix.rows == rows && matrix.columns == columns else {
-        throw TransformerError.wrongShape(
-          tensor: name, expected: [columns, rows], found: [matrix.columns, matrix.rows])
-      }
-      return matrix
+    var tensors = TensorReader(file, used: configuration.auxiliaryTensors)
+    let (vocabulary, width) = (configuration.vocabularySize, configuration.width)
+    embedding = try tensors.matrix("token_embd.weight", vocabulary, width)
+    var blocks: [BlockWeights] = []
+    for layer in 0..<configuration.layerCount {
+      blocks.append(try BlockWeights(&tensors, configuration, layer: layer))
     }
-    func norm(_ name: String) throws -> [Float] {
-      let vector = try file.vector(name)
-      guard vector.count == configuration.width else {
-        throw TransformerError.wrongShape(
-          tensor: name, expected: [configuration.width], found: [vector.count])
-      }
-      return vector
-    }
-    embedding = try matrix(
-      "token_embd.weight", configuration.vocabularySize, configuration.width)
-    blocks = try (0..<configuration.layerCount).map { layer in
-      BlockWeights(
-        attentionNorm: try norm("blk.\(layer).attn_norm.weight"),
-        feedForwardNorm: try norm("blk.\(layer).ffn_norm.weight"),
-        projections: try Projection.allCases.map { projection in
-          let (out, `in`) = configuration.shape(of: projection)
-          return try matrix(projection.weightName(layer: layer), out, `in`)
-        })
-    }
-    outputNorm = try norm("output_norm.weight")
+    self.blocks = blocks
+    outputNorm = NormWeights(
+      weight: try tensors.vector("output_norm.weight", width),
+      bias: configuration.normalization == .layer
+        ? try tensors.vector("output_norm.bias", width) : nil)
     head =
-      configuration.tiedHead
-      ? embedding
-      : try matrix("output.weight", configuration.vocabularySize, configuration.width)
+      configuration.tiedHead ? embedding : try tensors.matrix("output.weight", vocabulary, width)
+    headBias = configuration.headBias ? try tensors.vector("output.bias", vocabulary) : nil
+    try tensors.checkRest(architecture: configuration.architecture)
   }
 
   /// Most bytes of the file that are resident at a time when every part is given back after use (`Model.streamsWeights`):

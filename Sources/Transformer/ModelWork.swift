@@ -4,7 +4,7 @@
 /// Products with weights and attention are counted; norms, rotary embedding, activations and the
 /// softmax are not. Operations are floating-point operations: a multiply-add is two.
 public struct ModelWork: Sendable, Equatable {
-  /// What one layer does.
+  /// What one layer does. Of experts those count that a token uses.
   public struct Layer: Sendable, Equatable {
     /// Weights that a token is multiplied with.
     public let weights: Int
@@ -46,16 +46,19 @@ public struct ModelWork: Sendable, Equatable {
   public let headWeights: Int
 
   public init(_ configuration: ModelConfiguration) {
-    func weights(_ projections: [Projection]) -> Int {
-      projections.reduce(0) { sum, projection in
-        let (out, `in`) = configuration.shape(of: projection)
-        return sum + out * `in`
-      }
+    let input = configuration.projections.filter {
+      [.query, .queryKeyValue].contains($0.inputLeader)
     }
-    let layer = Layer(
-      weights: configuration.blockParameterCount, inputWeights: weights([.query, .key, .value]),
-      keyWidth: configuration.queryWidth, valueWidth: configuration.queryWidth, window: nil)
-    layers = Array(repeating: layer, count: configuration.layerCount)
+    .reduce(0) { sum, projection in
+      let (out, `in`) = configuration.shape(of: projection)
+      return sum + out * `in`
+    }
+    layers = configuration.layers.map { layer in
+      Layer(
+        weights: configuration.blockParameterCount, inputWeights: input,
+        keyWidth: configuration.queryWidth, valueWidth: configuration.attendedWidth,
+        window: layer.attention.window)
+    }
     headWeights = configuration.vocabularySize * configuration.width
   }
 

@@ -1,7 +1,21 @@
-/// The seven linear layers of a block, in the order in which everything lists them, with their names in each file format:
-/// one table of facts.
+/// The linear layers of a block, in the order in which everything lists them, with their names in each file format: one
+/// table of facts. A model has some of them (`ModelConfiguration.projections`): queries, keys and values in three tensors
+/// or fused in one, gate and up in two or in one.
 public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
-  case query, key, value, output, gate, up, down
+  case query = 0
+  case key = 1
+  case value = 2
+  /// Rows of q, then k, then v in one tensor.
+  case queryKeyValue = 7
+  case output = 3
+  case gate = 4
+  case up = 5
+  /// Rows of gate, then up in one tensor.
+  case gateUp = 8
+  case down = 6
+
+  /// Places in an array indexed by `rawValue`.
+  static let indexCount = 9
 
   /// Short name, as in `--targets` (`q,k,v,o,gate,up,down`).
   public var shortName: String {
@@ -9,22 +23,26 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
     case .query: "q"
     case .key: "k"
     case .value: "v"
+    case .queryKeyValue: "qkv"
     case .output: "o"
     case .gate: "gate"
     case .up: "up"
+    case .gateUp: "gate_up"
     case .down: "down"
     }
   }
 
-  /// The part of a GGUF tensor's name between `blk.N.` and `.weight`.
+  /// The part of a GGUF tensor's name between `blk.N.` and `.weight`. A model that fuses gate and up calls the tensor
+  /// `ffn_up` and has no other of that name: look names up among its own projections.
   public var tensorName: String {
     switch self {
     case .query: "attn_q"
     case .key: "attn_k"
     case .value: "attn_v"
+    case .queryKeyValue: "attn_qkv"
     case .output: "attn_output"
     case .gate: "ffn_gate"
-    case .up: "ffn_up"
+    case .up, .gateUp: "ffn_up"
     case .down: "ffn_down"
     }
   }
@@ -35,8 +53,8 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
   /// The module's parent in a Hugging Face layer.
   public var moduleParent: String {
     switch self {
-    case .query, .key, .value, .output: "self_attn"
-    case .gate, .up, .down: "mlp"
+    case .query, .key, .value, .queryKeyValue, .output: "self_attn"
+    case .gate, .up, .gateUp, .down: "mlp"
     }
   }
 
@@ -47,13 +65,24 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
   public var inputLeader: Projection {
     switch self {
     case .query, .key, .value: .query
+    case .queryKeyValue: .queryKeyValue
     case .output: .output
     case .gate, .up: .gate
+    case .gateUp: .gateUp
     case .down: .down
     }
   }
 
-  /// From `q`, `q_proj`, `attn_q` and their like.
+  /// The projections whose rows a fused one holds, in order; none for the others.
+  public var parts: [Projection] {
+    switch self {
+    case .queryKeyValue: [.query, .key, .value]
+    case .gateUp: [.gate, .up]
+    default: []
+    }
+  }
+
+  /// From `q`, `q_proj`, `attn_q` and their like; of a shared name the separate projection.
   public init?(anySpelling name: String) {
     let found = Projection.allCases.first {
       name == $0.shortName || name == $0.moduleName || name == $0.tensorName
@@ -64,4 +93,7 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
 
   /// Name of the base tensor that the adapter of this projection belongs to.
   public func weightName(layer: Int) -> String { "blk.\(layer).\(tensorName).weight" }
+
+  /// Name of the base tensor with the bias of this projection's output.
+  public func biasName(layer: Int) -> String { "blk.\(layer).\(tensorName).bias" }
 }

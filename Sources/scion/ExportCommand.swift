@@ -3,6 +3,7 @@ import FineTuning
 import Foundation
 import Inference
 import ModelFiles
+import Transformer
 
 /// `scion export`: an adapter in another program's form.
 struct ExportCommand: ParsableCommand {
@@ -102,7 +103,8 @@ enum AdapterForm: String, ExpressibleByArgument, CaseIterable {
     case .gguf: try adapter.writeGGUF(path: output, base: base.metadata, name: name)
     case .peft:
       try adapter.writePEFT(
-        folder: output, base: base.metadata, baseName: base.metadata.string("general.name") ?? name)
+        folder: output, base: try ModelConfiguration(base),
+        baseName: base.metadata.string("general.name") ?? name)
     }
   }
 }

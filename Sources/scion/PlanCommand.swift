@@ -26,9 +26,9 @@ struct PlanCommand: ParsableCommand {
   func run() throws {
     let recipe = try options.makeRecipe(model)
     var reporter = TerminalReporter()
-    for notice in recipe.notices { reporter.warn(notice) }
     if let threads = recipe.threads { Processor.threads = threads }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
+    for notice in session.notices { reporter.warn(notice) }
     let estimate = try session.estimate(
       spillDirectory: FileManager.default.temporaryDirectory.path)
     if json {

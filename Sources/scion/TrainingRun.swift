@@ -33,7 +33,7 @@ struct TrainingRun {
   /// Says what will be trained on what, in how much memory.
   func describe(_ reporter: inout TerminalReporter) throws {
     let data = session.data
-    for notice in session.recipe.notices { reporter.warn(notice) }
+    for notice in session.notices { reporter.warn(notice) }
     for notice in data.train.notices + (data.validation?.notices ?? []) {
       reporter.warn(notice)
     }
@@ -186,7 +186,7 @@ struct TrainingRun {
     try adapter.writeGGUF(
       path: directory.adapter, base: session.loaded.file.metadata, name: name)
     try adapter.writePEFT(
-      folder: directory.peft, base: session.loaded.file.metadata, baseName: baseName)
+      folder: directory.peft, base: session.loaded.model.configuration, baseName: baseName)
   }
 
   private var name: String {

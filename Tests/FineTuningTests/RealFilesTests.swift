@@ -63,7 +63,7 @@ struct RealFilesTests {
     try adapter.writeGGUF(
       path: "\(folder.path)/adapter.gguf", base: base.metadata, name: "test")
     try adapter.writePEFT(
-      folder: "\(folder.path)/peft", base: base.metadata, baseName: "org/model")
+      folder: "\(folder.path)/peft", base: ModelConfiguration(base), baseName: "org/model")
     #expect(try Adapter(path: "\(folder.path)/peft", base: base) == adapter)
     let output = "\(folder.path)/merged.gguf"
     var merger = try Merger(

@@ -13,7 +13,8 @@ struct AdapterPEFTTests {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf", architecture: architecture)
     let adapter = SmallBase.adapter(architecture: architecture) { $0 == .value ? 2 : 4 }
-    try adapter.writePEFT(folder: "\(folder.path)/peft", base: base.metadata, baseName: "org/m")
+    try adapter.writePEFT(
+      folder: "\(folder.path)/peft", base: ModelConfiguration(base), baseName: "org/m")
     #expect(try folder.names(in: "peft") == ["adapter_config.json", "adapter_model.safetensors"])
     #expect(try Adapter(path: "\(folder.path)/peft", base: base) == adapter)
   }
@@ -22,9 +23,9 @@ struct AdapterPEFTTests {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf")
     let adapter = SmallBase.adapter()
-    try adapter.writePEFT(folder: folder.path, base: base.metadata, baseName: "org/m")
+    try adapter.writePEFT(folder: folder.path, base: ModelConfiguration(base), baseName: "org/m")
     let file = try SafetensorsFile(path: "\(folder.path)/adapter_model.safetensors")
-    for projection in Projection.allCases {
+    for projection in SmallBase.projections {
       let pair = try #require(adapter.tensors.first { $0.projection == projection })
       let parent = [.query, .key, .value, .output].contains(projection) ? "self_attn" : "mlp"
       let name = "base_model.model.model.layers.0.\(parent).\(projection.moduleName).lora_"
@@ -47,7 +48,7 @@ struct AdapterPEFTTests {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf")
     try SmallBase.adapter { $0 == .key ? 1 : 4 }
-      .writePEFT(folder: folder.path, base: base.metadata, baseName: "org/m")
+      .writePEFT(folder: folder.path, base: ModelConfiguration(base), baseName: "org/m")
     let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/adapter_config.json"))
     let json = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     #expect(json["peft_type"] as? String == "LORA")
@@ -71,7 +72,7 @@ struct AdapterPEFTTests {
       a: [Float](repeating: 1, count: 64), bt: [Float](repeating: 1, count: 96))
     let adapter = Adapter(
       tensors: [pair], alpha: 1, isRankStabilized: false, architecture: "llama")
-    try adapter.writePEFT(folder: folder.path, base: base.metadata, baseName: "m")
+    try adapter.writePEFT(folder: folder.path, base: ModelConfiguration(base), baseName: "m")
     let text = try String(contentsOfFile: "\(folder.path)/adapter_config.json", encoding: .utf8)
     #expect(text.contains("\"layers.5.mlp.up_proj\""))
     #expect(throws: AdapterError.self) { try Adapter(path: folder.path, base: base) }

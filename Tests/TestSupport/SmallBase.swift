@@ -7,6 +7,8 @@ public import Transformer
 public enum SmallBase {
   public static let width = 64
   public static let inner = 96
+  /// The separate ones, in the order of a block.
+  public static let projections: [Projection] = [.query, .key, .value, .output, .gate, .up, .down]
 
   public static func shape(_ projection: Projection) -> (inputWidth: Int, outputWidth: Int) {
     switch projection {
@@ -14,6 +16,7 @@ public enum SmallBase {
     case .key, .value: (64, 32)
     case .gate, .up: (64, 96)
     case .down: (96, 64)
+    case .queryKeyValue, .gateUp: preconditionFailure("this base has no fused projections")
     }
   }
 
@@ -21,6 +24,9 @@ public enum SmallBase {
     var metadata = GGUFMetadata()
     metadata.set("general.architecture", .string(architecture))
     metadata.set("general.name", .string("Small"))
+    metadata.set("\(architecture).block_count", .uint32(1))
+    metadata.set("\(architecture).feed_forward_length", .uint32(96))
+    metadata.set("\(architecture).attention.layer_norm_rms_epsilon", .float32(1e-5))
     metadata.set("\(architecture).embedding_length", .uint32(64))
     metadata.set("\(architecture).attention.head_count", .uint32(2))
     metadata.set("\(architecture).attention.head_count_kv", .uint32(1))
@@ -43,7 +49,7 @@ public enum SmallBase {
       GGUFTensorDescription(name: "token_embd.weight", dimensions: [64, 8], format: format),
       GGUFTensorDescription(name: "blk.0.attn_norm.weight", dimensions: [64], format: .f32),
     ]
-    for projection in Projection.allCases {
+    for projection in projections {
       let shape = shape(projection)
       tensors.append(
         GGUFTensorDescription(
@@ -65,7 +71,7 @@ public enum SmallBase {
     architecture: String = "llama", rankStabilized: Bool = true,
     rank: (Projection) -> Int = { _ in 4 }
   ) -> Adapter {
-    let tensors = Projection.allCases.enumerated().map { index, projection in
+    let tensors = projections.enumerated().map { index, projection in
       let (shape, rank) = (shape(projection), rank(projection))
       return AdapterTensors(
         layer: 0, projection: projection, rank: rank, inputWidth: shape.inputWidth,

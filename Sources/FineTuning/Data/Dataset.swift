@@ -135,6 +135,9 @@ public struct TrainingData: Sendable {
   public let validation: Dataset?
   public let test: Dataset?
 
+  /// Tokens of the longest sequence of training and validation; at least 1.
+  public var longest: Int { max(train.lengths.max() ?? 1, validation?.lengths.max() ?? 1) }
+
   /// Loads everything that `source` names. `validationFraction` applies only without a validation file.
   public init(
     source: DataSource, builder: SequenceBuilder, skipBad: Bool = false,

@@ -51,11 +51,13 @@ public final class LikelihoodEvaluation: Evaluation {
         index: index, tokens: trimmed[index].ids.count, context: context)
     }
     self.task = task
-    self.model = model
+    let longest = trimmed.map(\.ids.count).max() ?? 1
+    var prepared = model
+    prepared.prepare(forSequencesOf: longest)
+    self.model = prepared
     self.adapters = adapters
     self.sequences = trimmed
     total = trimmed.reduce(0) { $0 + $1.ids.count }
-    let longest = trimmed.map(\.ids.count).max() ?? 1
     workspace = try Workspace(
       model.configuration,
       LikelihoodEvaluation.shape(

@@ -64,8 +64,8 @@ public struct MemoryRequest {
     _ model: Model, _ layout: AdapterLayout, storage: ElementType, fileBytes: Int, longest: Int,
     stepTokens: Int, budget: Int? = nil
   ) {
-    let attention = model.configuration.attention
-    configuration = model.configuration
+    let configuration = model.configuration
+    self.configuration = configuration
     self.layout = layout
     self.storage = storage
     arithmetic = model.arithmetic
@@ -79,7 +79,7 @@ public struct MemoryRequest {
       let starts = Array(stride(from: Int32(0), to: Int32(tokens), by: longest)) + [Int32(tokens)]
       return MicroBatchExtent(
         tokens: tokens,
-        attentionScratch: attention.scratchByteCount(starts: starts, type: storage))
+        attentionScratch: configuration.attentionScratchByteCount(starts: starts, type: storage))
     }
   }
 }
@@ -117,7 +117,7 @@ extension MemoryRequest {
     let copied = held.reduce(0, +) + sampled.reduce(0, +)
     let all = lengths.reduce(0, +) + held.reduce(0, +) + (data.test?.tokenCount ?? 0)
     dataBytes = 8 * all + 12 * copied + 256 * (lengths.count + held.count)
-    let attention = loaded.model.configuration.attention
+    let configuration = loaded.model.configuration
     extent = { limit in
       var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)
       func add(_ runs: [[Int]], _ lengths: [Int]) {
@@ -126,7 +126,8 @@ extension MemoryRequest {
           for index in run { starts.append(starts[starts.count - 1] + Int32(lengths[index])) }
           extent.tokens = max(extent.tokens, Int(starts[starts.count - 1]))
           extent.attentionScratch = max(
-            extent.attentionScratch, attention.scratchByteCount(starts: starts, type: storage))
+            extent.attentionScratch,
+            configuration.attentionScratchByteCount(starts: starts, type: storage))
         }
       }
       let limited = steps.withMicroBatches(of: limit)

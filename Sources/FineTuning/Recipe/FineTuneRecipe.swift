@@ -150,6 +150,31 @@ public struct FineTuneRecipe: Sendable, Equatable {
     return Projection.allCases.filter(chosen.contains)
   }
 
+  /// The projections of `targets` in a model, in the order of a block. `q,k,v` together are also the fused `qkv`, `gate,up` the
+  /// fused `gate_up`. Throws `RecipeError.noSuchTarget`.
+  public func projections(
+    of configuration: ModelConfiguration
+  ) throws(RecipeError) -> [Projection] {
+    let available = configuration.projections
+    if targetParts == ["all"] { return available }
+    var wanted = Set(projections)
+    for fused in available where !fused.parts.isEmpty && wanted.isSuperset(of: fused.parts) {
+      wanted.subtract(fused.parts)
+      wanted.insert(fused)
+    }
+    // A name that both forms of a tensor have is that of the form which the model has.
+    if available.contains(.gateUp), targetParts.contains(Projection.gateUp.tensorName) {
+      wanted.remove(.up)
+      wanted.insert(.gateUp)
+    }
+    for projection in Projection.allCases
+    where wanted.contains(projection) && !available.contains(projection) {
+      throw .noSuchTarget(
+        name: projection.shortName, available: available.map(\.shortName))
+    }
+    return available.filter(wanted.contains)
+  }
+
   private var targetParts: [String] {
     targets.split(separator: ",").map { part in
       String(part.filter { !$0.isWhitespace }).lowercased()

@@ -2,6 +2,8 @@
 public enum RecipeError: Error, Equatable, CustomStringConvertible {
   /// A value out of its range; `expected` says what would do.
   case badValue(key: String, value: String, expected: String)
+  /// A target that this model does not have.
+  case noSuchTarget(name: String, available: [String])
   /// A start that changes the base; `nearest` is the likest one that does not.
   case startChangesBase(name: String, reason: String, nearest: String)
   /// Two settings that exclude each other.
@@ -23,6 +25,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .badValue(let key, let value, let expected):
       "\(key) is \(value): it must be \(expected)"
+    case .noSuchTarget(let name, let available):
+      "targets names \(name), which this model does not have: take some of \(available.joined(separator: ", ")), or all"
     case .startChangesBase(let name, let reason, let nearest):
       "init \(name) does not suit a quantized base: \(reason); take \(nearest)"
     case .conflict(let first, let second):

@@ -140,11 +140,11 @@ extension Adapter {
     let path = file.file.path
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "blk", parts[3] == "weight", let layer = Int(parts[1]),
-      let projection = Projection.allCases.first(where: { $0.tensorName == parts[2] })
+      Projection.allCases.contains(where: { $0.tensorName == parts[2] })
     else { throw .unsupportedTensor(path: path, name: a.name) }
-    guard layer >= 0, let shape = base.shape(name) else {
-      throw .notInBase(path: path, name: a.name)
-    }
+    guard let projection = base.projection(tensorName: parts[2]),
+      let shape = base.shape(layer, projection)
+    else { throw .notInBase(path: path, name: a.name) }
     func check(_ tensor: GGUFTensor, _ expected: [Int], _ text: String) throws(AdapterError) {
       guard tensor.dimensions == expected else {
         throw .wrongShape(

@@ -1,6 +1,6 @@
 internal import Foundation
 public import ModelFiles
-internal import Transformer
+public import Transformer
 
 /// Adapters in Hugging Face PEFT's form: a folder with `adapter_config.json` and `adapter_model.safetensors`.
 ///
@@ -10,12 +10,12 @@ extension Adapter {
   private static let configurationName = "adapter_config.json"
   private static let weightsName = "adapter_model.safetensors"
 
-  /// Writes both files into `folder`, made if need be. `base` is the metadata of the base; `baseName` is what
+  /// Writes both files into `folder`, made if need be, in the order of rows of the base `model`; `baseName` is what
   /// `base_model_name_or_path` says (a name PEFT users can load, such as `org/model`).
   public func writePEFT(
-    folder: String, base: GGUFMetadata, baseName: String
+    folder: String, base model: ModelConfiguration, baseName: String
   ) throws(AdapterError) {
-    let order = try RowOrder(metadata: base, path: folder)
+    let order = RowOrder(model)
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
@@ -36,7 +36,7 @@ extension Adapter {
         path: "\(folder)/\(Self.weightsName)", tensors: descriptions)
       for pair in tensors {
         var b = MatrixOrder.transposed(pair.bt, rows: pair.rank, columns: pair.outputWidth)
-        if let rows = order.huggingFaceRows(pair.projection, count: pair.outputWidth) {
+        if let rows = order.huggingFaceRows(pair.projection) {
           // Hugging Face's row `rows[i]` is GGUF's row i.
           b = MatrixOrder.rows(b, columns: pair.rank, order: MatrixOrder.inverse(rows))
         }
@@ -97,7 +97,6 @@ extension Adapter {
       throw .unsupportedSetting(path: configurationPath, key: key, value: value)
     }
     let checked = try AdapterBase(base)
-    let order = try RowOrder(metadata: base.metadata, path: base.file.path)
     let path = "\(folder)/\(Self.weightsName)"
     let file: SafetensorsFile
     do { file = try SafetensorsFile(path: path) } catch { throw .safetensors(error) }
@@ -117,7 +116,7 @@ extension Adapter {
       guard key.isA else { continue }
       read.append(
         try Self.peftPair(
-          key, a: tensor, b: other, file: file, path: path, base: checked, order: order)
+          key, a: tensor, b: other, file: file, path: path, base: checked)
       )
     }
     self.init(
@@ -128,9 +127,9 @@ extension Adapter {
 
   private static func peftPair(
     _ key: PEFTKey, a: SafetensorsTensor, b: SafetensorsTensor, file: SafetensorsFile, path: String,
-    base: AdapterBase, order: RowOrder
+    base: AdapterBase
   ) throws(AdapterError) -> AdapterTensors {
-    guard let shape = base.shape(key.projection.weightName(layer: key.layer)) else {
+    guard let shape = base.shape(key.layer, key.projection) else {
       throw .notInBase(path: path, name: a.name)
     }
     func values(
@@ -152,7 +151,7 @@ extension Adapter {
     }
     let aValues = try values(a, [rank, shape.inputWidth], "[\(rank), \(shape.inputWidth)]")
     var bValues = try values(b, [shape.outputWidth, rank], "[\(shape.outputWidth), \(rank)]")
-    if let rows = order.huggingFaceRows(key.projection, count: shape.outputWidth) {
+    if let rows = base.order.huggingFaceRows(key.projection) {
       bValues = MatrixOrder.rows(bValues, columns: rank, order: rows)
     }
     return AdapterTensors(

@@ -98,20 +98,37 @@ public struct Adapter: Sendable, Equatable {
 
 /// Facts of a base that adapters are checked against.
 struct AdapterBase {
-  let file: GGUFFile
-  let architecture: String
+  let configuration: ModelConfiguration
+  /// Rows of q and k as files of other programs have them.
+  let order: RowOrder
 
+  /// Throws `AdapterError.unusableBase` for a file that is no model Scion runs.
   init(_ file: GGUFFile) throws(AdapterError) {
-    self.file = file
-    guard let name = file.metadata.string("general.architecture") else {
-      throw .missingMetadata(path: file.file.path, key: "general.architecture")
+    do throws(TransformerError) {
+      self.init(try ModelConfiguration(file))
+    } catch {
+      throw .unusableBase(.inFile(path: file.file.path, error))
     }
-    architecture = name
   }
 
-  /// Widths of the base's tensor `name`; nil when it has none that is a matrix.
-  func shape(_ name: String) -> (inputWidth: Int, outputWidth: Int)? {
-    guard let tensor = file.tensor(name), tensor.dimensions.count == 2 else { return nil }
-    return (tensor.dimensions[0], tensor.dimensions[1])
+  init(_ configuration: ModelConfiguration) {
+    self.configuration = configuration
+    order = RowOrder(configuration)
+  }
+
+  var architecture: String { configuration.architecture }
+
+  /// Widths of the weight that a pair of this layer and projection belongs to; nil when the base has none.
+  func shape(_ layer: Int, _ projection: Projection) -> (inputWidth: Int, outputWidth: Int)? {
+    guard layer >= 0, layer < configuration.layerCount,
+      configuration.projections.contains(projection)
+    else { return nil }
+    let (out, `in`) = configuration.shape(of: projection)
+    return (`in`, out)
+  }
+
+  /// The projection whose weight is called `name` between `blk.N.` and `.weight` in this base.
+  func projection(tensorName name: some StringProtocol) -> Projection? {
+    configuration.projections.first { $0.tensorName == name }
   }
 }

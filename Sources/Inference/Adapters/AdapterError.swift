@@ -1,4 +1,5 @@
 public import ModelFiles
+public import Transformer
 
 /// What can be wrong with adapter files, or with putting an adapter onto a base.
 public enum AdapterError: Error, Equatable, CustomStringConvertible {
@@ -28,8 +29,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
   case notFinite(path: String, name: String)
   /// A setting of adapter_config.json that Scion does not carry out.
   case unsupportedSetting(path: String, key: String, value: String)
-  /// The base's metadata lack what is needed to order the rows of q and k.
-  case missingMetadata(path: String, key: String)
+  /// The base is no model that Scion runs.
+  case unusableBase(TransformerError)
   /// A tensor of the base that cannot be decoded, and so not be changed.
   case cannotChange(path: String, name: String, format: String)
   /// The base and the output are one file.
@@ -49,7 +50,7 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
     case .wrongArchitecture(let path, let expected, let found):
       "\(path) is for the architecture \(found), the base is \(expected): use the base it was trained on"
     case .unsupportedTensor(let path, let name):
-      "\(path): the tensor \(name) is no adapter of q, k, v, o, gate, up or down: Scion cannot apply it"
+      "\(path): the tensor \(name) is no adapter of a linear layer inside a block: Scion cannot apply it"
     case .notInBase(let path, let name):
       "\(path): the base has no tensor for \(name): use the base the adapter was trained on"
     case .missingHalf(let path, let name):
@@ -60,8 +61,7 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
       "\(path): \(name) holds values that are not finite: train again with a lower learning rate"
     case .unsupportedSetting(let path, let key, let value):
       "\(path): \(key) is \(value), which Scion does not support: use a plain LoRA adapter"
-    case .missingMetadata(let path, let key):
-      "\(path) has no usable \(key) in its metadata: use a complete model"
+    case .unusableBase(let error): error.description
     case .cannotChange(let path, let name, let format):
       "\(path): \(name) is \(format), which Scion cannot decode: use a base in another format"
     case .sameFile(let path):

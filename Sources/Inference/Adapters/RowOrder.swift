@@ -1,4 +1,3 @@
-internal import ModelFiles
 internal import Transformer
 
 /// The order in which an architecture's GGUF files keep the rows of q and k.
@@ -6,36 +5,27 @@ internal import Transformer
 /// Converters interleave the two halves of each head for `llama` and its like, so that rotary pairs are neighbours: GGUF row
 /// `h·size + 2i + j` is Hugging Face's row `h·size + j·size/2 + i` (llama.cpp, convert_hf_to_gguf.py, `permute`).
 struct RowOrder {
-  /// Size of a head, or nil when both orders are the same.
-  let headSize: Int?
+  private let configuration: ModelConfiguration
 
-  static let permutedArchitectures: Set<String> = ["llama", "granite", "smollm3", "mistral3"]
-
-  init(metadata: GGUFMetadata, path: String) throws(AdapterError) {
-    let architecture = metadata.string("general.architecture") ?? ""
-    guard Self.permutedArchitectures.contains(architecture) else {
-      headSize = nil
-      return
-    }
-    if let size = metadata.int("\(architecture).attention.key_length"), size > 0, size % 2 == 0 {
-      headSize = size
-      return
-    }
-    guard let width = metadata.int("\(architecture).embedding_length"),
-      let heads = metadata.int("\(architecture).attention.head_count"),
-      heads > 0, width > 0, width % heads == 0, (width / heads) % 2 == 0
-    else { throw .missingMetadata(path: path, key: "\(architecture).attention.head_count") }
-    headSize = width / heads
-  }
+  init(_ configuration: ModelConfiguration) { self.configuration = configuration }
 
   /// For each GGUF row, the row of Hugging Face's matrix; nil when they are the same for this projection.
-  func huggingFaceRows(_ projection: Projection, count: Int) -> [Int]? {
-    guard let size = headSize, projection == .query || projection == .key, count % size == 0 else {
-      return nil
+  func huggingFaceRows(_ projection: Projection) -> [Int]? {
+    guard configuration.permutesQueryKeyRows else { return nil }
+    let size = configuration.attention.size
+    func heads(_ first: Int, _ count: Int) -> [Int] {
+      (0..<count).map { row in
+        let (head, inside) = (row / size, row % size)
+        return first + head * size + (inside % 2) * (size / 2) + inside / 2
+      }
     }
-    return (0..<count).map { row in
-      let (head, inside) = (row / size, row % size)
-      return head * size + (inside % 2) * (size / 2) + inside / 2
+    let (q, k) = (configuration.queryWidth, configuration.keyWidth)
+    switch projection {
+    case .query: return heads(0, q)
+    case .key: return heads(0, k)
+    case .queryKeyValue:
+      return heads(0, q) + heads(q, k) + (q + k..<q + k + configuration.valueWidth)
+    default: return nil
     }
   }
 }

@@ -80,6 +80,9 @@ public struct GGUFSummary: Sendable, Equatable, Codable {
     if case .array(let array) = value { "array of \(array.elementType)" } else { "\(value.type)" }
   }
 
+  /// A value on one line for a message.
+  static func shortText(_ value: GGUFValue) -> String { text(value, elements: 8, characters: 40) }
+
   private static func text(_ value: GGUFValue, elements: Int, characters: Int) -> String {
     switch value {
     case .uint8(let value): "\(value)"

@@ -38,6 +38,12 @@ public enum GGUFValue: Sendable, Equatable {
     }
   }
 
+  /// The truth value, of that type alone.
+  public var boolean: Bool? { if case .bool(let value) = self { value } else { nil } }
+
+  /// On one line, shortened, for a message.
+  public var summary: String { GGUFSummary.shortText(self) }
+
   /// The id of the type in the file (`gguf_type`).
   var type: GGUFValueType {
     switch self {

@@ -1,0 +1,93 @@
+internal import Foundation
+internal import Tensors
+
+/// Which experts the tokens of a micro-batch use, and how much: T tokens, k experts each, R = T · k rows sorted by expert.
+struct ExpertRouting {
+  /// The experts of each token, the strongest first [T · k].
+  let chosen: [Int]
+  /// Their shares, which sum to one for each token [T · k].
+  let shares: [Float]
+  /// The token of each sorted row [R].
+  let tokens: [Int]
+  /// The place in `chosen` and `shares` of each sorted row [R].
+  let places: [Int]
+  /// Rows `starts[e]..<starts[e + 1]` are those of expert e.
+  let starts: [Int]
+
+  /// The k largest logits of each row, and the softmax over them. (A softmax over all experts whose k largest values are
+  /// divided by their sum is the same.)
+  ///
+  /// - Parameters:
+  ///   - logits: of the router [T, experts].
+  ///   - earlier: a routing of the same tokens whose choice is kept: rounding must not change it between a forward and the
+  ///     backward.
+  init(_ logits: Matrix, _ shape: ExpertShape, keeping earlier: ExpertRouting? = nil) {
+    let (count, used) = (logits.rows, shape.used)
+    let values = logits.array()
+    var chosen: [Int] = []
+    var shares: [Float] = []
+    chosen.reserveCapacity(count * used)
+    shares.reserveCapacity(count * used)
+    for token in 0..<count {
+      let row = values[token * shape.count..<(token + 1) * shape.count]
+      let experts =
+        earlier.map { Array($0.chosen[token * used..<(token + 1) * used]) }
+        ?? ExpertRouting.largest(Array(row), used)
+      let top = experts.map { row[row.startIndex + $0] }.max() ?? 0
+      let weights = experts.map { expf(row[row.startIndex + $0] - top) }
+      let sum = weights.reduce(0, +)
+      chosen += experts
+      shares += weights.map { $0 / sum }
+    }
+    self.chosen = chosen
+    self.shares = shares
+
+    var starts = [Int](repeating: 0, count: shape.count + 1)
+    for expert in chosen { starts[expert + 1] += 1 }
+    for expert in 0..<shape.count { starts[expert + 1] += starts[expert] }
+    self.starts = starts
+    var next = starts
+    var places = [Int](repeating: 0, count: chosen.count)
+    for (place, expert) in chosen.enumerated() {
+      places[next[expert]] = place
+      next[expert] += 1
+    }
+    self.places = places
+    tokens = places.map { $0 / used }
+  }
+
+  /// Places of the `count` largest values, the largest first, of equal ones the lower first.
+  private static func largest(_ values: [Float], _ count: Int) -> [Int] {
+    var found: [Int] = []
+    for _ in 0..<count {
+      var best = -1
+      for (place, value) in values.enumerated()
+      where !found.contains(place) && (best < 0 || value > values[best]) {
+        best = place
+      }
+      found.append(best)
+    }
+    return found
+  }
+
+  /// The shares of the sorted rows, times `factor` [R].
+  func sortedShares(times factor: Float) -> [Float] { places.map { shares[$0] * factor } }
+
+  // MARK: - Backward
+
+  /// ∂L/∂ logits [T, experts] into `gradient`, from ∂L/∂ share of each sorted row: with p the shares,
+  /// `∂l_j = p_j · (∂p_j − Σ_i p_i ∂p_i)` for the experts chosen, zero for the others. The choice itself has no gradient.
+  func backward(into gradient: Matrix, shareGradients: [Float], _ shape: ExpertShape) {
+    var byPlace = [Float](repeating: 0, count: shares.count)
+    for (row, place) in places.enumerated() { byPlace[place] = shareGradients[row] }
+    var values = [Float](repeating: 0, count: gradient.count)
+    for token in 0..<gradient.rows {
+      let range = token * shape.used..<(token + 1) * shape.used
+      let mean = range.reduce(0) { $0 + shares[$1] * byPlace[$1] }
+      for place in range {
+        values[token * shape.count + chosen[place]] = shares[place] * (byPlace[place] - mean)
+      }
+    }
+    gradient.assign(values)
+  }
+}
