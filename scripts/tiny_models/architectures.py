@@ -218,7 +218,8 @@ def metadata(name, file_type):
     a = model.architecture
     epsilon = "attention.layer_norm_epsilon" if model.layer_norm else "attention.layer_norm_rms_epsilon"
     result = {
-        "general.architecture": a, "general.type": "model", "general.name": f"tiny {name}",
+        # llama.cpp looks for Phi 3's special tokens in every model that is called "phi3".
+        "general.architecture": a, "general.type": "model", "general.name": f"tiny {name}".replace("phi3", "phi 3"),
         f"{a}.block_count": model.layers, f"{a}.context_length": model.context, f"{a}.embedding_length": WIDTH,
         f"{a}.feed_forward_length": FEED_FORWARD if a == "qwen3moe" else model.feed_forward, f"{a}.attention.head_count": HEADS,
         f"{a}.attention.head_count_kv": model.key_value_heads, f"{a}.{epsilon}": model.epsilon,

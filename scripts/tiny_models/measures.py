@@ -54,10 +54,10 @@ def measured(model, ids, names, tensors):
 
 
 def lines(value, depth=0):
-    """JSON with lists of numbers, and objects of them, on one line."""
-    flat = not isinstance(value, (dict, list)) or not value or "fro" in value or (
-        isinstance(value, list) and not isinstance(value[0], dict))
-    if flat:
+    """JSON with lists of numbers, and objects of numbers, on one line."""
+    inner = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(inner, list) or not any(isinstance(item, dict) for item in inner) and "ids" not in value and (
+            isinstance(value, list) or "fro" in value or not any(isinstance(item, list) for item in inner)):
         return json.dumps(value, separators=(",", ":"))
     indent = "\n" + " " * (depth + 1)
     if isinstance(value, dict):
