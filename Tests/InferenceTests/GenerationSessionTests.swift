@@ -70,7 +70,10 @@ struct GenerationSessionTests {
     let again = try session.generate(prompt: prompt, options)
     #expect(session.report.reusedTokens == prompt.count - 1)
     #expect(first.ids == again.ids && first.text == again.text)
+    #expect(try session.decidedAnswer(prompt, maxTokens: 6) == first.ids)
     let other = Array(prompt.prefix(5)) + [40, 41]
+    #expect(try session.decidedAnswer(other, maxTokens: 6).count <= 6)
+    _ = try session.generate(prompt: prompt, options)
     let reused = try session.generate(prompt: other, options)
     #expect(session.report.reusedTokens == 5)
     let fresh = try GenerationSession(try loaded(), storage: .float32)

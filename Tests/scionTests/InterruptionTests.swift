@@ -10,7 +10,7 @@ import Testing
   func interruptWhileTraining() throws {
     let place = try Workplace()
     let run = try start(place)
-    try waitUntil { run.messages.contains("step 3/") }
+    try run.wait { run.messages.contains("step 3/") }
     run.process.interrupt()
     let outcome = run.wait()
     #expect(outcome.code == 130)
@@ -25,16 +25,15 @@ import Testing
 
   @Test("Ctrl-C during the start ends before training, with 130 and no adapter")
   func interruptDuringTheStart() throws {
-    let place = try Workplace()
-    // Enough records that the start takes seconds.
-    let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
-    try place.write("data.jsonl", String(repeating: line + "\n", count: 4000))
-    let run = try ScionProgram.start(
-      "train -m base.gguf --data data.jsonl -o run --init lora-one --init-samples 4000"
-        .split(separator: " ").map(String.init), in: place.path)
-    try waitUntil { run.messages.contains("start ") }
-    run.process.interrupt()
-    let outcome = run.wait()
+    // Where the start is over before ctrl-C comes, a longer one is taken.
+    let (place, outcome) = try interrupted(records: [4000, 16_000, 64_000]) { place, count in
+      let run = try ScionProgram.start(
+        "train -m base.gguf --data data.jsonl -o run --init lora-one --init-samples \(count)"
+          .split(separator: " ").map(String.init), in: place.path)
+      try run.wait { run.messages.contains("start ") }
+      run.process.interrupt()
+      return run.wait()
+    }
     #expect(outcome.code == 130)
     #expect(
       outcome.messages.hasSuffix(
@@ -45,18 +44,17 @@ import Testing
 
   @Test("A second ctrl-C ends the run at once, with 130, without noise and with whole files")
   func interruptTwice() throws {
-    let place = try Workplace()
-    // One step of many tokens.
-    let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
-    try place.write("data.jsonl", String(repeating: line + "\n", count: 20_000))
-    let run = try ScionProgram.start(
-      "\(TrainingTests.train) --batch 20000 --steps 100 --init gaussian --val-split 0"
-        .replacing("--batch 4 ", with: "").split(separator: " ").map(String.init), in: place.path)
-    try waitUntil { place.exists("run/metrics.jsonl") }
-    run.process.interrupt()
-    Thread.sleep(forTimeInterval: 0.02)
-    run.process.interrupt()
-    let outcome = run.wait()
+    // One step of many tokens; where it is over before the second ctrl-C, a longer one is taken.
+    let (place, outcome) = try interrupted(records: [20_000, 80_000, 320_000]) { place, count in
+      let run = try ScionProgram.start(
+        "\(TrainingTests.train) --batch \(count) --steps 100 --init gaussian --val-split 0"
+          .replacing("--batch 4 ", with: "").split(separator: " ").map(String.init), in: place.path)
+      try run.wait { place.exists("run/metrics.jsonl") }
+      run.process.interrupt()
+      Thread.sleep(forTimeInterval: 0.02)
+      run.process.interrupt()
+      return run.wait()
+    }
     #expect(outcome.code == 130)
     #expect(!outcome.messages.contains("interrupted after"))
     #expect(!outcome.messages.contains("OMP"))
@@ -68,7 +66,7 @@ import Testing
     let place = try Workplace()
     for round in 0..<8 {
       let run = try start(place)
-      if round > 0 { try waitUntil { run.messages.contains("step 1/") } }
+      if round > 0 { try run.wait { run.messages.contains("step 1/") } }
       Thread.sleep(forTimeInterval: Double.random(in: 0...0.15))
       kill(run.process.processIdentifier, SIGKILL)
       #expect(run.wait().code == 128 + SIGKILL)
@@ -84,14 +82,23 @@ import Testing
       "\(Self.train) --overwrite".split(separator: " ").map(String.init), in: place.path)
   }
 
-  /// Waits for up to 20 seconds.
-  private func waitUntil(_ holds: () -> Bool) throws {
-    let end = Date(timeIntervalSinceNow: 20)
-    while !holds() {
-      try #require(Date() < end, "waited for too long")
-      Thread.sleep(forTimeInterval: 0.005)
+  /// The first outcome of `run`, with so many records, that says nothing of a finished step.
+  private func interrupted(
+    records: [Int], _ run: (Workplace, Int) throws -> ScionProgram.Outcome
+  ) throws -> (Workplace, ScionProgram.Outcome) {
+    let line = #"{"prompt":"a long question of many words","completion":"a long answer"}"#
+    for count in records {
+      let place = try Workplace()
+      try place.write("data.jsonl", String(repeating: line + "\n", count: count))
+      let outcome = try run(place, count)
+      let isTooLate = outcome.code == 0 || outcome.messages.contains("interrupted after")
+      if !isTooLate { return (place, outcome) }
     }
+    throw FasterThanAnyTest()
   }
+
+  /// Even the most records were too few.
+  private struct FasterThanAnyTest: Error {}
 
   /// The adapter is complete or absent; every line of the metrics but the last is a JSON object.
   @discardableResult

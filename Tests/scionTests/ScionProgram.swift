@@ -33,6 +33,16 @@ struct ScionProgram {
         output: text("\(folder)/.stdout"), messages: text("\(folder)/.stderr"))
     }
 
+    /// Waits until `holds`, however slow the machine is; a run that ends before is an error, and so is one that hangs.
+    func wait(until holds: () -> Bool) throws {
+      let hung = Date(timeIntervalSinceNow: 900)
+      while !holds() {
+        try #require(process.isRunning || holds(), "the run ended before: \(messages)")
+        try #require(Date() < hung, "the run hangs: \(messages)")
+        Thread.sleep(forTimeInterval: 0.002)
+      }
+    }
+
     /// Messages so far.
     var messages: String { text("\(folder)/.stderr") }
 
@@ -54,6 +64,8 @@ struct ScionProgram {
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"]
+    // The tier that the tests are run for is the program's too.
+    process.environment?["SCION_ISA"] = ProcessInfo.processInfo.environment["SCION_ISA"]
     let handles = try [output ?? "\(folder)/.stdout", "\(folder)/.stderr"].map { path in
       if !path.hasPrefix("/dev/") {
         _ = FileManager.default.createFile(atPath: path, contents: nil)

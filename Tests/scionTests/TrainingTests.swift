@@ -76,26 +76,34 @@ import Testing
   @Test("The best adapters on the validation part are the result, the last ones with --keep-last")
   func keepsTheBestOrTheLast() throws {
     let place = try Workplace()
-    // A rate that ruins the model after the first step.
-    let flags = "--val-split 0.2 --init gaussian --warmup 0 --schedule constant --lr 3"
-    func adapter(_ more: String) throws -> Data {
-      let outcome = try place.scion("\(Self.train) \(flags) --overwrite --quiet \(more)")
+    // Training teaches one token after the prompt and validation wants another: the surer the model becomes
+    // of the one, the less of the other.
+    func record(_ answer: Int) -> String {
+      "{\"input_ids\":[10,20,30,\(answer)],\"labels\":[-100,-100,-100,\(answer)]}\n"
+    }
+    try FileManager.default.createDirectory(
+      atPath: "\(place.path)/both", withIntermediateDirectories: false)
+    try place.write("both/train.jsonl", String(repeating: record(40), count: 4))
+    try place.write("both/valid.jsonl", record(50))
+    let train =
+      "train -m base.gguf -o run --batch 4 --init gaussian --warmup 0 --schedule constant --lr 3e-3 "
+      + "--overwrite --quiet"
+    func adapter(_ data: String, _ more: String) throws -> Data {
+      let outcome = try place.scion("\(train) --data \(data) \(more)")
       #expect(outcome.code == 0, "\(outcome.messages)")
       return try #require(place.bytes("run/adapter.gguf"))
     }
-    let losses = try {
-      _ = try adapter("--steps 4 --eval-every 1")
-      return try place.text("run/metrics.jsonl").split(separator: "\n").map {
-        try Workplace.object(String($0))
-      }.compactMap { $0["validation_loss"] as? Double }.dropFirst()
-    }()
-    let best = try #require(losses.indices.min { losses[$0] < losses[$1] })
-    try #require(best < 4, "the last step is the best one: this proves nothing")
-    let short = try adapter("--steps \(best)")
-    let last = try adapter("--steps 4")
-    #expect(try adapter("--steps 4 --eval-every 1") == short)
-    #expect(try adapter("--steps 4 --eval-every 1 --keep-last") == last)
-    #expect(short != last)
+    let kept = try adapter("both", "--steps 30 --eval-at 1")
+    let losses = try place.text("run/metrics.jsonl").split(separator: "\n").map {
+      try Workplace.object(String($0))
+    }.filter { $0["adapters"] == nil || $0["adapters"] as? Bool == true }
+      .compactMap { $0["validation_loss"] as? Double }
+    // 10.4 and 15.0: no rounding turns them round.
+    try #require(losses.count == 2 && losses[1] > losses[0] + 2, "\(losses)")
+    #expect(try adapter("both", "--steps 1") == kept)
+    let last = try adapter("both/train.jsonl", "--steps 30 --val-split 0")
+    #expect(try adapter("both", "--steps 30 --eval-at 1 --keep-last") == last)
+    #expect(kept != last)
   }
 
   @Test(
@@ -149,20 +157,31 @@ import Testing
     }
   }
 
-  @Test("A merged model needs no adapter and generates the same text")
-  func mergedModelGeneratesTheSame() throws {
+  @Test("A merged model needs no adapter and predicts the same")
+  func mergedModelPredictsTheSame() throws {
     let place = try Workplace()
     #expect(try place.scion("\(Self.train) --steps 8 --lr 1e-2 --quiet").code == 0)
     let merge = try place.scion("merge -m base.gguf --adapter run -o merged.gguf --type f32")
     #expect(merge.code == 0, "\(merge.messages)")
     #expect(merge.output.hasPrefix("merged.gguf  "))
     let flags = "--chat -p hello --max-tokens 12 --compute f32"
-    let adapted = try place.scion("generate -m base.gguf --adapter run \(flags)")
-    let merged = try place.scion("generate -m merged.gguf \(flags) --quiet")
-    #expect(adapted.code == 0 && merged.code == 0)
-    #expect(!merged.output.isEmpty && merged.output == adapted.output)
-    #expect(merged.messages.isEmpty)
-    #expect(adapted.messages.contains("; generated "))
+    func logits(_ model: String) throws -> [Double] {
+      let outcome = try place.scion("generate -m \(model) \(flags) --logits next.json --quiet")
+      #expect(outcome.code == 0, "\(outcome.messages)")
+      return try #require(place.json("next.json")["logits"] as? [Double])
+    }
+    func distance(_ a: [Double], _ b: [Double]) -> Double {
+      zip(a, b).map { abs($0 - $1) }.max() ?? .infinity
+    }
+    let adapted = try logits("base.gguf --adapter run")
+    let merged = try logits("merged.gguf")
+    let base = try logits("base.gguf")
+    #expect(merged.count == 260 && distance(merged, adapted) < 1e-3)
+    #expect(distance(merged, base) > 0.1)
+    let text = try place.scion("generate -m merged.gguf \(flags) --quiet")
+    #expect(text.code == 0 && !text.output.isEmpty && text.messages.isEmpty)
+    let loud = try place.scion("generate -m base.gguf --adapter run \(flags)")
+    #expect(loud.code == 0 && loud.messages.contains("; generated "))
     let inspect = try place.scion("inspect merged.gguf")
     #expect(inspect.code == 0 && inspect.output.contains("synthetic LoRA"))
   }
