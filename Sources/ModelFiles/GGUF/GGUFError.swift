@@ -84,7 +84,8 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
       "\(path) is not a GGUF file: it begins with \(found) instead of GGUF; "
         + "give a .gguf model, or download the file itself if this is a pointer or a web page"
     case .bigEndian(let path):
-      "\(path) is a big-endian GGUF file: convert it with gguf-py's gguf_convert_endian.py"
+      "\(path) is a big-endian GGUF file, for other processors than this one: convert it with "
+        + "gguf-py's gguf-convert-endian, or download the little-endian file"
     case .unsupportedVersion(let path, let version):
       "\(path) has GGUF version \(version), versions 2 and 3 are supported: "
         + "download or convert the model anew"
