@@ -25,7 +25,7 @@ public struct LoadedModel: Sendable {
     do {
       model = try Model(file)
     } catch let error as TransformerError {
-      throw TransformerError.inFile(path: file.file.path, error)
+      throw TransformerError.inFile(path: file.path, error)
     }
     tokenizer = try Tokenizer(file.metadata)
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {

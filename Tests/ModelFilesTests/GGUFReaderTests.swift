@@ -53,11 +53,10 @@ import Testing
     ) { $0.entryCount = 1 << 63 }
   }
 
-  @Test func rejectsOnePartOfASplitModel() {
-    expect(.splitFile(path: path, count: 3)) {
+  @Test func rejectsAPartWhoseNameTellsNoOthers() {
+    expect(.unnamedPart(path: path, count: 3)) {
       $0.entry("split.count", type: 2, GGUFBytes.integer(UInt16(3)))
     }
-    #expect(GGUFError.splitFile(path: path, count: 3).description.contains("--merge"))
   }
 
   @Test func acceptsASplitModelOfOnePart() throws {

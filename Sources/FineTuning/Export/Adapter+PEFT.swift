@@ -97,7 +97,7 @@ extension Adapter {
       throw .unsupportedSetting(path: configurationPath, key: key, value: value)
     }
     let checked = try AdapterBase(base)
-    let order = try RowOrder(metadata: base.metadata, path: base.file.path)
+    let order = try RowOrder(metadata: base.metadata, path: base.path)
     let path = "\(folder)/\(Self.weightsName)"
     let file: SafetensorsFile
     do { file = try SafetensorsFile(path: path) } catch { throw .safetensors(error) }

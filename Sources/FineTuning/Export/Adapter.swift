@@ -104,7 +104,7 @@ struct AdapterBase {
   init(_ file: GGUFFile) throws(AdapterError) {
     self.file = file
     guard let name = file.metadata.string("general.architecture") else {
-      throw .missingMetadata(path: file.file.path, key: "general.architecture")
+      throw .missingMetadata(path: file.path, key: "general.architecture")
     }
     architecture = name
   }
