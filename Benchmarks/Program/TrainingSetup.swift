@@ -29,7 +29,7 @@ struct TrainingSetup {
     let layout = AdapterLayout(
       configuration, rank: TrainingSetup.rank, alpha: 16, rankStabilized: true)
     var request = MemoryRequest(
-      model, layout, storage: ComputeType.auto.storage, fileBytes: file.file.byteCount,
+      model, layout, storage: ComputeType.auto.storage, fileBytes: file.byteCount,
       longest: length, stepTokens: sequences * length, budget: budget)
     if takesGradient {
       request.start = MemoryRequest.Start(sequences: sequences, tokens: sequences * length)

@@ -74,7 +74,7 @@ public final class FineTuneSession {
         BatchPlan.evaluation($0.sequences, microTokens: plan.microTokens)
       } ?? []
     // What was read to get here need not stay: the file's pages, and what parsing it and the data has freed.
-    loaded.file.file.releasePages(0..<loaded.file.file.byteCount)
+    loaded.file.releasePages()
     ProcessMemory.releaseFreed()
     trainer = try Trainer(
       loaded.model, layout, plan: plan, clip: recipe.clip)
@@ -82,7 +82,7 @@ public final class FineTuneSession {
     var complete = recipe.spelledOut
     complete.provenance = FineTuneRecipe.Provenance(
       scion: version,
-      base: Dataset.Source(path: modelPath, sha256: loaded.file.file.sha256()),
+      base: Dataset.Source(path: modelPath, sha256: loaded.file.sha256()),
       data: data.train.sources
         + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) })
     self.recipe = complete

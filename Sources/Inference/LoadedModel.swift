@@ -29,7 +29,7 @@ public struct LoadedModel: Sendable {
     do {
       model = try Model(file)
     } catch let error as TransformerError {
-      throw TransformerError.inFile(path: file.file.path, error)
+      throw TransformerError.inFile(path: file.path, error)
     }
     tokenizerRead = Result { () throws(TokenizationError) in try Tokenizer(file.metadata) }
     switch tokenizerRead {

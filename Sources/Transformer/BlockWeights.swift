@@ -165,16 +165,19 @@ extension BlockWeights {
   /// The bytes of the dense products, neighbours joined. They lie in few files: one, or the parts of a split model.
   private var ranges: [(file: MappedFile, range: Range<Int>)] {
     var joined: [(file: MappedFile, range: Range<Int>)] = []
-    for matrix in dense.sorted(by: { $0.offset < $1.offset }) {
-      let range = matrix.fileRange
-      // Norms lie between; they are copied, and their pages may come along.
-      if let last = joined.last, last.file === matrix.file,
-        range.lowerBound - last.range.upperBound < 1 << 16
-      {
-        joined[joined.count - 1].range =
-          last.range.lowerBound..<max(last.range.upperBound, range.upperBound)
-      } else {
-        joined.append((matrix.file, range))
+    let dense = dense
+    for file in dense.map(\.file) where !joined.contains(where: { $0.file === file }) {
+      let ranges = dense.filter { $0.file === file }.map(\.fileRange)
+      for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+        // Norms lie between; they are copied, and their pages may come along.
+        if let last = joined.last, last.file === file,
+          range.lowerBound - last.range.upperBound < 1 << 16
+        {
+          let end = max(last.range.upperBound, range.upperBound)
+          joined[joined.count - 1].range = last.range.lowerBound..<end
+        } else {
+          joined.append((file, range))
+        }
       }
     }
     return joined

@@ -4,7 +4,8 @@ import ModelFiles
 enum InspectText {
   static func render(_ summary: GGUFSummary, listingTensors: Bool) -> String {
     var lines = [
-      "file          \(summary.path), GGUF v\(summary.version), \(bytesText(summary.fileBytes))",
+      "file          \(summary.path), GGUF v\(summary.version), \(bytesText(summary.fileBytes))"
+        + (summary.parts > 1 ? " in \(summary.parts) parts" : ""),
       "model         \(summary.name ?? "unnamed"), architecture \(summary.architecture ?? "unknown")",
       "parameters    \(summary.parameters) in \(summary.tensors.count) tensors",
     ]

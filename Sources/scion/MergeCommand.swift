@@ -76,7 +76,7 @@ struct MergeCommand: ParsableCommand {
     try merger.finish()
     reporter.closeLine()
     let seconds = (ContinuousClock.now - began) / .seconds(1)
-    let size = try GGUFFile(path: output).file.byteCount
+    let size = try GGUFFile(path: output).byteCount
     reporter.say(
       String(
         format: "merged %d tensors in %.1f s, peak memory %@", changed, seconds,

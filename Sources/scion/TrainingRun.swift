@@ -40,7 +40,7 @@ struct TrainingRun {
     let layout = session.trainer.adapters.layout
     reporter.say(
       "model     \(session.loaded.model.configuration.name), "
-        + bytesText(session.loaded.file.file.byteCount))
+        + bytesText(session.loaded.file.byteCount))
     reporter.say(
       "data      \(data.train.sequences.count) sequences, \(data.train.tokenCount) tokens, "
         + "\(data.train.targetCount) targets"

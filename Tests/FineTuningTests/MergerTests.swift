@@ -27,7 +27,7 @@ struct MergerTests {
 
   private func bytes(_ file: GGUFFile, _ name: String) throws -> [UInt8] {
     let tensor = try #require(file.tensor(name))
-    return file.file.bytes(tensor.offset..<tensor.offset + tensor.byteCount)
+    return file.file(of: tensor).bytes(tensor.fileRange)
   }
 
   @Test func mergedFloatsAreBasePlusScaledProduct() throws {
@@ -150,10 +150,34 @@ struct MergerTests {
     let adapter = Adapter(
       tensors: [pair], alpha: 1, isRankStabilized: false, architecture: "llama")
     #expect(throws: AdapterError.self) { _ = try merge(folder, base, adapter) }
-    #expect(throws: AdapterError.sameFile(path: base.file.path)) {
-      _ = try Merger(base: base, adapter: nil, type: .keep, output: base.file.path)
+    #expect(throws: AdapterError.sameFile(path: base.path)) {
+      _ = try Merger(base: base, adapter: nil, type: .keep, output: base.path)
     }
     #expect(try folder.names() == ["base.gguf"])
+  }
+
+  @Test func aSplitBaseBecomesOneFile() throws {
+    let folder = try TemporaryFolder()
+    let whole = try SmallBase.write("\(folder.path)/base.gguf")
+    let paths = try SplitModel.write(
+      whole, tensors: [2, 3, whole.tensors.count - 5], folder: folder.path, name: "split")
+    let split = try GGUFFile(path: paths[1])
+    let adapter = SmallBase.adapter()
+    for type in [MergeType.keep, .format(.q4_0)] {
+      let (expected, steps, without) = try merge(folder, whole, adapter, type)
+      let hash = expected.sha256()
+      let (file, splitSteps, notices) = try merge(folder, split, adapter, type)
+      #expect(file.files.count == 1 && file.sha256() == hash)
+      #expect(splitSteps.map(\.relativeChange) == steps.map(\.relativeChange))
+      #expect(
+        notices == ["the 3 parts of the base become one file, without the split.* keys"] + without)
+      #expect(!file.metadata.keys.contains { $0.hasPrefix("split.") })
+    }
+    for path in paths {
+      #expect(throws: AdapterError.sameFile(path: path)) {
+        _ = try Merger(base: split, adapter: nil, type: .keep, output: path)
+      }
+    }
   }
 
   @Test func anUnfinishedMergeLeavesNothing() throws {

@@ -79,8 +79,8 @@ struct RealFilesTests {
       #expect(before.name == after.name && before.dimensions == after.dimensions)
       guard before.name != name else { continue }
       #expect(
-        base.file.bytes(before.offset..<before.offset + before.byteCount)
-          == merged.file.bytes(after.offset..<after.offset + after.byteCount))
+        base.file(of: before).bytes(before.fileRange)
+          == merged.file(of: after).bytes(after.fileRange))
     }
     #expect(
       Set(base.metadata.keys).subtracting(merged.metadata.keys)

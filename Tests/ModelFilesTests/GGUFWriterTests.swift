@@ -17,7 +17,7 @@ import Testing
     var writer = try GGUFWriter(
       path: path, metadata: read.metadata, tensors: read.tensors.map(GGUFTensorDescription.init))
     for tensor in read.tensors {
-      try writer.append(read.file, tensor.offset..<tensor.offset + tensor.byteCount)
+      try writer.append(read.file(of: tensor), tensor.fileRange)
     }
     try writer.finish()
     let written = try GGUFFile(path: path)
@@ -26,7 +26,7 @@ import Testing
     #expect(written.tensors == read.tensors)
     // The layout is canonical: the same bytes, but for the padding after the last tensor.
     let original = GGUFBytes.valid.bytes
-    let copy = written.file.bytes(0..<written.file.byteCount)
+    let copy = written.files[0].bytes(0..<written.byteCount)
     #expect(
       copy == original + [UInt8](repeating: 0, count: padded(original.count, 32) - original.count))
     #expect(folder.names == ["copy.gguf"])
@@ -145,7 +145,7 @@ import Testing
     #expect(copy.metadata == original.metadata)
     // All but the counts of the header are the same bytes, too.
     let length = 200_000
-    #expect(copy.file.bytes(24..<length) == original.file.bytes(24..<length))
+    #expect(copy.files[0].bytes(24..<length) == original.files[0].bytes(24..<length))
   }
 
   @Test(.enabled(if: RealFiles.stories != nil))
@@ -156,7 +156,7 @@ import Testing
       path: path, metadata: original.metadata,
       tensors: original.tensors.map(GGUFTensorDescription.init))
     for tensor in original.tensors {
-      try writer.append(original.file, tensor.offset..<tensor.offset + tensor.byteCount)
+      try writer.append(original.file(of: tensor), tensor.fileRange)
     }
     try writer.finish()
     let copy = try GGUFFile(path: path)
@@ -165,8 +165,8 @@ import Testing
     for tensor in original.tensors {
       let found = try #require(copy.tensor(tensor.name))
       #expect(
-        copy.file.bytes(found.offset..<found.offset + found.byteCount)
-          == original.file.bytes(tensor.offset..<tensor.offset + tensor.byteCount))
+        copy.file(of: found).bytes(found.fileRange)
+          == original.file(of: tensor).bytes(tensor.fileRange))
     }
   }
 }

@@ -13,6 +13,7 @@ struct ExitStatusTests {
       (UsageError("x"), .badUsage), (RecipeError.missing(key: "data"), .badUsage),
       (RecipeError.inFile(path: "r", .missing(key: "data")), .badUsage),
       (GGUFError.bigEndian(path: "x"), .badInput),
+      (GGUFError.unnamedPart(path: "x", count: 2), .badInput),
       (DataError.noTrainingFile(folder: "x"), .badInput),
       (AdapterError.notAnAdapter(path: "x"), .badInput),
       (AdapterError.sameFile(path: "x"), .badUsage),

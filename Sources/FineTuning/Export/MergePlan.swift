@@ -60,10 +60,12 @@ public struct MergePlan: Sendable {
 
   /// In the order of the base's tensors.
   public let entries: [Entry]
+  /// Files of the base.
+  private let parts: Int
 
   /// Throws when an adapter does not fit the base, or a tensor that has to change cannot be decoded.
   public init(base: GGUFFile, adapter: Adapter?, type: MergeType) throws(AdapterError) {
-    let path = base.file.path
+    let path = base.path
     var pairs: [String: AdapterTensors] = [:]
     for pair in adapter?.tensors ?? [] {
       guard let tensor = base.tensor(pair.tensorName) else {
@@ -103,6 +105,7 @@ public struct MergePlan: Sendable {
           tensor: tensor, format: format, isAdapted: isAdapted, isCopied: false, notice: notice))
     }
     self.entries = entries
+    parts = base.files.count
   }
 
   /// The nearest format to `wanted` that can be encoded in rows of this length.
@@ -129,7 +132,8 @@ public struct MergePlan: Sendable {
   /// Bytes of all tensors in the merged file.
   public var byteCount: Int { entries.reduce(0) { $0 + $1.byteCount } }
 
-  /// Notices of all tensors, those that say the same in one sentence: "blk.0.attn_q.weight and 179 others: Q5_0, since …".
+  /// That a split base becomes one file, and the notices of all tensors, those that say the same in one sentence:
+  /// "blk.0.attn_q.weight and 179 others: Q5_0, since …".
   public var notices: [String] {
     var tensors: [String: [String]] = [:]
     var order: [String] = []
@@ -138,12 +142,15 @@ public struct MergePlan: Sendable {
       if tensors[notice] == nil { order.append(notice) }
       tensors[notice, default: []].append(entry.tensor.name)
     }
-    return order.map { notice in
-      let names = tensors[notice] ?? []
-      let others = names.count - 1
-      let rest = others == 0 ? "" : " and \(others) other\(others == 1 ? "" : "s")"
-      return "\(names[0])\(rest): \(notice)"
-    }
+    let joined =
+      parts > 1 ? ["the \(parts) parts of the base become one file, without the split.* keys"] : []
+    return joined
+      + order.map { notice in
+        let names = tensors[notice] ?? []
+        let others = names.count - 1
+        let rest = others == 0 ? "" : " and \(others) other\(others == 1 ? "" : "s")"
+        return "\(names[0])\(rest): \(notice)"
+      }
   }
 
   /// `general.file_type` (llama.cpp's `llama_ftype`) of the type that most values are in; nil when it has no number here.

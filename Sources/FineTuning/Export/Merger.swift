@@ -5,8 +5,9 @@ internal import Tensors
 /// Writes a base with an adapter merged into it, W' = W + s·B·A, tensor by tensor and in chunks of rows: memory beyond the
 /// adapter is a few MiB whatever the model's size.
 ///
-/// Metadata are copied in order, but for the name, the origin, the file type and stale `quantize.imatrix.*`. The output is
-/// complete or not there: it is written under a temporary name and renamed by `finish()`.
+/// Metadata are copied in order, but for the name, the origin, the file type and stale `quantize.imatrix.*`; a split base
+/// becomes one file, without `split.*`. The output is complete or not there: it is written under a temporary name and renamed
+/// by `finish()`.
 ///
 ///     var merger = try Merger(base: base, adapter: adapter, type: .keep, output: path, name: nil)
 ///     while let step = try merger.next() { … }
@@ -36,7 +37,9 @@ public struct Merger: ~Copyable {
   public init(
     base: GGUFFile, adapter: Adapter?, type: MergeType, output: String, name: String? = nil
   ) throws(AdapterError) {
-    guard !FileIdentity.same(output, base.file.path) else { throw .sameFile(path: output) }
+    guard !base.files.contains(where: { FileIdentity.same(output, $0.path) }) else {
+      throw .sameFile(path: output)
+    }
     let plan = try MergePlan(base: base, adapter: adapter, type: type)
     let metadata = Self.metadata(
       base: base.metadata, plan: plan, isMerged: adapter != nil, name: name)
@@ -72,7 +75,9 @@ public struct Merger: ~Copyable {
     base: GGUFMetadata, plan: MergePlan, isMerged: Bool, name: String?
   ) -> GGUFMetadata {
     var metadata = base
-    for key in metadata.keys where key.hasPrefix("quantize.imatrix.") { metadata.remove(key) }
+    for key in metadata.keys where key.hasPrefix("quantize.imatrix.") || key.hasPrefix("split.") {
+      metadata.remove(key)
+    }
     if isMerged {
       BaseModelKeys(base).write(to: &metadata)
       metadata.set("general.finetune", .string("lora"))
@@ -111,19 +116,14 @@ public struct Merger: ~Copyable {
   }
 
   private mutating func copy(_ tensor: GGUFTensor) throws(GGUFError) {
-    try writer.append(base.file, tensor.offset..<tensor.offset + tensor.byteCount)
+    try writer.append(base.file(of: tensor), tensor.fileRange)
   }
 
   private mutating func convert(_ entry: MergePlan.Entry) throws(GGUFError) -> Double {
     let tensor = entry.tensor
-    guard let source = tensor.format else {
-      throw .unsupportedFormat(path: base.file.path, tensor: tensor.name, type: tensor.typeName)
-    }
-    let columns = tensor.dimensions[0]
     // More than two dimensions (experts) are rows all the same.
-    let matrix = QuantizedMatrix(
-      file: base.file, offset: tensor.offset, format: source, rows: tensor.elementCount / columns,
-      columns: columns)
+    let matrix = try base.rows(of: tensor)
+    let columns = matrix.columns
     let pair = pairs[tensor.name]
     let step = max(1, Self.chunkLength / columns)
     var (changed, whole) = (0.0, 0.0)

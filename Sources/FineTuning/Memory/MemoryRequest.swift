@@ -103,7 +103,7 @@ extension MemoryRequest {
       case .sequences(let count): lengths.sorted(by: >).prefix(count).reduce(0, +)
       }
     self.init(
-      loaded.model, layout, storage: storage, fileBytes: loaded.file.file.byteCount,
+      loaded.model, layout, storage: storage, fileBytes: loaded.file.byteCount,
       longest: longest, stepTokens: stepTokens, budget: recipe.memory?.byteCount)
     optimizer = recipe.optimizerSettings
     let startSample = recipe.start.looksAtData ? startSample : []

@@ -78,7 +78,7 @@ extension Adapter {
 
   /// The same from an open file.
   public init(gguf file: GGUFFile, base: GGUFFile) throws(AdapterError) {
-    let path = file.file.path
+    let path = file.path
     let base = try AdapterBase(base)
     let kind = file.metadata.string("general.type") ?? "model"
     guard kind == "adapter" else { throw .notLoRA(path: path, found: "a \(kind)") }
@@ -137,7 +137,7 @@ extension Adapter {
   private static func pair(
     _ name: String, _ a: GGUFTensor, _ b: GGUFTensor, file: GGUFFile, base: AdapterBase
   ) throws(AdapterError) -> AdapterTensors {
-    let path = file.file.path
+    let path = file.path
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "blk", parts[3] == "weight", let layer = Int(parts[1]),
       Projection.allCases.contains(where: { $0.tensorName == parts[2] })
@@ -166,7 +166,7 @@ extension Adapter {
     do { matrix = try file.matrix(tensor.name) } catch { throw .gguf(error) }
     let values = Codec.decode(matrix, rows: 0..<matrix.rows)
     guard values.allSatisfy(\.isFinite) else {
-      throw .notFinite(path: file.file.path, name: tensor.name)
+      throw .notFinite(path: file.path, name: tensor.name)
     }
     return values
   }

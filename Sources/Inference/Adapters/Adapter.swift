@@ -107,7 +107,7 @@ struct AdapterBase {
     do throws(TransformerError) {
       self.init(try ModelConfiguration(file))
     } catch {
-      throw .unusableBase(.inFile(path: file.file.path, error))
+      throw .unusableBase(.inFile(path: file.path, error))
     }
   }
 

@@ -13,8 +13,20 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   case unsupportedVersion(path: String, version: UInt32)
   /// `field`, at byte `offset`, needs `needed` bytes, but the file ends at `fileSize`.
   case truncated(path: String, field: String, offset: Int, needed: UInt64, fileSize: Int)
-  /// One part of a model that was split over several files.
-  case splitFile(path: String, count: Int)
+
+  // MARK: Parts of a split model
+
+  /// One of several parts, under a name that does not tell the others' names.
+  case unnamedPart(path: String, count: Int)
+  /// Part `number` (from 1) of `count` cannot be opened.
+  case missingPart(path: String, reason: String, number: Int, count: Int)
+  /// A `split.*` key is not what the part's name, or the other parts, need; `found` is nil when it is not there, `expected`
+  /// when any value would do.
+  case contradictoryPart(path: String, key: String, found: Int?, expected: Int?)
+  /// One tensor in two parts.
+  case tensorInTwoParts(name: String, first: String, second: String)
+  /// All parts together hold more or fewer tensors than `split.tensors.count`; `path` is the first part.
+  case wrongTensorTotal(path: String, parts: Int, found: Int, expected: Int)
 
   // MARK: Metadata
 
@@ -84,16 +96,31 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
       "\(path) is not a GGUF file: it begins with \(found) instead of GGUF; "
         + "give a .gguf model, or download the file itself if this is a pointer or a web page"
     case .bigEndian(let path):
-      "\(path) is a big-endian GGUF file: convert it with gguf-py's gguf_convert_endian.py"
+      "\(path) is a big-endian GGUF file, for other processors than this one: convert it with "
+        + "gguf-py's gguf-convert-endian, or download the little-endian file"
     case .unsupportedVersion(let path, let version):
       "\(path) has GGUF version \(version), versions 2 and 3 are supported: "
         + "download or convert the model anew"
     case .truncated(let path, let field, let offset, let needed, let fileSize):
       "\(path) is truncated: \(field) needs \(needed) bytes from \(offset) on but the file ends at "
         + "\(fileSize); download it again"
-    case .splitFile(let path, let count):
-      "\(path) is one of \(count) parts of a split model: join them with "
-        + "llama-gguf-split --merge and use the result"
+    case .unnamedPart(let path, let count):
+      "\(path) is one of \(count) parts of a split model, but its name does not end like "
+        + "-00001-of-\(String(repeating: "0", count: max(0, 5 - String(count).count)))\(count).gguf, "
+        + "by which the others are found: give all parts their names back"
+    case .missingPart(let path, let reason, let number, let count):
+      "cannot read \(path), part \(number) of \(count) of a split model: \(reason); put all parts "
+        + "into one folder"
+    case .contradictoryPart(let path, let key, let found, let expected):
+      "\(path) has \(found.map { "\(key) \($0)" } ?? "no \(key)")"
+        + (expected.map { " where \($0) is needed" } ?? "")
+        + ": it is renamed or a part of another model; download the parts again"
+    case .tensorInTwoParts(let name, let first, let second):
+      "\(first) and \(second) both hold the tensor \(name): they are parts of different models, or "
+        + "one is a copy of the other; download the parts again"
+    case .wrongTensorTotal(let path, let parts, let found, let expected):
+      "the \(parts) parts of \(path) hold \(found) tensors where \(expected) are announced: "
+        + "one is of another model; download the parts again"
     case .countTooLarge(let path, let field, let count, let limit):
       "\(path) is damaged: \(field) is \(count), at most \(limit) are possible; download it again"
     case .stringTooLong(let path, let field, let length, let limit):

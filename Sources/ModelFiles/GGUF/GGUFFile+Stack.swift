@@ -6,21 +6,19 @@ extension GGUFFile {
   ///
   /// Throws `missingTensor`, `unsupportedFormat`, or `unexpectedShape` unless there are three dimensions.
   public func matrices(_ name: String) throws(GGUFError) -> [QuantizedMatrix] {
-    guard let tensor = tensor(name) else { throw .missingTensor(path: file.path, name: name) }
-    guard let format = tensor.format else {
-      throw .unsupportedFormat(path: file.path, tensor: name, type: tensor.typeName)
-    }
+    guard let tensor = tensor(name) else { throw .missingTensor(path: path, name: name) }
+    let all = try rows(of: tensor)
     guard tensor.dimensions.count == 3 else {
       throw .unexpectedShape(
-        path: file.path, tensor: name, dimensions: tensor.dimensions,
+        path: all.file.path, tensor: name, dimensions: tensor.dimensions,
         expected: "a stack of matrices")
     }
     let rows = tensor.dimensions[1]
-    let bytes = rows * format.rowByteCount(tensor.dimensions[0])
+    let bytes = rows * all.format.rowByteCount(all.columns)
     return (0..<tensor.dimensions[2]).map { index in
       QuantizedMatrix(
-        file: file, offset: tensor.offset + index * bytes, format: format, rows: rows,
-        columns: tensor.dimensions[0])
+        file: all.file, offset: all.offset + index * bytes, format: all.format, rows: rows,
+        columns: all.columns)
     }
   }
 }

@@ -1,56 +1,54 @@
 public import Tensors
 
-/// A GGUF model file (version 2 or 3, little-endian), mapped into memory and validated as a whole: after `init`
-/// every tensor lies inside the file, aligned, in whole blocks, sharing bytes with no other.
+/// A GGUF model (version 2 or 3, little-endian), mapped into memory and validated as a whole: after `init` every tensor lies
+/// inside its file, aligned, in whole blocks, sharing bytes with no other.
 ///
-/// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Split files are refused, not joined.
+/// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. A split model
+/// (`name-00001-of-00003.gguf`) is opened by the path of any of its parts: all are mapped, each tensor stays in its own,
+/// and the metadata are those of the first part, as in llama.cpp.
 public struct GGUFFile: Sendable {
-  /// The bytes.
-  public let file: MappedFile
+  /// What it was opened with: of a split model, any part.
+  public let path: String
+  /// The bytes: one file, or the parts of a split model in order.
+  public let files: [MappedFile]
+  /// Of the (first) file.
   public let version: UInt32
+  /// Of the (first) file, `split.*` included.
   public let metadata: GGUFMetadata
-  /// In the order of the file's table.
+  /// In the order of the file's table, the parts' one after the other.
   public let tensors: [GGUFTensor]
-  /// Bytes on whose multiples tensors begin.
+  /// Bytes on whose multiples tensors of the (first) file begin.
   public let alignment: Int
   private let index: [String: Int]
 
-  /// Maps and validates the file at `path`.
-  public init(path: String) throws(GGUFError) {
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch {
-      if case .cannotMap(_, let reason) = error { throw .cannotOpen(path: path, reason: reason) }
-      throw .cannotOpen(path: path, reason: error.description)
-    }
-    try self.init(file)
-  }
+  /// Maps and validates the file at `path`, with the other parts when it is one of a split model.
+  public init(path: String) throws(GGUFError) { try self.init(GGUFPart(path: path)) }
 
-  /// The same over bytes in memory, called `name` in messages.
+  /// The same over bytes in memory, called `name` in messages. Other parts are looked for by that name.
   public init(name: String, bytes: [UInt8]) throws(GGUFError) {
     let file: MappedFile
     do { file = try MappedFile(name: name, bytes: bytes) } catch {
       throw .cannotOpen(path: name, reason: error.description)
     }
-    try self.init(file)
+    try self.init(GGUFPart(file))
   }
 
-  private init(_ file: MappedFile) throws(GGUFError) {
-    var reader = GGUFReader(file)
-    let header = try reader.header()
-    let metadata = try reader.metadata(count: header.entries)
-    if let parts = metadata.int("split.count"), parts > 1 {
-      throw .splitFile(path: file.path, count: parts)
+  private init(_ given: GGUFPart) throws(GGUFError) {
+    let parts = try given.siblings()
+    path = given.file.path
+    files = parts.map(\.file)
+    version = parts[0].version
+    metadata = parts[0].metadata
+    alignment = parts[0].alignment
+    var tensors: [GGUFTensor] = []
+    for (number, part) in parts.enumerated() {
+      for var tensor in part.tensors {
+        tensor.part = number
+        tensors.append(tensor)
+      }
     }
-    let alignment = try GGUFFile.alignment(metadata, path: file.path)
-    let infos = try reader.tensors(count: header.tensors)
-    let padding = (alignment - reader.position % alignment) % alignment
-    self.file = file
-    self.version = header.version
-    self.metadata = metadata
-    self.alignment = alignment
-    self.tensors = try GGUFFile.place(
-      infos, dataStart: UInt64(reader.position + padding), alignment: alignment, in: file)
-    self.index = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+    self.tensors = tensors
+    index = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
   }
 
   /// `general.alignment`, or the format's default of 32.
@@ -67,73 +65,37 @@ public struct GGUFFile: Sendable {
     return Int(found)
   }
 
-  /// Absolute places, each checked against the file and against its neighbours.
-  private static func place(
-    _ infos: [GGUFTensorInfo], dataStart: UInt64, alignment: Int, in file: MappedFile
-  ) throws(GGUFError) -> [GGUFTensor] {
-    var tensors: [GGUFTensor] = []
-    tensors.reserveCapacity(infos.count)
-    for info in infos {
-      guard info.offset % UInt64(alignment) == 0 else {
-        throw .misalignedTensor(
-          path: file.path, tensor: info.name, offset: info.offset, alignment: alignment)
-      }
-      let (start, startOverflow) = dataStart.addingReportingOverflow(info.offset)
-      let (end, endOverflow) = start.addingReportingOverflow(UInt64(info.byteCount))
-      guard !startOverflow && !endOverflow && end <= UInt64(file.byteCount) else {
-        throw .tensorPastEnd(
-          path: file.path, tensor: info.name, start: startOverflow ? info.offset : start,
-          end: startOverflow || endOverflow ? .max : end, fileSize: file.byteCount)
-      }
-      tensors.append(
-        GGUFTensor(
-          name: info.name, dimensions: info.dimensions, typeID: info.typeID,
-          format: BlockFormat(rawValue: info.typeID), offset: Int(start), byteCount: info.byteCount)
-      )
-    }
-    // Padding is zeros; anything else belongs to no tensor (two files in one, a download gone wrong).
-    let end = tensors.map { $0.offset + $0.byteCount }.max() ?? Int(dataStart)
-    guard isZero(file, from: min(end, file.byteCount)) else {
-      throw .dataAfterTensors(path: file.path, end: end, fileSize: file.byteCount)
-    }
-    let sorted = tensors.sorted { $0.offset < $1.offset }
-    for (first, second) in zip(sorted, sorted.dropFirst())
-    where second.offset < first.offset + first.byteCount {
-      throw .overlappingTensors(
-        path: file.path, first: first.name, second: second.name, offset: second.offset)
-    }
-    return tensors
-  }
-
-  /// Whether the file is nothing but zeros from `start` on.
-  private static func isZero(_ file: MappedFile, from start: Int) -> Bool {
-    var start = start
-    while start < file.byteCount {
-      let end = min(start + 1 << 16, file.byteCount)
-      guard file.bytes(start..<end).allSatisfy({ $0 == 0 }) else { return false }
-      start = end
-    }
-    return true
-  }
-
   // MARK: - Use
 
   public func tensor(_ name: String) -> GGUFTensor? { index[name].map { tensors[$0] } }
 
   public func has(_ name: String) -> Bool { index[name] != nil }
 
+  /// The file that holds the tensor's bytes, `tensor.fileRange` of it.
+  public func file(of tensor: GGUFTensor) -> MappedFile { files[tensor.part] }
+
   /// The weight `[dimensions[1], dimensions[0]]` (out × in); a vector is one row.
   ///
   /// Throws `missingTensor`, `unsupportedFormat`, or `unexpectedShape` when there are more than two dimensions.
   public func matrix(_ name: String) throws(GGUFError) -> QuantizedMatrix {
-    let (tensor, format) = try usable(name)
+    let tensor = try found(name)
+    let rows = try rows(of: tensor)
     guard tensor.dimensions.dropFirst(2).allSatisfy({ $0 == 1 }) else {
       throw .unexpectedShape(
-        path: file.path, tensor: name, dimensions: tensor.dimensions, expected: "a matrix")
+        path: rows.file.path, tensor: name, dimensions: tensor.dimensions, expected: "a matrix")
+    }
+    return rows
+  }
+
+  /// All values of a tensor of any shape as rows of `dimensions[0]`, in file order. Throws `unsupportedFormat`.
+  public func rows(of tensor: GGUFTensor) throws(GGUFError) -> QuantizedMatrix {
+    let file = file(of: tensor)
+    guard let format = tensor.format else {
+      throw .unsupportedFormat(path: file.path, tensor: tensor.name, type: tensor.typeName)
     }
     return QuantizedMatrix(
       file: file, offset: tensor.offset, format: format,
-      rows: tensor.dimensions.count > 1 ? tensor.dimensions[1] : 1, columns: tensor.dimensions[0])
+      rows: tensor.elementCount / tensor.dimensions[0], columns: tensor.dimensions[0])
   }
 
   /// The values of a one-dimensional tensor, decoded.
@@ -143,7 +105,7 @@ public struct GGUFFile: Sendable {
     let matrix = try matrix(name)
     guard matrix.rows == 1 else {
       throw .unexpectedShape(
-        path: file.path, tensor: name, dimensions: [matrix.columns, matrix.rows],
+        path: matrix.file.path, tensor: name, dimensions: [matrix.columns, matrix.rows],
         expected: "a vector")
     }
     return Codec.decode(matrix, rows: 0..<1)
@@ -151,19 +113,25 @@ public struct GGUFFile: Sendable {
 
   /// All values of a tensor in file order, decoded, whatever its shape.
   public func values(_ name: String) throws(GGUFError) -> [Float] {
-    let (tensor, format) = try usable(name)
-    let rows = tensor.elementCount / tensor.dimensions[0]
-    let matrix = QuantizedMatrix(
-      file: file, offset: tensor.offset, format: format, rows: rows,
-      columns: tensor.dimensions[0])
-    return Codec.decode(matrix, rows: 0..<rows)
+    let rows = try rows(of: found(name))
+    return Codec.decode(rows, rows: 0..<rows.rows)
   }
 
-  private func usable(_ name: String) throws(GGUFError) -> (GGUFTensor, BlockFormat) {
-    guard let tensor = tensor(name) else { throw .missingTensor(path: file.path, name: name) }
-    guard let format = tensor.format else {
-      throw .unsupportedFormat(path: file.path, tensor: name, type: tensor.typeName)
-    }
-    return (tensor, format)
+  private func found(_ name: String) throws(GGUFError) -> GGUFTensor {
+    guard let tensor = tensor(name) else { throw .missingTensor(path: path, name: name) }
+    return tensor
+  }
+
+  // MARK: - All bytes
+
+  /// Of all files.
+  public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
+
+  /// The SHA-256 of the bytes of all files in order: `cat name-*-of-*.gguf | sha256sum`, whatever part was given.
+  public func sha256() -> String { MappedFile.sha256(of: files) }
+
+  /// Gives all pages back to the system; see `MappedFile.releasePages`.
+  public func releasePages() {
+    for file in files { file.releasePages(0..<file.byteCount) }
   }
 }

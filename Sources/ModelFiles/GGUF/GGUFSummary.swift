@@ -23,13 +23,19 @@ public struct GGUFSummary: Sendable, Equatable, Codable {
     public let dimensions: [Int]
     public let type: String
     public let bytes: Int
+    /// From the beginning of its part.
     public let offset: Int
+    /// From 1; see `parts`.
+    public let part: Int
     /// Whether Scion computes with the type.
     public let isSupported: Bool
   }
 
   public let path: String
+  /// Files that the model is split over; 1 for a whole one.
+  public let parts: Int
   public let version: Int
+  /// Of all parts.
   public let fileBytes: Int
   public let alignment: Int
   /// `general.architecture`.
@@ -45,9 +51,10 @@ public struct GGUFSummary: Sendable, Equatable, Codable {
 
   /// `elements` of an array and `characters` of a text are shown before they are abbreviated.
   public init(_ file: GGUFFile, elements: Int = 6, characters: Int = 72) {
-    path = file.file.path
+    path = file.path
+    parts = file.files.count
     version = Int(file.version)
-    fileBytes = file.file.byteCount
+    fileBytes = file.byteCount
     alignment = file.alignment
     architecture = file.metadata.string("general.architecture")
     name = file.metadata.string("general.name")
@@ -70,7 +77,7 @@ public struct GGUFSummary: Sendable, Equatable, Codable {
     tensors = file.tensors.map {
       Tensor(
         name: $0.name, dimensions: $0.dimensions, type: $0.typeName, bytes: $0.byteCount,
-        offset: $0.offset, isSupported: $0.format != nil)
+        offset: $0.offset, part: $0.part + 1, isSupported: $0.format != nil)
     }
   }
 

@@ -9,10 +9,15 @@ public struct GGUFTensor: Sendable, Equatable {
   public let typeID: UInt32
   /// Nil when GGUF knows the type but Scion does not compute with it.
   public let format: BlockFormat?
-  /// Of the first byte, from the beginning of the file.
+  /// Of the first byte, from the beginning of its file.
   public let offset: Int
   /// Of all blocks.
   public let byteCount: Int
+  /// Which of `GGUFFile.files` holds it; 0 unless the model is split.
+  public internal(set) var part = 0
+
+  /// Where its bytes lie in its file.
+  public var fileRange: Range<Int> { offset..<offset + byteCount }
 
   /// Number of values.
   public var elementCount: Int { dimensions.reduce(1, *) }
