@@ -29,31 +29,32 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
       softCap: softCap)
   }
 
-  static let all = [
-    AttentionCase(lengths: [1, 2, 63], heads: 1, keyValueHeads: 1, size: 8),
-    AttentionCase(lengths: [64, 0, 65], heads: 4, keyValueHeads: 2, size: 16),
-    AttentionCase(lengths: [130], heads: 9, keyValueHeads: 3, size: 64),
-    AttentionCase(lengths: [3, 70, 0], heads: 2, keyValueHeads: 1, size: 80),
-    AttentionCase(lengths: [5, 129], heads: 1, keyValueHeads: 1, size: 48),
-    AttentionCase(lengths: [66], heads: 2, keyValueHeads: 2, size: 128),
-    AttentionCase(lengths: [7, 65], heads: 2, keyValueHeads: 2, size: 2),
-    AttentionCase(lengths: [400], heads: 2, keyValueHeads: 1, size: 20),
-    AttentionCase(lengths: [70], heads: 2, keyValueHeads: 1, size: 256),
-    AttentionCase(lengths: [66], heads: 2, keyValueHeads: 1, size: 1024, valueSize: 2),
-    AttentionCase(lengths: [3, 66], heads: 3, keyValueHeads: 1, size: 24, valueSize: 96),
-    AttentionCase(lengths: [130], heads: 2, keyValueHeads: 2, size: 12, valueSize: 10),
-  ]
-  + [2, 63, 64, 65, 100, 128, 129, 1000].map {
-    // Windows around the tiles: most are cut at the left side, some tiles on both.
-    AttentionCase(lengths: [300, 0, 70], heads: 2, keyValueHeads: 1, size: 10, window: $0)
-  }
-  + [
-    AttentionCase(lengths: [5, 140], heads: 4, keyValueHeads: 2, size: 16, softCap: 3),
-    AttentionCase(lengths: [140], heads: 2, keyValueHeads: 1, size: 64, softCap: 50),
-    AttentionCase(
-      lengths: [145, 3], heads: 6, keyValueHeads: 2, size: 20, valueSize: 36, window: 33,
-      softCap: 0.7),
-  ]
+  static let all =
+    [
+      AttentionCase(lengths: [1, 2, 63], heads: 1, keyValueHeads: 1, size: 8),
+      AttentionCase(lengths: [64, 0, 65], heads: 4, keyValueHeads: 2, size: 16),
+      AttentionCase(lengths: [130], heads: 9, keyValueHeads: 3, size: 64),
+      AttentionCase(lengths: [3, 70, 0], heads: 2, keyValueHeads: 1, size: 80),
+      AttentionCase(lengths: [5, 129], heads: 1, keyValueHeads: 1, size: 48),
+      AttentionCase(lengths: [66], heads: 2, keyValueHeads: 2, size: 128),
+      AttentionCase(lengths: [7, 65], heads: 2, keyValueHeads: 2, size: 2),
+      AttentionCase(lengths: [400], heads: 2, keyValueHeads: 1, size: 20),
+      AttentionCase(lengths: [70], heads: 2, keyValueHeads: 1, size: 256),
+      AttentionCase(lengths: [66], heads: 2, keyValueHeads: 1, size: 1024, valueSize: 2),
+      AttentionCase(lengths: [3, 66], heads: 3, keyValueHeads: 1, size: 24, valueSize: 96),
+      AttentionCase(lengths: [130], heads: 2, keyValueHeads: 2, size: 12, valueSize: 10),
+    ]
+    + [2, 63, 64, 65, 100, 128, 129, 1000].map {
+      // Windows around the tiles: most are cut at the left side, some tiles on both.
+      AttentionCase(lengths: [300, 0, 70], heads: 2, keyValueHeads: 1, size: 10, window: $0)
+    }
+    + [
+      AttentionCase(lengths: [5, 140], heads: 4, keyValueHeads: 2, size: 16, softCap: 3),
+      AttentionCase(lengths: [140], heads: 2, keyValueHeads: 1, size: 64, softCap: 50),
+      AttentionCase(
+        lengths: [145, 3], heads: 6, keyValueHeads: 2, size: 20, valueSize: 36, window: 33,
+        softCap: 0.7),
+    ]
 }
 
 /// Inputs and results of a forward and a backward.
