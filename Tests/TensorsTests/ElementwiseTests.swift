@@ -108,10 +108,13 @@ struct ElementwiseTests {
       let x = bench.matrix(5, 12, type, values)
       let y = bench.matrix(5, 7, type)
       copyColumns(into: y, from: x, at: 3)
-      #expect(y.array() == (0..<5).flatMap { values[$0 * 12 + 3..<$0 * 12 + 10] })
+      let middle: [Float] = (0..<5).flatMap { row in values[(row * 12 + 3)..<(row * 12 + 10)] }
+      #expect(y.array() == middle)
       scale(y, by: -1)
       storeColumns(y, into: x, at: 3)
-      let expected = values.indices.map { (3..<10).contains($0 % 12) ? -values[$0] : values[$0] }
+      let expected: [Float] = values.enumerated().map { index, value in
+        (3..<10).contains(index % 12) ? -value : value
+      }
       #expect(x.array() == expected)
       #expect(bench.bordersAreIntact())
     }
