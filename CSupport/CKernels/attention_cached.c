@@ -1,7 +1,8 @@
 /* Attention over a key-value cache, for generation: every token sees the positions of its slot up
  * to its own. The context is cut into chunks of CK_CACHED_CHUNK positions (so that one token keeps
  * all threads busy), from the first position of the token's window on; a unit is one chunk of one
- * token and key-value head, for the whole group of query heads. Parts are merged in order: with tops t, sums s, rows o,
+ * token and key-value head, for the whole group of query heads. Parts are merged in order: with
+ * tops t, sums s, rows o,
  *   o = sum_c exp(t_c - t) o_c / sum_c exp(t_c - t) s_c,   t = max_c t_c.
  */
 #include <math.h>

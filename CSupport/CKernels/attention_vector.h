@@ -98,7 +98,8 @@ CK_INLINE vi seen(int64_t column, int64_t key, int kind, tile_view view) {
     return (distance >= (vi){0}) & (distance < (int32_t)view.window + (vi){0});
 }
 
-/* Turns scores [keys, queries] into the tanh of factor times them, but for the diagonal's quarter. */
+/* Turns scores [keys, queries] into the tanh of factor times them, but for the diagonal's
+ * quarter. */
 static void cap_scores(float *scores, int64_t keys, float factor, int diagonal) {
     for (int64_t key = 0; key < keys; key++)
         for (int64_t i = diagonal && key >= HALF ? HALF : 0; i < CK_TILE; i += CK_WIDTH) {
@@ -155,7 +156,8 @@ static size_t scratch_bytes(const ck_attention_job *job, int32_t backward, int64
 
 /* One step of the online softmax: scores [keys, queries] become the panel of probabilities; top
  * (unscaled maxima), sum and factor (of the rows so far) are updated. `exponent` is scale *
- * log2(e). Where the first tile of a query is CUT to nothing, its top is a large negative number. */
+ * log2(e). Where the first tile of a query is CUT to nothing, its top is a large negative
+ * number. */
 CK_INLINE void soften(operand *panel, float *top, float *sum, float *factor, const float *scores,
                       int64_t keys, float exponent, int kind, tile_view view) {
     const vf hidden = splat(-INFINITY);
@@ -357,7 +359,8 @@ static void backward(const ck_attention_job *job, const ck_backward_unit *unit, 
         for (int64_t i = first; i < unit->query_end; i++, dq += size * CK_TILE) {
             const int64_t token = sequence.first + i * CK_TILE;
             const int64_t queries = least(CK_TILE, sequence.length - i * CK_TILE);
-            const int64_t seen_from = first_block(job, i), from = first > seen_from ? first : seen_from;
+            const int64_t seen_from = first_block(job, i);
+            const int64_t from = first > seen_from ? first : seen_from;
             const char *q = row_of(job->q, job->type, token, heads, head, size);
             const char *d = row_of(job->dout, job->type, token, heads, head, value_size);
             pack_across(q_across, rows_of, q, job->type, heads * size, queries, size);

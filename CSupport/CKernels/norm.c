@@ -1,5 +1,5 @@
-/* Normalization, a row at a time: root-mean-square, y = x r w with r = 1 / sqrt(mean(x^2) + epsilon),
- * and layer, y = c r w + b with c = x - mean(x) and r = 1 / sqrt(mean(c^2) + epsilon).
+/* Normalization, a row at a time: root-mean-square, y = x r w with r = 1 / sqrt(mean(x^2) +
+ * epsilon), and layer, y = c r w + b with c = x - mean(x) and r = 1 / sqrt(mean(c^2) + epsilon).
  *
  * Backward, with g = dy * w:
  *   root-mean-square   dx += r (g - x r^2 mean(g x))

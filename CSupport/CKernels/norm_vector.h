@@ -56,8 +56,10 @@ CK_INLINE void norm_row_backward(void *dx, ck_format dx_type, int accumulate, co
     for (EACH(i, width)) {
         const vf g = fetch(dy, dy_type, i, left) * fetch(w, CK_F32, i, left);
         const vf value = fetch(x, x_type, i, left);
-        const vf change = scale * (g - value * c);
-        put(dx, dx_type, i, accumulate ? fetch(dx, CK_F32, i, left) + change : change, left);
+        if (accumulate)
+            put(dx, CK_F32, i, fetch(dx, CK_F32, i, left) + scale * (g - value * c), left);
+        else
+            put(dx, dx_type, i, scale * (g - value * c), left);
     }
 }
 

@@ -1,6 +1,7 @@
 internal import CKernels
 
-// Causal grouped-query attention over packed sequences, forward and backward, and over a key-value cache.
+// Causal grouped-query attention over packed sequences, forward and backward, and over a key-value
+// cache.
 
 /// The geometry of grouped-query attention.
 public struct AttentionShape: Sendable, Hashable {
@@ -14,7 +15,8 @@ public struct AttentionShape: Sendable, Hashable {
   public var valueSize: Int
   /// Multiplies query · key; positive.
   public var scale: Float
-  /// Query i sees key j if `0 <= i - j < window` (the token itself counts); nil: every key up to its own. Positive.
+  /// Query i sees key j if `0 <= i - j < window` (the token itself counts); nil: every key up to
+  /// its own. Positive.
   public var window: Int?
   /// c: the scaled score s becomes `c · tanh(s / c)` before the softmax; nil: it stays. Positive.
   public var softCap: Float?
@@ -47,8 +49,8 @@ public struct AttentionShape: Sendable, Hashable {
       soft_cap: softCap ?? 0)
   }
 
-  /// Bytes of scratch that `attention` and `attentionBackward` keep for the calling thread when a micro-batch has these
-  /// `starts`: for the memory plan.
+  /// Bytes of scratch that `attention` and `attentionBackward` keep for the calling thread when a
+  /// micro-batch has these `starts`: for the memory plan.
   public func scratchByteCount(starts: [Int32], type: ElementType) -> Int {
     var shape = kernelShape
     return unsafe Int(
@@ -58,8 +60,9 @@ public struct AttentionShape: Sendable, Hashable {
 
 /// Causal attention inside each sequence: softmax over the keys that `shape` lets a query see.
 ///
-/// `q` [tokens, heads·size], `k` [tokens, kvHeads·size], `v` [tokens, kvHeads·valueSize], `o` [tokens, heads·valueSize],
-/// `lse` [tokens, heads] float32 (log-sum-exp, for the backward); sequence s owns rows `starts[s]..<starts[s+1]`.
+/// `q` [tokens, heads·size], `k` [tokens, kvHeads·size], `v` [tokens, kvHeads·valueSize], `o`
+/// [tokens, heads·valueSize], `lse` [tokens, heads] float32 (log-sum-exp, for the backward);
+/// sequence s owns rows `starts[s]..<starts[s+1]`.
 public func attention(
   into o: Matrix, lse: Matrix, q: Matrix, k: Matrix, v: Matrix, starts: [Int32],
   shape: AttentionShape
@@ -72,7 +75,8 @@ public func attention(
     starts, Int64(starts.count - 1), &kernelShape)
 }
 
-/// Gradients of `attention`, given that of its output; each has the shape and the type of what it belongs to.
+/// Gradients of `attention`, given that of its output; each has the shape and the type of what it
+/// belongs to.
 public func attentionBackward(
   dq: Matrix, dk: Matrix, dv: Matrix, dOutput: Matrix, o: Matrix, lse: Matrix,
   q: Matrix, k: Matrix, v: Matrix, starts: [Int32], shape: AttentionShape
@@ -88,9 +92,10 @@ public func attentionBackward(
     q.pointer, k.pointer, v.pointer, q.type.code, starts, Int64(starts.count - 1), &kernelShape)
 }
 
-/// Attention over a key-value cache: row t of `q` belongs to cache slot `slots[t]` at `positions[t]` and sees
-/// positions 0…positions[t], of which only those of the window are read. `keys` [slots · capacity, kvHeads·size],
-/// `values` [slots · capacity, kvHeads·valueSize], `o` [tokens, heads·valueSize].
+/// Attention over a key-value cache: row t of `q` belongs to cache slot `slots[t]` at
+/// `positions[t]` and sees positions 0…positions[t], of which only those of the window are read.
+/// `keys` [slots · capacity, kvHeads·size], `values` [slots · capacity, kvHeads·valueSize], `o`
+/// [tokens, heads·valueSize].
 public func cachedAttention(
   into o: Matrix, q: Matrix, keys: Matrix, values: Matrix, slots: [Int32], positions: [Int32],
   capacity: Int, shape: AttentionShape

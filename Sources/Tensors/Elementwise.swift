@@ -1,7 +1,7 @@
 internal import CKernels
 
-// Small operations between the products. Matrices are float32 or bfloat16 where nothing else is said; results do not
-// depend on the number of threads.
+// Small operations between the products. Matrices are float32 or bfloat16 where nothing else is
+// said; results do not depend on the number of threads.
 
 // MARK: - Biases, factors, sums
 
@@ -28,7 +28,8 @@ public func add(into y: Matrix, _ x: Matrix, factor: Float = 1) {
   unsafe ck_add(y.floats, x.pointer, x.type.code, factor, Int64(x.count))
 }
 
-/// Row `rows[i]` of `y` (float32) += `factors[i]` · row i of `x`, in the order of i; rows may repeat.
+/// Row `rows[i]` of `y` (float32) += `factors[i]` · row i of `x`, in the order of i; rows may
+/// repeat.
 public func scatterAdd(_ x: Matrix, into y: Matrix, rows: [Int], factors: [Float]) {
   precondition(rows.count == x.rows && factors.count == x.rows && y.columns == x.columns)
   precondition(rows.allSatisfy { $0 >= 0 && $0 < y.rows })
@@ -58,7 +59,8 @@ public func softCap(_ x: Matrix, cap: Float) {
   unsafe ck_soft_cap(x.floats, cap, Int64(x.count))
 }
 
-/// `dx *= 1 - (y / cap)²`: the gradient of `softCap`, where `capped` (float32) is the y that it left.
+/// `dx *= 1 - (y / cap)²`: the gradient of `softCap`, where `capped` (float32) is the y that it
+/// left.
 public func softCapBackward(_ dx: Matrix, capped: Matrix, cap: Float) {
   precondition(cap > 0 && dx.count == capped.count)
   unsafe ck_soft_cap_backward(

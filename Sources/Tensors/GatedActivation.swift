@@ -4,7 +4,8 @@ internal import CKernels
 public enum Activation: Sendable, Hashable {
   /// `g / (1 + exp(-g))`: SwiGLU.
   case silu
-  /// `½ g (1 + tanh(√(2/π) (g + 0.044715 g³)))`: GeGLU with gelu's tanh form (Hendrycks and Gimpel, arXiv 1606.08415).
+  /// `½ g (1 + tanh(√(2/π) (g + 0.044715 g³)))`: GeGLU with gelu's tanh form (Hendrycks and Gimpel,
+  /// arXiv 1606.08415).
   case geluTanh
 }
 

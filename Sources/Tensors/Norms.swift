@@ -1,13 +1,15 @@
 internal import CKernels
 
-// Normalization by rows, forward and backward. Weights and biases are frozen. To normalize heads apart, hand over
-// `x.reshaped(rows: tokens · heads, columns: size)`.
+// Normalization by rows, forward and backward. Weights and biases are frozen. To normalize heads
+// apart, hand over `x.reshaped(rows: tokens · heads, columns: size)`.
 
 // MARK: - Root mean square
 
-/// `y = factor · x / sqrt(mean(x²) + epsilon) · weight`, row by row; `weight` has one value a column.
+/// `y = factor · x / sqrt(mean(x²) + epsilon) · weight`, row by row; `weight` has one value a
+/// column.
 ///
-/// - Parameter accumulate: adds that to `y`, which is float32 then: for a norm between a layer and the residual stream.
+/// - Parameter accumulate: adds that to `y`, which is float32 then: for a norm between a layer and
+///   the residual stream.
 public func rmsNorm(
   into y: Matrix, _ x: Matrix, weight: [Float], epsilon: Float, accumulate: Bool = false,
   factor: Float = 1
@@ -19,7 +21,8 @@ public func rmsNorm(
     Int64(x.rows), Int64(x.columns))
 }
 
-/// The gradient of `rmsNorm` at `x`, given `factor · dy`: added to `dx`, which is float32, or written to it, in its type.
+/// The gradient of `rmsNorm` at `x`, given `factor · dy`: added to `dx`, which is float32, or
+/// written to it, in its type.
 ///
 /// Where it is written, `dx` may be `dy` itself.
 public func rmsNormBackward(
@@ -34,8 +37,8 @@ public func rmsNormBackward(
 
 // MARK: - Layer
 
-/// `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias`, row by row; `weight` and `bias` have one value a
-/// column.
+/// `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias`, row by row; `weight` and
+/// `bias` have one value a column.
 public func layerNorm(
   into y: Matrix, _ x: Matrix, weight: [Float], bias: [Float], epsilon: Float
 ) {
@@ -46,8 +49,8 @@ public func layerNorm(
     Int64(x.columns))
 }
 
-/// The gradient of `layerNorm` at `x`, given `factor · dy`: added to `dx`, which is float32, or written to it, in its
-/// type.
+/// The gradient of `layerNorm` at `x`, given `factor · dy`: added to `dx`, which is float32, or
+/// written to it, in its type.
 ///
 /// Where it is written, `dx` may be `dy` itself.
 public func layerNormBackward(

@@ -1,6 +1,6 @@
-/* Norms, rotation, gates, cross-entropy, elementwise operations and the optimizer of every tier against the scalar one in
- * float32, on numbers that bf16 holds exactly. The sizes are those of LayersTests.swift and
- * OptimizerTests.swift. */
+/* Norms, rotation, gates, cross-entropy, elementwise operations and the optimizer of every tier
+ * against the scalar one in float32, on numbers that bf16 holds exactly. The sizes are those of
+ * LayersTests.swift and OptimizerTests.swift. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -102,12 +102,66 @@ struct LayersTests {
     }
   }
 
-  // MARK: - SwiGLU
+  @Test(arguments: Compute.available, [(2, 1), (24, 3), (80, 16), (128, 48), (64, 32)])
+  func aPartOfEachHeadIsTurnedAndTheRestPasses(_ isa: Int32, _ sizes: (Int, Int)) throws {
+    let (size, pairs) = sizes
+    let (heads, magnitude) = (3, 1.25)
+    let positions: [Int32] = [0, 5, 4000]
+    let frequencies = (0..<pairs).map { Float(pow(10000, -Double($0) / Double(pairs))) }
+    let x = randomFloats(positions.count * heads * size, seed: 12)
+    for interleaved in [false, true] {
+      for inverse in [false, true] {
+        var expected = x.map(Double.init)
+        for row in 0..<positions.count * heads {
+          for pair in 0..<pairs {
+            let first = row * size + (interleaved ? 2 * pair : pair)
+            let second = interleaved ? first + 1 : first + pairs
+            let angle =
+              Double(Float(positions[row / heads]) * frequencies[pair]) * (inverse ? -1 : 1)
+            let (a, b) = (Double(x[first]), Double(x[second]))
+            expected[first] = magnitude * (a * cos(angle) - b * sin(angle))
+            expected[second] = magnitude * (a * sin(angle) + b * cos(angle))
+          }
+        }
+        for type in types {
+          let bench = try Bench()
+          let y = bench.matrix(positions.count, heads * size, type, x)
+          Compute.with(isa: isa) {
+            rotate(
+              y, heads: heads, positions: positions, frequencies: frequencies,
+              interleaved: interleaved, magnitude: Float(magnitude), inverse: inverse)
+          }
+          let values = y.array()
+          #expect(relativeError(values, expected) < LayerTolerance.of(type))
+          for index in x.indices where index % size >= 2 * pairs {
+            #expect(values[index] == x[index])
+          }
+          #expect(bench.bordersAreIntact())
+        }
+      }
+    }
+  }
 
-  private func gateOracle(_ gate: Double, _ up: Double) -> Double { gate / (1 + exp(-gate)) * up }
+  // MARK: - Gated activations
 
-  @Test(arguments: Compute.available, [1, 15, 64, 1001, 20_000])
-  func swigluAndItsGradientsAreTheDefinition(_ isa: Int32, _ count: Int) throws {
+  private func gateOracle(_ gate: Double, _ up: Double, _ activation: Activation) -> Double {
+    switch activation {
+    case .silu: gate / (1 + exp(-gate)) * up
+    case .geluTanh:
+      0.5 * gate * (1 + tanh((2 / Double.pi).squareRoot() * (gate + 0.044715 * gate * gate * gate)))
+        * up
+    }
+  }
+
+  @Test(
+    arguments: Compute.available,
+    [Activation.silu, .geluTanh].flatMap { activation in
+      [1, 15, 64, 1001, 20_000].map { (activation, $0) }
+    })
+  func gatedActivationsAndTheirGradientsAreTheDefinition(
+    _ isa: Int32, _ test: (Activation, Int)
+  ) throws {
+    let (activation, count) = test
     var gate = randomFloats(count, seed: 13, scale: 12)
     if count > 20 { gate.replaceSubrange(2..<8, with: [100, -100, 0, -0.0, 3e38, -3e38]) }
     let up = randomFloats(count, seed: 14)
@@ -115,11 +169,12 @@ struct LayersTests {
     var (expected, dGate, dUp) = ([Double](), [Double](), [Double]())
     for index in 0..<count {
       let (g, u, d) = (Double(gate[index]), Double(up[index]), Double(da[index]))
-      expected.append(gateOracle(g, u))
+      expected.append(gateOracle(g, u, activation))
       let step = 1e-6
-      dGate.append(d * (gateOracle(g + step, u) - gateOracle(g - step, u)) / (2 * step))
+      let change = gateOracle(g + step, u, activation) - gateOracle(g - step, u, activation)
+      dGate.append(d * change / (2 * step))
       if abs(g) > 50 { dGate[index] = g > 0 ? d * u : 0 }
-      dUp.append(d * gateOracle(g, 1))
+      dUp.append(d * gateOracle(g, 1, activation))
     }
     // The extremes would drown the rest of a sum of squares: compare them apart.
     let groups = count > 20 ? [Array(0..<2) + Array(8..<count), Array(2..<8)] : [Array(0..<count)]
@@ -129,11 +184,11 @@ struct LayersTests {
       let u = bench.matrix(1, count, type, up)
       let (dg, du) = (bench.matrix(1, count, type), bench.matrix(1, count, type))
       Compute.with(isa: isa) {
-        gatedActivation(into: a, gate: g, up: u, .silu)
+        gatedActivation(into: a, gate: g, up: u, activation)
         let d = bench.matrix(1, count, type, da)
-        gatedActivationBackward(dgate: dg, dup: du, da: d, gate: g, up: u, .silu)
+        gatedActivationBackward(dgate: dg, dup: du, da: d, gate: g, up: u, activation)
         // In place.
-        gatedActivationBackward(dgate: g, dup: u, da: d, gate: g, up: u, .silu)
+        gatedActivationBackward(dgate: g, dup: u, da: d, gate: g, up: u, activation)
       }
       #expect(g.bytes() == dg.bytes() && u.bytes() == du.bytes())
       for (result, exact) in [(a, expected), (dg, dGate), (du, dUp)] {
