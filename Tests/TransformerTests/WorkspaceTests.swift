@@ -109,6 +109,23 @@ struct WorkspaceTests {
     #expect(model.weights.streamedByteCount > 0)
   }
 
+  @Test("Streamed weights of a split model, its first block in two parts, give the same bits")
+  func streamsASplitModel() throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/scion-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let whole = try Self.synthetic.file()
+    let count = whole.tensors.count
+    let paths = try SplitModel.write(whole, tensors: [5, count - 9, 4], folder: folder)
+    var model = try Model(GGUFFile(path: paths[0]))
+    #expect(Set(model.configuration.projections.map { model.weights.blocks[0][$0].file.path }).count == 2)
+    model.streamsWeights = true
+    let expected = try run(Model(whole), shape(kept: 2))
+    let found = try run(model, shape(kept: 2))
+    let isEqual = found.losses == expected.losses && found.gradients == expected.gradients
+    #expect(isEqual)
+  }
+
   @Test("A workspace maps what the plan counts, and uses all of it")
   func workspaceMapsWhatIsCounted() throws {
     let configuration = try ModelConfiguration(Self.synthetic.file())
