@@ -4,12 +4,12 @@
  * what a leaf fetches ahead is what it needs next; whoever is done helps with the other shares, so that
  * a processor that is busy with something else does not hold up the rest. Which thread computes a row
  * does not change it. */
-#include "few.h"
 #include "blocks.h"
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
 #include "team.h"
+#include "tier.h"
 #include <stdatomic.h>
 
 enum {
@@ -146,24 +146,6 @@ void ck_run_few(const ck_product *p) {
 
 /* ---- In 8-bit integers ---- */
 
-/* NULL: the tier has none, and its fp32 product is the better one (ARM). */
-static const ck_few_leaf *few_leaf_in_use(void) {
-#if defined(__x86_64__)
-    switch (ck_isa()) {
-    case CK_ISA_SCALAR: return &ck_few_scalar;
-    case CK_ISA_AVX2: return &ck_few_avx2;
-    case CK_ISA_AVX512:
-    case CK_ISA_AVX512_BF16:
-        if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi"))
-            return &ck_few_avx512;
-        __attribute__((fallthrough));
-    default: return __builtin_cpu_supports("avxvnni") ? &ck_few_avxvnni : &ck_few_avx2;
-    }
-#else
-    return ck_isa() == CK_ISA_SCALAR ? &ck_few_scalar : NULL;
-#endif
-}
-
 static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
     for (int i = 0; leaf && i < CK_FEW_FORMATS; i++)
         if (leaf->formats[i].format == format) return leaf->formats[i].dot;
@@ -174,7 +156,7 @@ static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
 static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
                          int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
                          int64_t in, const ck_few_next *next, int64_t next_count) {
-    const ck_few_leaf *few = few_leaf_in_use();
+    const ck_few_leaf *few = ck_tier_in_use()->few;
     const ck_leaf *leaf = ck_leaf_for(CK_F32);
     ck_product products[MOST_WEIGHTS];
     job job = {.products = products};

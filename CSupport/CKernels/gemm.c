@@ -11,6 +11,7 @@
 #include "oracle.h"
 #include "pieces.h"
 #include "scratch.h"
+#include "tier.h"
 
 enum {
     STRIP_TOKENS = 2048,  /* tokens swept over one decoded panel; bounds the strip */

@@ -11,10 +11,10 @@
  * packed first, by all threads, and tokens are handed out: whoever quantizes a row also multiplies
  * it. The arithmetic is the same, so are the bits. */
 #include "blocks.h"
-#include "int8.h"
 #include "pieces.h"
 #include "scratch.h"
 #include "share.h"
+#include "tier.h"
 
 enum {
     CHUNK_TOKENS = 2048,  /* of x are quantized at a time; bounds the scratch and the strip */
@@ -190,7 +190,7 @@ static size_t rows_bytes(const ck_int8_leaf *leaf, int64_t tokens, int64_t in) {
 }
 
 size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in) {
-    const ck_int8_leaf *leaf = ck_int8_leaf_in_use();
+    const ck_int8_leaf *leaf = ck_tier_in_use()->int8;
     if (!leaf) return 0;
     return rows_bytes(leaf, tokens < CHUNK_TOKENS ? tokens : CHUNK_TOKENS, in) + FEW_PANELS_BYTES + 64;
 }
@@ -272,7 +272,7 @@ void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate, const void 
         ck_multiply(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens, out, in);
         return;
     }
-    const ck_int8_leaf *leaf = ck_int8_leaf_in_use();
+    const ck_int8_leaf *leaf = ck_tier_in_use()->int8;
     if (!leaf) {
         ck_multiply_int8_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, tokens,
                                 out, in);

@@ -6,6 +6,7 @@
 #include "product.h"
 #include "scratch.h"
 #include "share.h"
+#include "tier.h"
 
 enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SQUARE = 64 };
 
