@@ -12,6 +12,7 @@
 
 /* Values 8i ..< 8i + 8 of a run in v[i]. */
 typedef struct { __m256 v[4]; } ck_run;
+typedef ck_run decoder(const char *row, int64_t k, int64_t count);
 
 /* ---- Decoders ----
  *

@@ -14,6 +14,7 @@
 
 /* Values 0...15 and 16...31 of a run. */
 typedef struct { __m512 a, b; } ck_run;
+typedef ck_run decoder(const char *row, int64_t k, int64_t count);
 
 /* ---- Decoders ----
  *
