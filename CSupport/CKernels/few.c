@@ -166,8 +166,9 @@ static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format 
         const ck_few_weight *weight = &weights[i];
         ck_few_dot *few_dot = few_dot_of(few, weight->w_format);
         if (!few_dot && !leaf) {
-            ck_multiply(weight->y, y_type, accumulate, x, x_type, weight->w, weight->w_format,
-                        weight->u, weight->bt, weight->rank, tokens, weight->out, in);
+            ck_multiply_scalar(weight->y, y_type, accumulate, x, x_type, weight->w,
+                               weight->w_format, weight->u, weight->bt, weight->rank, 1, tokens,
+                               weight->out, in);
             continue;
         }
         job.few_dot[job.count] = few_dot;

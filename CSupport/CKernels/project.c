@@ -1,4 +1,4 @@
-/* Thin and dense products between activations, as products of the driver in gemm.c: `a` and `x`
+/* Thin and dense products between activations, as products of multiply.c: `a` and `x`
  * are right-hand sides in the formats F32 or BF16. A gradient sums over tokens: its left side,
  * d^T, is transposed into the caller's scratch, 1024 rows at a time, and its sums go straight to
  * the fp32 gradient. */
@@ -20,10 +20,7 @@ void ck_project(void *u, const void *x, const void *a, ck_format type, float sca
     ck_product product = {
         .y = u, .y_type = type, .x = x, .x_type = type, .x_stride = k, .w = a, .w_format = type,
         .row_bytes = ck_row_bytes(type, k), .tokens = tokens, .n = rank, .k = k, .scale = scale};
-    if (tokens <= CK_DOT_TOKENS)
-        ck_run_few(&product);
-    else
-        ck_run_product(&product, leaf);
+    ck_run_product(&product, leaf);
 }
 
 /* to [m, tokens] = the first m columns of d [tokens, d_stride], in squares that stay in the first-level

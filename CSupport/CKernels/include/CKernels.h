@@ -72,7 +72,7 @@ void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_
 /* y [count] of y_type from x [count] of x_type (f32 <-> bf16, round to nearest even; same type copies). */
 void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count);
 
-/* ---- Products with a frozen, quantized right-hand side (gemm.c) ---- */
+/* ---- Products with a frozen, quantized right-hand side (multiply.c) ---- */
 
 /* y [tokens, out] = (accumulate ? y : 0) + x [tokens, in] . w^T + u [tokens, rank] . bt [rank, out]
  * x, u, bt have x_type; y has y_type; rank 0 means no adapter (u, bt may be NULL). Any tokens >= 1: one to a few
@@ -101,7 +101,7 @@ void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_ty
                      const ck_few_next *next, int64_t next_count);
 /* The same product in int8: x and w are rounded to 8-bit integers in groups of 128 neighbours along `in`, each with a
  * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
- * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply.   (gemm_int8.c) */
+ * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply. */
 void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate,
                       const void *x, ck_format x_type, const void *w, ck_format w_format,
                       const void *u, const void *bt, int64_t rank,
