@@ -70,11 +70,6 @@ typedef struct {
 extern const ck_int8_leaf ck_int8_leaf_avx512vnni, ck_int8_leaf_avxvnni, ck_int8_leaf_avx2;
 #endif
 
-/* The oracle (leaf_int8_scalar.c); arguments as ck_multiply_int8. */
-void ck_multiply_int8_scalar(void *y, ck_format y_type, int32_t accumulate, const void *x,
-                             ck_format x_type, const void *w, ck_format w_format, const void *u,
-                             const void *bt, int64_t rank, int64_t tokens, int64_t out, int64_t in);
-
 /* ---- Shared by the leaves ---- */
 
 typedef struct {

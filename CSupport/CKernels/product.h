@@ -25,6 +25,15 @@ typedef struct {
     float scale;
 } ck_product;
 
+/* ck_multiply's. */
+static inline ck_product ck_product_of(const ck_product_arguments *a) {
+    return (ck_product){
+        .y = a->y, .y_type = a->y_type, .accumulate = a->accumulate, .x = a->x, .x_type = a->x_type,
+        .x_stride = a->in, .w = a->w, .w_format = a->w_format,
+        .row_bytes = ck_row_bytes(a->w_format, a->in), .u = a->u, .b = a->b, .rank = a->rank,
+        .tokens = a->tokens, .n = a->out, .k = a->in, .scale = 1};
+}
+
 /* By the driver that suits the number of tokens; `leaf` is that of x_type (multiply.c). */
 void ck_run_product(const ck_product *product, const ck_leaf *leaf);
 

@@ -14,7 +14,9 @@ void ck_project(void *u, const void *x, const void *a, ck_format type, float sca
                 int64_t rank, int64_t k) {
     const ck_leaf *leaf = ck_leaf_for(type);
     if (!leaf) {
-        ck_multiply_scalar(u, type, 0, x, type, a, type, NULL, NULL, 0, scale, tokens, rank, k);
+        ck_product_arguments plain = {.y = u, .x = x, .w = a, .tokens = tokens, .out = rank,
+                                      .in = k, .y_type = type, .x_type = type, .w_format = type};
+        ck_multiply_scalar(&plain, scale);
         return;
     }
     ck_product product = {
