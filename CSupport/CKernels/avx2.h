@@ -1,5 +1,5 @@
-/* What the AVX2 leaf is made of: decoders (decode_avx2.h), transposition, and the epilogue of a
- * register tile. The same functions as avx512.h, in 256 bits. */
+/* What the AVX2 leaves are made of: decoders (decode_avx2.h), transposition, the sum of a register,
+ * and the epilogue of a register tile. The same functions as avx512.h, in 256 bits. */
 #ifndef CK_AVX2_H
 #define CK_AVX2_H
 
@@ -30,6 +30,12 @@ INLINE void transpose_8x8(__m256 r[8]) {
         r[c] = _mm256_permute2f128_ps(top, bottom, 0x20);
         r[c + 4] = _mm256_permute2f128_ps(top, bottom, 0x31);
     }
+}
+
+INLINE float sum_of(__m256 v) {
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
 
 /* ---- Epilogue: 8 values at columns `column`... of a row; those past `columns` do not exist

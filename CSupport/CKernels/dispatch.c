@@ -1,5 +1,5 @@
-/* Asks the processor once which instruction-set tiers it can run, and keeps the one in use and
- * the number of threads: the only mutable global state of these kernels.
+/* The record of every instruction-set tier. Asks the processor once which of them it can run, and
+ * keeps the one in use and the number of threads: the only mutable global state of these kernels.
  *
  *   scalar      always; the oracle
  *   avx2        AVX2 + FMA + F16C: Intel since Haswell (2013), AMD since Zen (2017)
@@ -11,9 +11,7 @@
  *
  * AVX512-VNNI, the int8 dot product, is used by the AVX-512 tiers where the processor has it (all
  * but the first Skylake-X). */
-#include "CKernels.h"
-#include "int8.h"
-#include "leaf.h"
+#include "tier.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +21,109 @@
 
 int omp_get_max_threads(void);
 
-static _Atomic int32_t chosen_isa = -1;
+static _Atomic(const ck_tier *) chosen_tier = NULL;
 static _Atomic int32_t chosen_threads = 0;
+
+/* ---- The tiers ---- */
+
+static const ck_tier scalar = {
+    .isa = CK_ISA_SCALAR,
+    .few = &ck_few_scalar,
+    .layers = &ck_layers_scalar,
+    .attention = &ck_attention_scalar,
+    .attention_bf16 = &ck_attention_scalar,
+    .peak = {{[CK_PEAK_F32] = ck_peak_f32_scalar}, ck_peak_read_scalar},
+};
+
+#if defined(__x86_64__)
+
+#define AVX2                                                                                       \
+    .leaf = &ck_leaf_avx2, .leaf_bf16 = &ck_leaf_avx2, .layers = &ck_layers_avx2,                  \
+    .attention = &ck_attention_avx2, .attention_bf16 = &ck_attention_avx2,                         \
+    .peak.products[CK_PEAK_F32] = ck_peak_f32_avx2, .peak.read = ck_peak_read_avx2
+
+#define AVX512                                                                                     \
+    .isa = CK_ISA_AVX512, .leaf = &ck_leaf_avx512, .leaf_bf16 = &ck_leaf_avx512,                   \
+    .layers = &ck_layers_avx512, .attention = &ck_attention_avx512,                                \
+    .attention_bf16 = &ck_attention_avx512, .peak.products[CK_PEAK_F32] = ck_peak_f32_avx512,      \
+    .peak.read = ck_peak_read_avx512
+
+#define AVX512_BF16                                                                                \
+    .isa = CK_ISA_AVX512_BF16, .leaf = &ck_leaf_avx512, .leaf_bf16 = &ck_leaf_avx512_bf16,         \
+    .layers = &ck_layers_avx512_bf16, .attention = &ck_attention_avx512,                           \
+    .attention_bf16 = &ck_attention_avx512_bf16,                                                   \
+    .peak.products[CK_PEAK_F32] = ck_peak_f32_avx512,                                              \
+    .peak.products[CK_PEAK_BF16] = ck_peak_bf16_avx512, .peak.read = ck_peak_read_avx512
+
+/* Products of bytes: AVX2, AVX-VNNI, AVX512-VNNI, and that with the byte permutations of VBMI. */
+#define BYTES_AVX2                                                                                 \
+    .int8 = &ck_int8_leaf_avx2, .few = &ck_few_avx2,                                               \
+    .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx2
+#define BYTES_AVX_VNNI                                                                             \
+    .int8 = &ck_int8_leaf_avxvnni, .few = &ck_few_avxvnni,                                         \
+    .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx_vnni
+#define BYTES_AVX512_VNNI                                                                          \
+    .int8 = &ck_int8_leaf_avx512vnni, .few = &ck_few_avx2,                                         \
+    .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni
+#define BYTES_AVX512_VBMI                                                                          \
+    .int8 = &ck_int8_leaf_avx512vnni, .few = &ck_few_avx512,                                       \
+    .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni
+
+static const ck_tier avx2 = {.isa = CK_ISA_AVX2, AVX2, BYTES_AVX2};
+static const ck_tier avx2_vnni = {.isa = CK_ISA_AVX2_VNNI, AVX2, BYTES_AVX_VNNI};
+/* By bytes_avx512(). */
+static const ck_tier avx512[] = {
+    {AVX512, BYTES_AVX2}, {AVX512, BYTES_AVX512_VNNI}, {AVX512, BYTES_AVX512_VBMI}};
+static const ck_tier avx512_bf16[] = {
+    {AVX512_BF16, BYTES_AVX2}, {AVX512_BF16, BYTES_AVX512_VNNI}, {AVX512_BF16, BYTES_AVX512_VBMI}};
+
+/* What an AVX-512 processor has for bytes: 0 nothing of its own, 1 VNNI, 2 VBMI too. */
+static int bytes_avx512(void) {
+    if (!__builtin_cpu_supports("avx512vnni")) return 0;
+    return __builtin_cpu_supports("avx512vbmi") ? 2 : 1;
+}
+
+#elif defined(__aarch64__)
+
+static const ck_tier neon = {
+    .isa = CK_ISA_NEON,
+    .leaf = &ck_leaf_neon,
+    .leaf_bf16 = &ck_leaf_neon,
+    .layers = &ck_layers_neon,
+    .attention = &ck_attention_neon,
+    .attention_bf16 = &ck_attention_neon,
+    .peak = {{[CK_PEAK_F32] = ck_peak_f32_neon}, ck_peak_read_neon},
+};
+
+static const ck_tier neon_bf16 = {
+    .isa = CK_ISA_NEON_BF16,
+    .leaf = &ck_leaf_neon,
+    .leaf_bf16 = &ck_leaf_neon_bf16,
+    .layers = &ck_layers_neon_bf16,
+    .attention = &ck_attention_neon,
+    .attention_bf16 = &ck_attention_neon_bf16,
+    .peak = {{[CK_PEAK_F32] = ck_peak_f32_neon}, ck_peak_read_neon},
+};
+
+#endif
+
+/* The record of an available tier. */
+static const ck_tier *tier_of(int32_t isa) {
+    switch (isa) {
+#if defined(__x86_64__)
+    case CK_ISA_AVX2: return &avx2;
+    case CK_ISA_AVX2_VNNI: return &avx2_vnni;
+    case CK_ISA_AVX512: return &avx512[bytes_avx512()];
+    case CK_ISA_AVX512_BF16: return &avx512_bf16[bytes_avx512()];
+#elif defined(__aarch64__)
+    case CK_ISA_NEON: return &neon;
+    case CK_ISA_NEON_BF16: return &neon_bf16;
+#endif
+    default: return &scalar;
+    }
+}
+
+/* ---- The tier in use ---- */
 
 int32_t ck_isa_available(int32_t isa) {
     if (isa == CK_ISA_SCALAR) return 1;
@@ -66,51 +165,23 @@ static int32_t choose_isa(void) {
     return tiers[first].isa;
 }
 
-int32_t ck_isa(void) {
-    int32_t isa = atomic_load_explicit(&chosen_isa, memory_order_relaxed);
-    if (isa < 0) {
-        isa = choose_isa();
-        atomic_store_explicit(&chosen_isa, isa, memory_order_relaxed);
+const ck_tier *ck_tier_in_use(void) {
+    const ck_tier *tier = atomic_load_explicit(&chosen_tier, memory_order_relaxed);
+    if (!tier) {
+        tier = tier_of(choose_isa());
+        atomic_store_explicit(&chosen_tier, tier, memory_order_relaxed);
     }
-    return isa;
+    return tier;
 }
+
+int32_t ck_isa(void) { return ck_tier_in_use()->isa; }
 
 void ck_set_isa(int32_t isa) {
     if (!ck_isa_available(isa)) __builtin_trap();
-    atomic_store_explicit(&chosen_isa, isa, memory_order_relaxed);
+    atomic_store_explicit(&chosen_tier, tier_of(isa), memory_order_relaxed);
 }
 
-const ck_leaf *ck_leaf_for(ck_format x_type) {
-#if defined(__x86_64__)
-    switch (ck_isa()) {
-    case CK_ISA_AVX512_BF16: return x_type == CK_BF16 ? &ck_leaf_avx512_bf16 : &ck_leaf_avx512;
-    case CK_ISA_AVX512: return &ck_leaf_avx512;
-    case CK_ISA_AVX2_VNNI:
-    case CK_ISA_AVX2: return &ck_leaf_avx2;
-    }
-#elif defined(__aarch64__)
-    switch (ck_isa()) {
-    case CK_ISA_NEON_BF16: return x_type == CK_BF16 ? &ck_leaf_neon_bf16 : &ck_leaf_neon;
-    case CK_ISA_NEON: return &ck_leaf_neon;
-    }
-#endif
-    (void)x_type;
-    return NULL;
-}
-
-const ck_int8_leaf *ck_int8_leaf_in_use(void) {
-#if defined(__x86_64__)
-    switch (ck_isa()) {
-    case CK_ISA_AVX512_BF16:
-    case CK_ISA_AVX512:
-        if (__builtin_cpu_supports("avx512vnni")) return &ck_int8_leaf_avx512vnni;
-        return &ck_int8_leaf_avx2;
-    case CK_ISA_AVX2_VNNI: return &ck_int8_leaf_avxvnni;
-    case CK_ISA_AVX2: return &ck_int8_leaf_avx2;
-    }
-#endif
-    return NULL;
-}
+/* ---- Threads ---- */
 
 int32_t ck_threads(void) {
     int32_t threads = atomic_load_explicit(&chosen_threads, memory_order_relaxed);

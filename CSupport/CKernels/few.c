@@ -1,15 +1,15 @@
 /* Products of one to four tokens: no panels, every row of a weight is read once, where it lies.
  *
  * Each thread takes tiles of rows from a share of its own, one after another in the file, so that
- * what a leaf fetches ahead is what it needs next; whoever is done helps with the other shares, so that
- * a processor that is busy with something else does not hold up the rest. Which thread computes a row
- * does not change it. */
-#include "few.h"
+ * what a leaf fetches ahead is what it needs next; whoever is done helps with the other shares, so
+ * that a processor that is busy with something else does not hold up the rest. Which thread computes
+ * a row does not change it. */
 #include "blocks.h"
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
 #include "team.h"
+#include "tier.h"
 #include <stdatomic.h>
 
 enum {
@@ -146,24 +146,6 @@ void ck_run_few(const ck_product *p) {
 
 /* ---- In 8-bit integers ---- */
 
-/* NULL: the tier has none, and its fp32 product is the better one (ARM). */
-static const ck_few_leaf *few_leaf_in_use(void) {
-#if defined(__x86_64__)
-    switch (ck_isa()) {
-    case CK_ISA_SCALAR: return &ck_few_scalar;
-    case CK_ISA_AVX2: return &ck_few_avx2;
-    case CK_ISA_AVX512:
-    case CK_ISA_AVX512_BF16:
-        if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi"))
-            return &ck_few_avx512;
-        __attribute__((fallthrough));
-    default: return __builtin_cpu_supports("avxvnni") ? &ck_few_avxvnni : &ck_few_avx2;
-    }
-#else
-    return ck_isa() == CK_ISA_SCALAR ? &ck_few_scalar : NULL;
-#endif
-}
-
 static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
     for (int i = 0; leaf && i < CK_FEW_FORMATS; i++)
         if (leaf->formats[i].format == format) return leaf->formats[i].dot;
@@ -171,34 +153,29 @@ static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
 }
 
 /* At most MOST_WEIGHTS of them. */
-static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
-                         int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
-                         int64_t in, const ck_few_next *next, int64_t next_count) {
-    const ck_few_leaf *few = few_leaf_in_use();
+static void multiply_few(const ck_product_arguments *all, int64_t count, const ck_few_next *next,
+                         int64_t next_count) {
+    const ck_few_leaf *few = ck_tier_in_use()->few;
     const ck_leaf *leaf = ck_leaf_for(CK_F32);
+    const void *x = all->x;
+    ck_format x_type = all->x_type;
+    int64_t tokens = all->tokens, in = all->in, groups = ck_few_groups(in), u_count = 0;
     ck_product products[MOST_WEIGHTS];
     job job = {.products = products};
-    int64_t u_count = 0, groups = ck_few_groups(in);
     int wide = 0, rounded = 0;
     for (int64_t i = 0; i < count; i++) {
-        const ck_few_weight *weight = &weights[i];
-        ck_few_dot *few_dot = few_dot_of(few, weight->w_format);
+        ck_few_dot *few_dot = few_dot_of(few, all[i].w_format);
         if (!few_dot && !leaf) {
-            ck_multiply(weight->y, y_type, accumulate, x, x_type, weight->w, weight->w_format,
-                        weight->u, weight->bt, weight->rank, tokens, weight->out, in);
+            ck_multiply_scalar(&all[i], 1);
             continue;
         }
         job.few_dot[job.count] = few_dot;
         if (few_dot)
             rounded = 1;
         else
-            wide = 1, job.dot[job.count] = ck_leaf_format_of(leaf, weight->w_format)->dot;
-        products[job.count++] = (ck_product){
-            .y = weight->y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
-            .x_stride = in, .w = weight->w, .w_format = weight->w_format,
-            .row_bytes = ck_row_bytes(weight->w_format, in), .u = weight->u, .b = weight->bt,
-            .rank = weight->rank, .tokens = tokens, .n = weight->out, .k = in, .scale = 1};
-        u_count += tokens * weight->rank;
+            wide = 1, job.dot[job.count] = ck_leaf_format_of(leaf, all[i].w_format)->dot;
+        products[job.count++] = ck_product_of(&all[i]);
+        u_count += tokens * all[i].rank;
     }
     size_t input_bytes = (size_t)(rounded ? tokens * groups : 0) * sizeof(ck_few_input);
     int64_t x_count = wide ? tokens * in : 0;
@@ -218,10 +195,9 @@ static void multiply_few(const ck_few_weight *weights, int64_t count, ck_format 
     run(&job, next, next_count);
 }
 
-void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type,
-                     int32_t accumulate, const void *x, ck_format x_type, int64_t tokens,
-                     int64_t in, const ck_few_next *next, int64_t next_count) {
+void ck_multiply_few(const ck_product_arguments *products, int64_t count, const ck_few_next *next,
+                     int64_t next_count) {
     for (int64_t i = 0; i < count; i += MOST_WEIGHTS)
-        multiply_few(weights + i, count - i < MOST_WEIGHTS ? count - i : MOST_WEIGHTS, y_type,
-                     accumulate, x, x_type, tokens, in, next, next_count);
+        multiply_few(products + i, count - i < MOST_WEIGHTS ? count - i : MOST_WEIGHTS, next,
+                     next_count);
 }

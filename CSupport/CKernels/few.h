@@ -15,6 +15,7 @@
 #define CK_FEW_H
 
 #include "leaf.h"
+#include <string.h>
 
 enum { CK_FEW_GROUP = 64, CK_FEW_FORMATS = 7 };
 
@@ -49,18 +50,25 @@ extern const ck_few_leaf ck_few_avx2, ck_few_avxvnni, ck_few_avx512;
     ENTRY(CK_Q4_0, q4_0) ENTRY(CK_Q4_1, q4_1) ENTRY(CK_Q5_0, q5_0) ENTRY(CK_Q5_1, q5_1)            \
     ENTRY(CK_Q8_0, q8_0) ENTRY(CK_Q4_K, q4_k) ENTRY(CK_Q6_K, q6_k)
 
-/* The common shape of a vector leaf's dot functions, given dot_block(format, y, x, w, row_bytes,
- * rows, in, tokens, at_once) with constant tokens and at_once: as many rows at once as registers
- * hold sums (CK_FEW_ROWS of them for one token). */
-#define CK_FEW_DOT(name, decode)                                                                   \
-    static void dot_##name(float *y, const ck_few_input *x, const char *w, size_t row_bytes,       \
-                           int64_t tokens, int64_t rows, int64_t in) {                             \
-        switch (tokens) {                                                                          \
-        case 1: dot_block(decode, y, x, w, row_bytes, rows, in, 1, CK_FEW_ROWS); break;            \
-        case 2: dot_block(decode, y, x, w, row_bytes, rows, in, 2, 4); break;                      \
-        case 3: dot_block(decode, y, x, w, row_bytes, rows, in, 3, 2); break;                      \
-        default: dot_block(decode, y, x, w, row_bytes, rows, in, 4, 2);                            \
-        }                                                                                          \
-    }
+/* ---- Shared by the leaves ---- */
+
+typedef struct {
+    float scale, inverse;
+} ck_few_scale;
+
+/* From a block's largest magnitude. */
+static inline ck_few_scale ck_few_scale_of(float most) {
+    if (most < 0x1p-119f) return (ck_few_scale){0, 0};
+    return (ck_few_scale){most / 127, !(most <= 0x1.fffffep127f) ? 0 : 127 / most};
+}
+
+/* After an odd number of blocks: the second one of the last input is zero. */
+static inline void ck_few_end(ck_few_input *to, int64_t in) {
+    if (in % 64 == 0) return;
+    ck_few_input *last = &to[in / 64];
+    memset(last->q + 32, 0, 32);
+    memset(last->sums + 8, 0, sizeof last->sums / 2);
+    memset(last->scale + 8, 0, sizeof last->scale / 2);
+}
 
 #endif

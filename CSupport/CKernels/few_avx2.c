@@ -4,7 +4,7 @@
 #include <immintrin.h>
 
 #define CK_FEW_TARGET "avx2,fma,f16c"
-#define CK_FEW_TABLE ck_few_avx2
+#define FEW_LEAF ck_few_avx2
 
 enum { signed_bytes = 0 };
 

@@ -1,5 +1,5 @@
 /* The products of few.h in 256 bits: one block of 32 at a time. A leaf defines CK_FEW_TARGET (its
- * instruction sets) and CK_FEW_TABLE (its name), includes this, and has in `multiply_bytes` what its
+ * instruction sets) and FEW_LEAF (its name), includes this, and has in `multiply_bytes` what its
  * processor does best:
  *
  *   multiply_bytes(start, u, s): eight sums of four products of unsigned u and signed s bytes.
@@ -8,9 +8,11 @@
 #include "avx2.h"
 #include "few.h"
 
-#define CK_FEW_ROWS 4
-
-enum { AHEAD = 8192 }; /* bytes from a row to what is fetched meanwhile: the fastest of those tried */
+enum {
+    AT_ONCE = 4, /* rows */
+    AT_ONCE_OF_MANY = 2,
+    AHEAD = 8192, /* bytes from a row to what is fetched meanwhile: the fastest of those tried */
+};
 
 #pragma clang attribute push(__attribute__((target(CK_FEW_TARGET))), apply_to = function)
 
@@ -82,11 +84,11 @@ INLINE block decode_block_q6_k(const char *row, int64_t k) {
 
 /* ---- Products ---- */
 
-INLINE void add_block(__m256 sums[4][CK_DOT_TOKENS], const format format, const ck_few_input *x,
-                      int64_t in_values, const char *w, size_t row_bytes, int64_t k, const int tokens,
-                      const int rows) {
+INLINE void add_block(__m256 sums[AT_ONCE][CK_DOT_TOKENS], const format format,
+                      const ck_few_input *x, int64_t in_values, const char *w, size_t row_bytes,
+                      int64_t k, const int tokens, const int rows) {
     int64_t groups = ck_few_groups(in_values);
-    block block[4];
+    block block[AT_ONCE];
     const int64_t step = (int64_t)row_bytes * 32 / in_values;
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
@@ -125,15 +127,9 @@ INLINE void add_block(__m256 sums[4][CK_DOT_TOKENS], const format format, const 
     }
 }
 
-INLINE float total_of(__m256 v) {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
-}
-
 INLINE void dot_rows(const format format, float *y, const ck_few_input *x, const char *w,
                      size_t row_bytes, int64_t in, const int tokens, const int rows) {
-    __m256 sums[4][CK_DOT_TOKENS];
+    __m256 sums[AT_ONCE][CK_DOT_TOKENS];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
@@ -143,18 +139,13 @@ INLINE void dot_rows(const format format, float *y, const ck_few_input *x, const
 #pragma clang loop unroll(full)
     for (int t = 0; t < tokens; t++)
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) y[t * CK_DOT_ROWS + r] = total_of(sums[r][t]);
+        for (int r = 0; r < rows; r++) y[t * CK_DOT_ROWS + r] = sum_of(sums[r][t]);
 }
 
-INLINE void dot_block(const format format, float *y, const ck_few_input *x, const char *w,
-                      size_t row_bytes, int64_t rows, int64_t in, const int tokens,
-                      const int at_once) {
-    int64_t r = 0;
-    for (; r + at_once <= rows; r += at_once)
-        dot_rows(format, y + r, x, w + (size_t)r * row_bytes, row_bytes, in, tokens, at_once);
-    for (; r < rows; r++)
-        dot_rows(format, y + r, x, w + (size_t)r * row_bytes, row_bytes, in, tokens, 1);
-}
+typedef format reader;
+typedef ck_few_input input;
+
+#include "dot_blocks.h"
 
 /* ---- Inputs ---- */
 
@@ -173,11 +164,10 @@ static void prepare(ck_few_input *to, const void *x, ck_format type, int64_t in)
         top = larger_bits(top, _mm256_shuffle_epi32(top, 0x4e));
         top = larger_bits(top, _mm256_shuffle_epi32(top, 0xb1));
         float most = ck_float_of_bits((uint32_t)_mm256_extract_epi32(top, 0));
-        float scale = most < 0x1p-119f ? 0 : most / 127;
-        float inverse = most < 0x1p-119f || !(most <= 0x1.fffffep127f) ? 0 : 127 / most;
+        ck_few_scale scale = ck_few_scale_of(most);
         __m256i v[4];
         for (int i = 0; i < 4; i++)
-            v[i] = _mm256_cvtps_epi32(_mm256_mul_ps(run.v[i], _mm256_set1_ps(inverse)));
+            v[i] = _mm256_cvtps_epi32(_mm256_mul_ps(run.v[i], _mm256_set1_ps(scale.inverse)));
         __m256i q = _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]),
                                        _mm256_packs_epi32(v[2], v[3]));
         q = _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
@@ -185,28 +175,22 @@ static void prepare(ck_few_input *to, const void *x, ck_format type, int64_t in)
         _mm256_store_si256(
             (__m256i *)(group->sums + 8 * half),
             multiply_bytes(_mm256_setzero_si256(), _mm256_set1_epi8(1), q));
-        _mm256_store_ps(group->scale + 8 * half, _mm256_set1_ps(scale));
+        _mm256_store_ps(group->scale + 8 * half, _mm256_set1_ps(scale.scale));
     }
-    if (in % 64) {
-        ck_few_input *last = &to[in / 64];
-        memset(last->q + 32, 0, 32);
-        memset(last->sums + 8, 0, sizeof last->sums / 2);
-        memset(last->scale + 8, 0, sizeof last->scale / 2);
-    }
+    ck_few_end(to, in);
 }
 
-CK_FEW_DOT(q4_0, ((format){decode_block_q4_0, 3, 0, 0}))
-CK_FEW_DOT(q4_1, ((format){decode_block_q4_1, 0, 1, 0}))
-CK_FEW_DOT(q5_0, ((format){decode_block_q5_0, 4, 0, 0}))
-CK_FEW_DOT(q5_1, ((format){decode_block_q5_1, 0, 1, 0}))
-CK_FEW_DOT(q8_0, ((format){decode_block_q8_0, 0, 0, 1}))
-CK_FEW_DOT(q4_k, ((format){decode_block_q4_k, 0, 1, 0}))
-CK_FEW_DOT(q6_k, ((format){decode_block_q6_k, 5, 0, 0}))
+static const format format_q4_0 = {decode_block_q4_0, 3, 0, 0};
+static const format format_q4_1 = {decode_block_q4_1, 0, 1, 0};
+static const format format_q5_0 = {decode_block_q5_0, 4, 0, 0};
+static const format format_q5_1 = {decode_block_q5_1, 0, 1, 0};
+static const format format_q8_0 = {decode_block_q8_0, 0, 0, 1};
+static const format format_q4_k = {decode_block_q4_k, 0, 1, 0};
+static const format format_q6_k = {decode_block_q6_k, 5, 0, 0};
+
+/* ---- Table ---- */
+
+#define READER(name) format_##name
+#include "few_formats.h"
 
 #pragma clang attribute pop
-
-#define ENTRY(id, name) {id, dot_##name},
-const ck_few_leaf CK_FEW_TABLE = {
-    .prepare = prepare,
-    .formats = {CK_FEW_ALL_FORMATS(ENTRY)},
-};

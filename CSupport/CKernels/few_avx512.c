@@ -8,8 +8,6 @@
 #include "avx512.h"
 #include "few.h"
 
-#define CK_FEW_ROWS 4
-
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma,f16c"))), \
     apply_to = function)
@@ -17,7 +15,7 @@
 /* 64 values w = scale * (v - 2^offset) + minimum; lanes as in ck_few_input. */
 typedef struct { __m512i v; __m512 scale, minimum; } group;
 
-enum { AT_ONCE = CK_FEW_ROWS }; /* rows: 1, 2 or 4 */
+enum { AT_ONCE = 4, AT_ONCE_OF_MANY = 2 }; /* rows: 1, 2 or 4 */
 
 typedef struct {
     group (*decode)(const char *row, int64_t g, int64_t blocks);
@@ -223,15 +221,10 @@ INLINE void dot_rows(const format format, float *y, const ck_few_input *x, const
         }
 }
 
-INLINE void dot_block(const format format, float *y, const ck_few_input *x, const char *w,
-                      size_t row_bytes, int64_t rows, int64_t in, const int tokens,
-                      const int at_once) {
-    int64_t r = 0;
-    for (; r + at_once <= rows; r += at_once)
-        dot_rows(format, y + r, x, w + (size_t)r * row_bytes, row_bytes, in, tokens, at_once);
-    for (; r < rows; r++)
-        dot_rows(format, y + r, x, w + (size_t)r * row_bytes, row_bytes, in, tokens, 1);
-}
+typedef format reader;
+typedef ck_few_input input;
+
+#include "dot_blocks.h"
 
 /* ---- Inputs ---- */
 
@@ -244,38 +237,32 @@ static void prepare(ck_few_input *to, const void *x, ck_format type, int64_t in)
         __m512i a = _mm512_and_si512(_mm512_castps_si512(run.a), magnitude);
         __m512i b = _mm512_and_si512(_mm512_castps_si512(run.b), magnitude);
         float most = ck_float_of_bits(_mm512_reduce_max_epu32(_mm512_max_epu32(a, b)));
-        float scale = most < 0x1p-119f ? 0 : most / 127;
-        float inverse = most < 0x1p-119f || !(most <= 0x1.fffffep127f) ? 0 : 127 / most;
-        __m512 factor = _mm512_set1_ps(inverse);
+        ck_few_scale scale = ck_few_scale_of(most);
+        __m512 factor = _mm512_set1_ps(scale.inverse);
         __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(run.a, factor));
         __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(run.b, factor));
         __m256i q = _mm256_set_m128i(_mm512_cvtsepi32_epi8(high), _mm512_cvtsepi32_epi8(low));
         _mm256_store_si256((__m256i *)(group->q + 32 * half), q);
         _mm256_store_si256((__m256i *)(group->sums + 8 * half),
                            _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), q));
-        _mm256_store_ps(group->scale + 8 * half, _mm256_set1_ps(scale));
+        _mm256_store_ps(group->scale + 8 * half, _mm256_set1_ps(scale.scale));
     }
-    if (in % 64) {
-        ck_few_input *last = &to[in / 64];
-        memset(last->q + 32, 0, 32);
-        memset(last->sums + 8, 0, sizeof last->sums / 2);
-        memset(last->scale + 8, 0, sizeof last->scale / 2);
-    }
+    ck_few_end(to, in);
 }
 
-CK_FEW_DOT(q4_0, ((format){decode_group_q4_0, 3, 0, 12288, 1}))
-CK_FEW_DOT(q4_1, ((format){decode_group_q4_1, 0, 1, 12288, 1}))
-CK_FEW_DOT(q5_0, ((format){decode_group_q5_0, 4, 0, 12288, 1}))
-CK_FEW_DOT(q5_1, ((format){decode_group_q5_1, 0, 1, 12288, 1}))
-CK_FEW_DOT(q8_0, ((format){decode_group_q8_0, 7, 0, 8192, 2}))
-CK_FEW_DOT(q4_k, ((format){decode_group_q4_k, 0, 1, 12288, 1}))
-CK_FEW_DOT(q6_k, ((format){decode_group_q6_k, 5, 0, 12288, 1}))
+static const format format_q4_0 = {decode_group_q4_0, 3, 0, 12288, 1};
+static const format format_q4_1 = {decode_group_q4_1, 0, 1, 12288, 1};
+static const format format_q5_0 = {decode_group_q5_0, 4, 0, 12288, 1};
+static const format format_q5_1 = {decode_group_q5_1, 0, 1, 12288, 1};
+static const format format_q8_0 = {decode_group_q8_0, 7, 0, 8192, 2};
+static const format format_q4_k = {decode_group_q4_k, 0, 1, 12288, 1};
+static const format format_q6_k = {decode_group_q6_k, 5, 0, 12288, 1};
+
+/* ---- Table ---- */
+
+#define FEW_LEAF ck_few_avx512
+#define READER(name) format_##name
+#include "few_formats.h"
 
 #pragma clang attribute pop
-
-#define ENTRY(id, name) {id, dot_##name},
-const ck_few_leaf ck_few_avx512 = {
-    .prepare = prepare,
-    .formats = {CK_FEW_ALL_FORMATS(ENTRY)},
-};
 #endif

@@ -3,7 +3,7 @@
 #include <immintrin.h>
 
 #define CK_FEW_TARGET "avxvnni,avx2,fma,f16c"
-#define CK_FEW_TABLE ck_few_avxvnni
+#define FEW_LEAF ck_few_avxvnni
 
 enum { signed_bytes = 1 };
 

@@ -130,15 +130,8 @@ static void dot(decoder *decode, float *y, const ck_few_input *x, const char *w,
     }
 }
 
-#define DOT(id, name)                                                                              \
-    static void dot_##name(float *y, const ck_few_input *x, const char *w, size_t row_bytes,       \
-                           int64_t tokens, int64_t rows, int64_t in) {                             \
-        dot(run_of_##name, y, x, w, row_bytes, tokens, rows, in);                                  \
-    }
-CK_FEW_ALL_FORMATS(DOT)
+/* ---- Table ---- */
 
-#define ENTRY(id, name) {id, dot_##name},
-const ck_few_leaf ck_few_scalar = {
-    .prepare = prepare,
-    .formats = {CK_FEW_ALL_FORMATS(ENTRY)},
-};
+#define FEW_LEAF ck_few_scalar
+#define READER(name) run_of_##name
+#include "few_formats.h"

@@ -1,4 +1,5 @@
-/* Products with a frozen, quantized right-hand side: the threaded driver over the leaf table.
+/* Products with a frozen, quantized right-hand side, with panels: the threaded driver over the leaf
+ * table.
  *
  * The output is cut into panels of 64 columns. A thread dequantizes a panel of W (at most
  * `depth` values of K, so that it stays in the second-level cache) and sweeps all tokens over
@@ -8,7 +9,6 @@
  * pace. */
 #include "product.h"
 #include "blocks.h"
-#include "oracle.h"
 #include "pieces.h"
 #include "scratch.h"
 
@@ -171,7 +171,7 @@ static void run_pieces(plan plan, ck_pieces *pieces) {
     while (ck_take_piece(pieces, &from, &to)) run_piece(&plan, from, to);
 }
 
-void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
+void ck_run_panels(const ck_product *p, const ck_leaf *leaf) {
     plan plan = {.product = p,
                  .leaf = leaf,
                  .weights = ck_leaf_format_of(leaf, p->w_format),
@@ -186,43 +186,4 @@ void ck_run_product(const ck_product *p, const ck_leaf *leaf) {
                         .whole = plan.width < CK_PANEL_COLUMNS};
 #pragma omp parallel num_threads(threads) if (threads > 1)
     run_pieces(plan, &pieces);
-}
-
-/* ---- Entry points ---- */
-
-void ck_multiply(void *y, ck_format y_type, int32_t accumulate, const void *x, ck_format x_type,
-                 const void *w, ck_format w_format, const void *u, const void *bt, int64_t rank,
-                 int64_t tokens, int64_t out, int64_t in) {
-    const ck_leaf *leaf = ck_leaf_for(x_type);
-    if (!leaf) {
-        ck_multiply_scalar(y, y_type, accumulate, x, x_type, w, w_format, u, bt, rank, 1, tokens,
-                           out, in);
-        return;
-    }
-    ck_product product = {
-        .y = y, .y_type = y_type, .accumulate = accumulate, .x = x, .x_type = x_type,
-        .x_stride = in, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in),
-        .u = u, .b = bt,
-        .rank = rank, .tokens = tokens, .n = out, .k = in, .scale = 1};
-    if (tokens <= CK_DOT_TOKENS)
-        ck_run_few(&product);
-    else
-        ck_run_product(&product, leaf);
-}
-
-void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
-                            ck_format dy_type, const void *w, ck_format w_format, const void *v,
-                            const void *a, int64_t rank, int64_t tokens, int64_t out, int64_t in) {
-    const ck_leaf *leaf = ck_leaf_for(dy_type);
-    if (!leaf) {
-        ck_multiply_transposed_scalar(dx, dx_type, accumulate, dy, dy_type, w, w_format, v, a, rank,
-                                      tokens, out, in);
-        return;
-    }
-    ck_product product = {
-        .y = dx, .y_type = dx_type, .accumulate = accumulate, .x = dy, .x_type = dy_type,
-        .x_stride = out, .w = w, .w_format = w_format, .row_bytes = ck_row_bytes(w_format, in),
-        .by_columns = 1, .u = v, .b = a, .rank = rank, .tokens = tokens, .n = in, .k = out,
-        .scale = 1};
-    ck_run_product(&product, leaf);
 }

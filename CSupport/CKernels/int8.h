@@ -66,15 +66,9 @@ typedef struct {
     ck_int8_format formats[CK_FORMATS];
 } ck_int8_leaf;
 
+#if defined(__x86_64__)
 extern const ck_int8_leaf ck_int8_leaf_avx512vnni, ck_int8_leaf_avxvnni, ck_int8_leaf_avx2;
-
-/* The leaf in use (dispatch.c); NULL for the scalar tier. */
-const ck_int8_leaf *ck_int8_leaf_in_use(void);
-
-/* The oracle (leaf_int8_scalar.c); arguments as ck_multiply_int8. */
-void ck_multiply_int8_scalar(void *y, ck_format y_type, int32_t accumulate, const void *x,
-                             ck_format x_type, const void *w, ck_format w_format, const void *u,
-                             const void *bt, int64_t rank, int64_t tokens, int64_t out, int64_t in);
+#endif
 
 /* ---- Shared by the leaves ---- */
 

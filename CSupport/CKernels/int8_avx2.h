@@ -1,6 +1,7 @@
 /* What the two 256-bit int8 leaves share: quantizing, packing and the register tile. Include
  * inside the leaf's `#pragma clang attribute push`, after avx2.h, int8.h and
  *
+ *   LEAF      the table's name; DEPTH, its `depth`
  *   ELEMENT   bytes of a quantized value, 1 or 2
  *   BIAS      what the panel adds to a weight
  *   dot       __m256i (sums, panel, x): 4 / ELEMENT products a lane, added to the sums
@@ -14,8 +15,6 @@ enum {
     RUNS = CK_INT8_GROUP / 32,
     PARTS = CK_INT8_GROUP * ELEMENT / 32, /* registers of a group of one row */
 };
-
-typedef ck_run decoder(const char *row, int64_t k, int64_t count);
 
 /* ---- A group of floats to integers ---- */
 
@@ -202,11 +201,4 @@ static void sweep(const ck_int8_sweep *s) {
     ck_int8_sweep_tiles(s, tiles, HEIGHT);
 }
 
-/* ---- Table ---- */
-
-#define FORMAT(id, name)                                                                           \
-    static void pack_##name(void *panel, float *scales, const char *w, size_t row_bytes,           \
-                            int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to) {    \
-        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns, from, to);                \
-    }
-#define ENTRY(id, name) {id, pack_##name},
+#include "int8_formats.h"

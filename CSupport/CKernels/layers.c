@@ -1,41 +1,14 @@
-/* Which leaf table serves: by ck_isa(), asked at every call (it is a load). And the drivers'
- * scratch. */
-#include "layers.h"
+/* Which leaf table serves the layers, and the drivers' scratch. */
+#include "tier.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-const ck_layer_leaves *ck_layers(void) {
-    switch (ck_isa()) {
-#if defined(__x86_64__)
-    case CK_ISA_AVX2_VNNI:
-    case CK_ISA_AVX2: return &ck_layers_avx2;
-    case CK_ISA_AVX512: return &ck_layers_avx512;
-    case CK_ISA_AVX512_BF16: return &ck_layers_avx512_bf16;
-#elif defined(__aarch64__)
-    case CK_ISA_NEON: return &ck_layers_neon;
-    case CK_ISA_NEON_BF16: return &ck_layers_neon_bf16;
-#endif
-    default: return &ck_layers_scalar;
-    }
-}
+const ck_layer_leaves *ck_layers(void) { return ck_tier_in_use()->layers; }
 
 const ck_attention_leaves *ck_attention_table(ck_format type) {
-    (void)type;
-    switch (ck_isa()) {
-#if defined(__x86_64__)
-    case CK_ISA_AVX2_VNNI:
-    case CK_ISA_AVX2: return &ck_attention_avx2;
-    case CK_ISA_AVX512: return &ck_attention_avx512;
-    case CK_ISA_AVX512_BF16:
-        return type == CK_BF16 ? &ck_attention_avx512_bf16 : &ck_attention_avx512;
-#elif defined(__aarch64__)
-    case CK_ISA_NEON: return &ck_attention_neon;
-    case CK_ISA_NEON_BF16:
-        return type == CK_BF16 ? &ck_attention_neon_bf16 : &ck_attention_neon;
-#endif
-    default: return &ck_attention_scalar;
-    }
+    const ck_tier *tier = ck_tier_in_use();
+    return type == CK_BF16 ? tier->attention_bf16 : tier->attention;
 }
 
 /* ---- Scratch ---- */

@@ -80,9 +80,6 @@ extern const ck_leaf ck_leaf_avx2, ck_leaf_avx512, ck_leaf_avx512_bf16;
 extern const ck_leaf ck_leaf_neon, ck_leaf_neon_bf16;
 #endif
 
-/* The leaf in use for activations of a type (dispatch.c); NULL for the scalar tier. */
-const ck_leaf *ck_leaf_for(ck_format x_type);
-
 /* Bytes of the whole blocks that `count` values begin or lie in (codec.c). */
 size_t ck_covering_bytes(ck_format format, int64_t count);
 

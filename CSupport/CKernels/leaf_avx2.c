@@ -9,9 +9,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
-enum { DEPTH = 512, HEIGHT = 6, STRIP = 16 };
-
-typedef ck_run decoder(const char *row, int64_t k, int64_t count);
+enum { DEPTH = 512, ELEMENT = 4, MOST_HEIGHT = 6, STRIP = 16, LANES = 8 };
 
 /* Floats in a strip of k rows. */
 INLINE int64_t strip_size(int64_t k) { return (k + 31) / 32 * 32 * STRIP; }
@@ -61,7 +59,7 @@ INLINE void pack_columns(decoder *decode, void *panel, const char *w, size_t row
 /* ---- Register tiles ---- */
 
 INLINE void tile(const ck_sweep *s, int64_t token, int32_t column, const int rows) {
-    __m256 a[HEIGHT], b[HEIGHT];
+    __m256 a[MOST_HEIGHT], b[MOST_HEIGHT];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         a[i] = load_initial(s, token + i, column);
@@ -99,52 +97,23 @@ TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 
 static ck_tile *const tiles[] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
 
-static void widen_rows(float *to, const uint16_t *x, int64_t stride, int64_t rows, int64_t k) {
-    for (int64_t i = 0; i < rows; i++, x += stride, to += k) {
-        int64_t p = 0;
-        for (; p + 8 <= k; p += 8) _mm256_storeu_ps(to + p, widen_bf16(x + p));
-        for (; p < k; p++) to[p] = ck_from_bf16(x[p]);
-    }
-}
+INLINE void widen_lanes(float *to, const uint16_t *x) { _mm256_storeu_ps(to, widen_bf16(x)); }
 
-static void sweep_widened(const ck_sweep *s) {
-    float rows[HEIGHT * (DEPTH + CK_ADAPTER_DEPTH)];
-    int64_t count = (s->tokens + HEIGHT - 1) / HEIGHT;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t from = s->tokens * i / count, to = s->tokens * (i + 1) / count;
-        ck_sweep one = *s;
-        float *room = rows;
-        for (int32_t g = 0; g < s->segments; g++) {
-            const ck_segment *segment = &s->segment[g];
-            widen_rows(room, (const uint16_t *)segment->x + from * segment->x_stride,
-                       segment->x_stride, to - from, segment->k);
-            one.segment[g].x = room;
-            one.segment[g].x_stride = segment->k;
-            room += (to - from) * segment->k;
-        }
-        if (s->initial) one.initial = s->initial + from * s->initial_stride;
-        one.y = (char *)s->y + (size_t)(from * s->y_stride) * (s->y_type == CK_BF16 ? 2 : 4);
-        ck_fetch_ahead(&s->ahead, s->ahead.rows * i / count, s->ahead.rows * (i + 1) / count);
-        tiles[to - from - 1](&one, 0);
-    }
-}
+#include "leaf_widened.h"
 
 static void sweep(const ck_sweep *s) {
     if (s->x_type == CK_BF16)
-        sweep_widened(s);
+        sweep_widened(s, tiles, MOST_HEIGHT);
     else
-        ck_sweep_tiles(s, tiles, HEIGHT);
+        ck_sweep_tiles(s, tiles, MOST_HEIGHT);
 }
 
 /* ---- Few tokens: no panel, every row of w is read once ---- */
 
-INLINE float sum_of(__m256 v) {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
-}
+enum { AT_ONCE = 2, AT_ONCE_OF_MANY = 1 };
 
-typedef struct { __m256 a[2][CK_DOT_TOKENS], b[2][CK_DOT_TOKENS]; } sums;
+typedef __m256 vector;
+typedef struct { vector a[AT_ONCE][CK_DOT_TOKENS], b[AT_ONCE][CK_DOT_TOKENS]; } sums;
 
 INLINE void add_run(sums *sums, decoder *decode, const float *x, const char *w, size_t row_bytes,
                     int64_t in, int64_t k, int64_t count, const int tokens, const int rows) {
@@ -162,72 +131,20 @@ INLINE void add_run(sums *sums, decoder *decode, const float *x, const char *w, 
     }
 }
 
-INLINE void dot_rows(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
-                     int64_t in, const int tokens, const int rows) {
-    sums sums;
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) sums.a[r][t] = sums.b[r][t] = _mm256_setzero_ps();
-    const char *ahead = w + 8192; /* far enough for memory to keep up */
-    size_t step = row_bytes * 32 / (size_t)in;
-    int64_t k = 0;
-    for (; k + 32 <= in; k += 32, ahead += step) {
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) __builtin_prefetch(ahead + (size_t)r * row_bytes);
-        add_run(&sums, decode, x, w, row_bytes, in, k, 32, tokens, rows);
-    }
-    if (k < in) add_run(&sums, decode, x, w, row_bytes, in, k, in - k, tokens, rows);
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++)
-            y[t * CK_DOT_ROWS + r] = sum_of(_mm256_add_ps(sums.a[r][t], sums.b[r][t]));
-}
+INLINE vector zero(void) { return _mm256_setzero_ps(); }
 
-INLINE void dot_block(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
-                      int64_t rows, int64_t in, const int tokens, const int at_once) {
-    int64_t r = 0;
-    for (; r + at_once <= rows; r += at_once)
-        dot_rows(decode, y + r, x, w + (size_t)r * row_bytes, row_bytes, in, tokens, at_once);
-    for (; r < rows; r++)
-        dot_rows(decode, y + r, x, w + (size_t)r * row_bytes, row_bytes, in, tokens, 1);
-}
+typedef decoder *reader;
+typedef float input;
 
-INLINE void dot(decoder *decode, float *y, const float *x, const char *w, size_t row_bytes,
-                int64_t tokens, int64_t rows, int64_t in) {
-    switch (tokens) {
-    case 1: dot_block(decode, y, x, w, row_bytes, rows, in, 1, 2); break;
-    case 2: dot_block(decode, y, x, w, row_bytes, rows, in, 2, 2); break;
-    case 3: dot_block(decode, y, x, w, row_bytes, rows, in, 3, 1); break;
-    default: dot_block(decode, y, x, w, row_bytes, rows, in, 4, 1);
-    }
-}
+#include "leaf_dot.h"
+#include "dot_blocks.h"
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                           \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
-                                 int64_t k, int32_t columns) {                                     \
-        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                             \
-    }                                                                                              \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
-                                    int64_t k, int32_t columns) {                                  \
-        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                          \
-    }                                                                                              \
-    static void dot_##name(float *y, const float *x, const char *w, size_t row_bytes,              \
-                           int64_t tokens, int64_t rows, int64_t in) {                             \
-        dot(decode_##name, y, x, w, row_bytes, tokens, rows, in);                                  \
-    }
-CK_ALL_FORMATS(FORMAT)
+#define LEAF ck_leaf_avx2
+#define READER(id, name) decode_##name
+#define WITH_DOT 1
+#include "leaf_formats.h"
 
 #pragma clang attribute pop
-
-#define ENTRY(id, name) {id, pack_rows_##name, pack_columns_##name, dot_##name},
-const ck_leaf ck_leaf_avx2 = {
-    .depth = DEPTH,
-    .element_size = 4,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
 #endif

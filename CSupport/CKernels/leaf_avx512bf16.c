@@ -11,9 +11,9 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))),        \
     apply_to = function)
 
-/* ---- Packing ---- */
+enum { DEPTH = 2048, ELEMENT = 2 };
 
-typedef ck_run decoder(const char *row, int64_t k, int64_t count);
+/* ---- Packing ---- */
 
 INLINE __m512i load_pairs(decoder *decode, const char *row, int64_t k, int64_t count) {
     if (decode == decode_bf16) return _mm512_maskz_loadu_epi16(mask_of(count), row + 2 * k);
@@ -111,49 +111,24 @@ INLINE void tile(const ck_sweep *s, int64_t token, const int rows, const int vec
     static void tile_##rows##x##vectors(const ck_sweep *s, int64_t token) {                        \
         tile(s, token, rows, vectors);                                                             \
     }
-#define TILES_UP_TO_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
-#define TILES_UP_TO_12(v)                                                                          \
-    TILES_UP_TO_6(v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v)
-TILES_UP_TO_6(4)
-TILES_UP_TO_12(2)
-TILES_UP_TO_12(1)
 
-#define NAMES_UP_TO_6(v) tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v
-#define NAMES_UP_TO_12(v)                                                                          \
-    NAMES_UP_TO_6(v), tile_7x##v, tile_8x##v, tile_9x##v, tile_10x##v, tile_11x##v, tile_12x##v
+typedef ck_tile tile_function;
+
+#include "tiles_avx512.h"
 
 static void sweep(const ck_sweep *s) {
-    static ck_tile *const wide[] = {NAMES_UP_TO_6(4)};
-    static ck_tile *const middle[] = {NAMES_UP_TO_12(2)};
-    static ck_tile *const narrow[] = {NAMES_UP_TO_12(1)};
-    switch (ck_panel_lanes(s->columns)) {
-    case 16: ck_sweep_tiles(s, narrow, 12); break;
-    case 32: ck_sweep_tiles(s, middle, 12); break;
-    default: ck_sweep_tiles(s, wide, 6);
-    }
+    int64_t height;
+    ck_tile *const *tiles = tiles_of(s->columns, &height);
+    ck_sweep_tiles(s, tiles, height);
 }
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                           \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
-                                 int64_t k, int32_t columns) {                                     \
-        pack_rows(decode_##name, panel, w, row_bytes, k0, k, columns);                             \
-    }                                                                                              \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
-                                    int64_t k, int32_t columns) {                                  \
-        pack_columns(decode_##name, panel, w, row_bytes, c0, k, columns);                          \
-    }
-CK_ALL_FORMATS(FORMAT)
+/* Products of few tokens run in fp32: ck_leaf_avx512 has the path without panels for both. */
+#define LEAF ck_leaf_avx512_bf16
+#define READER(id, name) decode_##name
+#define WITH_DOT 0
+#include "leaf_formats.h"
 
 #pragma clang attribute pop
-
-/* Products of few tokens run in fp32: ck_leaf_avx512 has the path without panels for both. */
-#define ENTRY(id, name) {id, pack_rows_##name, pack_columns_##name, NULL},
-const ck_leaf ck_leaf_avx512_bf16 = {
-    .depth = 2048,
-    .element_size = 2,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
 #endif

@@ -9,7 +9,8 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
-enum { ELEMENT = 2, BIAS = 0 };
+#define LEAF ck_int8_leaf_avx2
+enum { DEPTH = 512, ELEMENT = 2, BIAS = 0 };
 
 INLINE __m256i dot(__m256i sums, __m256i panel, __m256i x) {
     return _mm256_add_epi32(sums, _mm256_madd_epi16(panel, x));
@@ -17,15 +18,5 @@ INLINE __m256i dot(__m256i sums, __m256i panel, __m256i x) {
 
 #include "int8_avx2.h"
 
-CK_ALL_FORMATS(FORMAT)
-
 #pragma clang attribute pop
-
-const ck_int8_leaf ck_int8_leaf_avx2 = {
-    .depth = 512,
-    .element_size = ELEMENT,
-    .quantize = quantize,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
 #endif

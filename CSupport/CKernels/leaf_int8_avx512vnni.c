@@ -13,11 +13,9 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))),        \
     apply_to = function)
 
-typedef ck_run decoder(const char *row, int64_t k, int64_t count);
-
 /* ---- A group of floats to integers ---- */
 
-enum { RUNS = CK_INT8_GROUP / 32, PARTS = CK_INT8_GROUP / 64 };
+enum { DEPTH = 2048, ELEMENT = 1, RUNS = CK_INT8_GROUP / 32, PARTS = CK_INT8_GROUP / 64 };
 
 /* The largest magnitude. Compared as integers, so that a NaN is the largest of all and ends up in
  * the scale. */
@@ -231,45 +229,21 @@ INLINE void tile(const ck_int8_sweep *s, int64_t token, __m512 *f, const int row
     static void tile_##rows##x##vectors(const ck_int8_sweep *s, int64_t token, float *sums) {      \
         tile(s, token, (__m512 *)sums, rows, vectors);                                             \
     }
-#define TILES_UP_TO_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
-#define TILES_UP_TO_12(v)                                                                          \
-    TILES_UP_TO_6(v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v) TILE(11, v) TILE(12, v)
-TILES_UP_TO_6(4)
-TILES_UP_TO_12(2)
-TILES_UP_TO_12(1)
 
-#define NAMES_UP_TO_6(v) tile_1x##v, tile_2x##v, tile_3x##v, tile_4x##v, tile_5x##v, tile_6x##v
-#define NAMES_UP_TO_12(v)                                                                          \
-    NAMES_UP_TO_6(v), tile_7x##v, tile_8x##v, tile_9x##v, tile_10x##v, tile_11x##v, tile_12x##v
+typedef ck_int8_tile tile_function;
+
+#include "tiles_avx512.h"
 
 static void sweep(const ck_int8_sweep *s) {
-    static ck_int8_tile *const wide[] = {NAMES_UP_TO_6(4)};
-    static ck_int8_tile *const middle[] = {NAMES_UP_TO_12(2)};
-    static ck_int8_tile *const narrow[] = {NAMES_UP_TO_12(1)};
-    switch (ck_panel_lanes(s->to.columns)) {
-    case 16: ck_int8_sweep_tiles(s, narrow, 12); break;
-    case 32: ck_int8_sweep_tiles(s, middle, 12); break;
-    default: ck_int8_sweep_tiles(s, wide, 6);
-    }
+    int64_t height;
+    ck_int8_tile *const *tiles = tiles_of(s->to.columns, &height);
+    ck_int8_sweep_tiles(s, tiles, height);
 }
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                           \
-    static void pack_##name(void *panel, float *scales, const char *w, size_t row_bytes,           \
-                            int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to) {    \
-        pack(decode_##name, panel, scales, w, row_bytes, k0, k, columns, from, to);                \
-    }
-CK_ALL_FORMATS(FORMAT)
+#define LEAF ck_int8_leaf_avx512vnni
+#include "int8_formats.h"
 
 #pragma clang attribute pop
-
-#define ENTRY(id, name) {id, pack_##name},
-const ck_int8_leaf ck_int8_leaf_avx512vnni = {
-    .depth = 2048,
-    .element_size = 1,
-    .quantize = quantize,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
 #endif

@@ -6,7 +6,8 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), apply_to = function)
 
-enum { ELEMENT = 1, BIAS = 128 };
+#define LEAF ck_int8_leaf_avxvnni
+enum { DEPTH = 1024, ELEMENT = 1, BIAS = 128 };
 
 INLINE __m256i dot(__m256i sums, __m256i panel, __m256i x) {
     return _mm256_dpbusd_avx_epi32(sums, panel, x);
@@ -14,15 +15,5 @@ INLINE __m256i dot(__m256i sums, __m256i panel, __m256i x) {
 
 #include "int8_avx2.h"
 
-CK_ALL_FORMATS(FORMAT)
-
 #pragma clang attribute pop
-
-const ck_int8_leaf ck_int8_leaf_avxvnni = {
-    .depth = 1024,
-    .element_size = ELEMENT,
-    .quantize = quantize,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
 #endif

@@ -2,6 +2,7 @@
  * scalar codecs. It is the tier `scalar`, and what the other tiers are tested against. */
 #include "blocks.h"
 #include "int8.h"
+#include "oracle.h"
 
 enum { TOKENS = 16 }; /* swept over a decoded group */
 
@@ -26,11 +27,12 @@ static float quantize_group(int32_t q[CK_INT8_GROUP], const float *v, int64_t co
     return s.scale;
 }
 
-void ck_multiply_int8_scalar(void *y, ck_format y_type, int32_t accumulate, const void *x,
-                             ck_format x_type, const void *w, ck_format w_format, const void *u,
-                             const void *bt, int64_t rank, int64_t tokens, int64_t out,
-                             int64_t in) {
-    const ck_codec *codec = ck_codec_of(w_format);
+void ck_multiply_int8_scalar(const ck_product_arguments *p) {
+    const void *x = p->x, *u = p->u, *b = p->b;
+    const ck_format x_type = p->x_type, y_type = p->y_type;
+    const int64_t tokens = p->tokens, out = p->out, in = p->in, rank = p->rank;
+    void *y = p->y;
+    const ck_codec *codec = ck_codec_of(p->w_format);
     size_t stride = ck_offset(codec, in);
 #pragma omp parallel for schedule(static) num_threads(ck_threads())
     for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
@@ -39,16 +41,16 @@ void ck_multiply_int8_scalar(void *y, ck_format y_type, int32_t accumulate, cons
             float sums[TOKENS];
             for (int64_t t = 0; t < count; t++) {
                 int64_t at = (t0 + t) * out + o;
-                sums[t] = accumulate ? ((const float *)y)[at] : 0;
+                sums[t] = p->accumulate ? ((const float *)y)[at] : 0;
                 for (int64_t r = 0; r < rank; r++)
                     sums[t] += element(u, x_type, (t0 + t) * rank + r) *
-                               element(bt, x_type, r * out + o);
+                               element(b, x_type, r * out + o);
             }
             /* Whole blocks of the longest format at a time. */
             float weights[256];
             for (int64_t k0 = 0; k0 < in; k0 += 256) {
                 int64_t n = in - k0 < 256 ? in - k0 : 256;
-                const char *row = (const char *)w + (size_t)o * stride;
+                const char *row = (const char *)p->w + (size_t)o * stride;
                 codec->decode(weights, row + ck_offset(codec, k0), n);
                 for (int64_t g = 0; g < n; g += CK_INT8_GROUP) {
                     int64_t length = n - g < CK_INT8_GROUP ? n - g : CK_INT8_GROUP;

@@ -7,12 +7,7 @@
 #if defined(__aarch64__)
 #include "neon.h"
 
-enum { DEPTH = 256, HEIGHT = 6, STRIP = 16, VECTORS = STRIP / 4, BLOCK = 256 };
-
-/* Floats in a strip of k rows. */
-INLINE int64_t strip_size(int64_t k) { return (k + 31) / 32 * 32 * STRIP; }
-
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+enum { DEPTH = 256, ELEMENT = 4, HEIGHT = 6, STRIP = 16, VECTORS = STRIP / 4, BLOCK = 256 };
 
 /* ---- Packing ---- */
 
@@ -39,25 +34,9 @@ INLINE void pack_strip(ck_format format, float *strip, const char *w, size_t row
     }
 }
 
-INLINE void pack_rows(ck_format format, float *panel, const char *w, size_t row_bytes, int64_t k0,
-                      int64_t k, int32_t columns) {
-    const ck_codec *codec = is_decoded(format) ? NULL : ck_codec_of(format);
-    for (int64_t j = 0; j < columns; j += STRIP, panel += strip_size(k)) {
-        const char *rows = w + (size_t)j * row_bytes;
-        int64_t count = least(columns - j, STRIP);
-        if (is_decoded(format)) {
-            pack_strip(format, panel, rows, row_bytes, k0, k, count);
-            continue;
-        }
-        for (int64_t p = 0; p < k; p += BLOCK) {
-            float room[STRIP][BLOCK];
-            int64_t n = least(k - p, BLOCK);
-            for (int64_t i = 0; i < count; i++)
-                codec->decode(room[i], rows + (size_t)i * row_bytes + ck_offset(codec, k0 + p), n);
-            pack_strip(CK_F32, panel + p * STRIP, (const char *)room, sizeof *room, 0, n, count);
-        }
-    }
-}
+typedef float packed;
+
+#include "strips_neon.h"
 
 /* Two neighbouring strips from 32 columns of w, or one from 16. */
 INLINE void pack_pair(ck_format format, float *first, float *second, const char *w,
@@ -233,26 +212,8 @@ INLINE void dot(ck_format format, float *y, const float *x, const char *w, size_
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                           \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
-                                 int64_t k, int32_t columns) {                                     \
-        pack_rows(id, panel, w, row_bytes, k0, k, columns);                                        \
-    }                                                                                              \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
-                                    int64_t k, int32_t columns) {                                  \
-        pack_columns(id, panel, w, row_bytes, c0, k, columns);                                     \
-    }                                                                                              \
-    static void dot_##name(float *y, const float *x, const char *w, size_t row_bytes,              \
-                           int64_t tokens, int64_t rows, int64_t in) {                             \
-        dot(id, y, x, w, row_bytes, tokens, rows, in);                                             \
-    }
-CK_ALL_FORMATS(FORMAT)
-
-#define ENTRY(id, name) {id, pack_rows_##name, pack_columns_##name, dot_##name},
-const ck_leaf ck_leaf_neon = {
-    .depth = DEPTH,
-    .element_size = 4,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
+#define LEAF ck_leaf_neon
+#define READER(id, name) id
+#define WITH_DOT 1
+#include "leaf_formats.h"
 #endif

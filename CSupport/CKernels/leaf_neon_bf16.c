@@ -9,12 +9,7 @@
 
 #pragma clang attribute push(__attribute__((target("bf16"))), apply_to = function)
 
-enum { DEPTH = 512, HEIGHT = 6, STRIP = 16, QUAD = 4, PAIRS = STRIP / 2, BLOCK = 256 };
-
-/* Values in a strip of k rows. */
-INLINE int64_t strip_size(int64_t k) { return (k + 31) / 32 * 32 * STRIP; }
-
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+enum { DEPTH = 512, ELEMENT = 2, HEIGHT = 6, STRIP = 16, QUAD = 4, PAIRS = STRIP / 2, BLOCK = 256 };
 
 /* ---- Packing ---- */
 
@@ -53,25 +48,9 @@ INLINE void pack_strip(ck_format format, uint16_t *strip, const char *w, size_t 
         }
 }
 
-INLINE void pack_rows(ck_format format, uint16_t *panel, const char *w, size_t row_bytes,
-                      int64_t k0, int64_t k, int32_t columns) {
-    const ck_codec *codec = is_decoded(format) ? NULL : ck_codec_of(format);
-    for (int64_t j = 0; j < columns; j += STRIP, panel += strip_size(k)) {
-        const char *rows = w + (size_t)j * row_bytes;
-        int64_t count = least(columns - j, STRIP);
-        if (is_decoded(format)) {
-            pack_strip(format, panel, rows, row_bytes, k0, k, count);
-            continue;
-        }
-        for (int64_t p = 0; p < k; p += BLOCK) {
-            float room[STRIP][BLOCK];
-            int64_t n = least(k - p, BLOCK);
-            for (int64_t i = 0; i < count; i++)
-                codec->decode(room[i], rows + (size_t)i * row_bytes + ck_offset(codec, k0 + p), n);
-            pack_strip(CK_F32, panel + p * STRIP, (const char *)room, sizeof *room, 0, n, count);
-        }
-    }
-}
+typedef uint16_t packed;
+
+#include "strips_neon.h"
 
 /* Four rows of at most 32 columns (zero beyond `rows`) into one or two strips. */
 INLINE void pack_quad(ck_format format, uint16_t *first, uint16_t *second, const char *w,
@@ -206,25 +185,11 @@ static void sweep(const ck_sweep *s) {
 
 /* ---- Table ---- */
 
-#define FORMAT(id, name)                                                                           \
-    static void pack_rows_##name(void *panel, const char *w, size_t row_bytes, int64_t k0,         \
-                                 int64_t k, int32_t columns) {                                     \
-        pack_rows(id, panel, w, row_bytes, k0, k, columns);                                        \
-    }                                                                                              \
-    static void pack_columns_##name(void *panel, const char *w, size_t row_bytes, int64_t c0,      \
-                                    int64_t k, int32_t columns) {                                  \
-        pack_columns(id, panel, w, row_bytes, c0, k, columns);                                     \
-    }
-CK_ALL_FORMATS(FORMAT)
+/* Products of few tokens run in fp32: ck_leaf_neon has the path without panels for both. */
+#define LEAF ck_leaf_neon_bf16
+#define READER(id, name) id
+#define WITH_DOT 0
+#include "leaf_formats.h"
 
 #pragma clang attribute pop
-
-/* Products of few tokens run in fp32: ck_leaf_neon has the path without panels for both. */
-#define ENTRY(id, name) {id, pack_rows_##name, pack_columns_##name, NULL},
-const ck_leaf ck_leaf_neon_bf16 = {
-    .depth = DEPTH,
-    .element_size = 2,
-    .sweep = sweep,
-    .formats = {CK_ALL_FORMATS(ENTRY)},
-};
 #endif

@@ -24,15 +24,16 @@ static void load_run(float *to, const void *x, ck_format type, int64_t i, int64_
         ck_decode_f32(to, (const float *)x + i, count);
 }
 
-void ck_multiply_scalar(void *y, ck_format y_type, int32_t accumulate, const void *x,
-                        ck_format x_type, const void *w, ck_format w_format, const void *u,
-                        const void *bt, int64_t rank, float scale, int64_t tokens, int64_t out,
-                        int64_t in) {
-    const ck_codec *codec = ck_codec_of(w_format);
+void ck_multiply_scalar(const ck_product_arguments *p, float scale) {
+    const void *x = p->x, *u = p->u, *b = p->b;
+    const ck_format x_type = p->x_type, y_type = p->y_type;
+    const int64_t tokens = p->tokens, out = p->out, in = p->in, rank = p->rank;
+    void *y = p->y;
+    const ck_codec *codec = ck_codec_of(p->w_format);
     size_t stride = ck_offset(codec, in);
 #pragma omp parallel for schedule(static) num_threads(ck_threads())
     for (int64_t o = 0; o < out; o++) {
-        const char *row = (const char *)w + (size_t)o * stride;
+        const char *row = (const char *)p->w + (size_t)o * stride;
         for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
             int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
             float parts[TOKENS][16] = {{0}}, weights[RUN], inputs[RUN];
@@ -53,19 +54,20 @@ void ck_multiply_scalar(void *y, ck_format y_type, int32_t accumulate, const voi
                 for (int j = 0; j < 16; j++) sum += parts[t][j];
                 for (int64_t r = 0; r < rank; r++)
                     sum += element(u, x_type, (t0 + t) * rank + r) *
-                           element(bt, x_type, r * out + o);
+                           element(b, x_type, r * out + o);
                 int64_t at = (t0 + t) * out + o;
-                put(y, y_type, at, sum * scale + (accumulate ? ((float *)y)[at] : 0));
+                put(y, y_type, at, sum * scale + (p->accumulate ? ((float *)y)[at] : 0));
             }
         }
     }
 }
 
-void ck_multiply_transposed_scalar(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
-                                   ck_format dy_type, const void *w, ck_format w_format,
-                                   const void *v, const void *a, int64_t rank, int64_t tokens,
-                                   int64_t out, int64_t in) {
-    const ck_codec *codec = ck_codec_of(w_format);
+void ck_multiply_transposed_scalar(const ck_product_arguments *p) {
+    const void *x = p->x, *u = p->u, *b = p->b;
+    const ck_format x_type = p->x_type, y_type = p->y_type;
+    const int64_t tokens = p->tokens, out = p->out, in = p->in, rank = p->rank;
+    void *y = p->y;
+    const ck_codec *codec = ck_codec_of(p->w_format);
     size_t stride = ck_offset(codec, in);
 #pragma omp parallel for schedule(static) num_threads(ck_threads())
     for (int64_t k = 0; k < in; k += RUN) {
@@ -74,21 +76,21 @@ void ck_multiply_transposed_scalar(void *dx, ck_format dx_type, int32_t accumula
             int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
             float sums[TOKENS][RUN] = {{0}}, weights[RUN];
             for (int64_t o = 0; o < out + rank; o++) {
-                const char *row = (const char *)w + (size_t)o * stride;
+                const char *row = (const char *)p->w + (size_t)o * stride;
                 if (o < out)
                     codec->decode(weights, row + ck_offset(codec, k), n);
                 else
-                    load_run(weights, a, dy_type, (o - out) * in + k, n);
+                    load_run(weights, b, x_type, (o - out) * in + k, n);
                 for (int64_t t = 0; t < count; t++) {
-                    float factor = o < out ? element(dy, dy_type, (t0 + t) * out + o)
-                                           : element(v, dy_type, (t0 + t) * rank + o - out);
+                    float factor = o < out ? element(x, x_type, (t0 + t) * out + o)
+                                           : element(u, x_type, (t0 + t) * rank + o - out);
                     for (int64_t i = 0; i < n; i++) sums[t][i] += factor * weights[i];
                 }
             }
             for (int64_t t = 0; t < count; t++)
                 for (int64_t i = 0; i < n; i++) {
                     int64_t at = (t0 + t) * in + k + i;
-                    put(dx, dx_type, at, sums[t][i] + (accumulate ? ((float *)dx)[at] : 0));
+                    put(y, y_type, at, sums[t][i] + (p->accumulate ? ((float *)y)[at] : 0));
                 }
         }
     }

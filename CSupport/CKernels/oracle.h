@@ -6,14 +6,9 @@
 
 #include "CKernels.h"
 
-void ck_multiply_scalar(void *y, ck_format y_type, int32_t accumulate, const void *x,
-                        ck_format x_type, const void *w, ck_format w_format, const void *u,
-                        const void *bt, int64_t rank, float scale, int64_t tokens, int64_t out,
-                        int64_t in);
-void ck_multiply_transposed_scalar(void *dx, ck_format dx_type, int32_t accumulate, const void *dy,
-                                   ck_format dy_type, const void *w, ck_format w_format,
-                                   const void *v, const void *a, int64_t rank, int64_t tokens,
-                                   int64_t out, int64_t in);
+void ck_multiply_scalar(const ck_product_arguments *product, float scale);
+void ck_multiply_transposed_scalar(const ck_product_arguments *product);
+void ck_multiply_int8_scalar(const ck_product_arguments *product); /* leaf_int8_scalar.c */
 void ck_weight_gradient_scalar(float *g, const void *d, const void *x, ck_format type,
                                int64_t tokens, int64_t m, int64_t n);
 

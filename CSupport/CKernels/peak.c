@@ -7,7 +7,7 @@
  *   CK_PEAK_INT8  vpdpbusd (AVX512-VNNI, AVX-VNNI), else vpmaddubsw + vpmaddwd + vpaddd
  *
  * Work is handed out in small pieces from an atomic counter, as that of the products is. */
-#include "peak.h"
+#include "tier.h"
 #include <stdatomic.h>
 
 enum {
@@ -19,7 +19,7 @@ static _Atomic uint32_t keep; /* results go here, so that they must be computed 
 
 /* ---- Scalar leaves ---- */
 
-static double products_scalar(float *sink, int64_t steps) {
+double ck_peak_f32_scalar(float *sink, int64_t steps) {
     float c[8] = {0, 1, 2, 3, 4, 5, 6, 7}, a = 0.9999f, b = 1.0001f;
     for (int64_t k = 0; k < steps; k++) {
         __asm__ volatile("" ::: "memory");
@@ -29,7 +29,7 @@ static double products_scalar(float *sink, int64_t steps) {
     return 2.0 * 8 * (double)steps;
 }
 
-static uint64_t read_scalar(const void *from, size_t bytes) {
+uint64_t ck_peak_read_scalar(const void *from, size_t bytes) {
     const uint64_t *p = from;
     uint64_t sum[8] = {0};
     for (size_t i = 0; i < bytes / 8; i += 8)
@@ -38,38 +38,10 @@ static uint64_t read_scalar(const void *from, size_t bytes) {
     return sum[0];
 }
 
-static const ck_peak_leaf scalar = {{products_scalar, NULL, NULL}, read_scalar};
-
-/* ---- The tier in use ---- */
-
-static ck_peak_leaf leaf_in_use(void) {
-    ck_peak_leaf leaf = scalar;
-    switch (ck_isa()) {
-    case CK_ISA_SCALAR: break;
-#if defined(__x86_64__)
-    case CK_ISA_AVX512_BF16:
-    case CK_ISA_AVX512:
-        leaf = ck_peak_avx512;
-        if (ck_isa() == CK_ISA_AVX512_BF16) leaf.products[CK_PEAK_BF16] = ck_peak_bf16_avx512;
-        if (__builtin_cpu_supports("avx512vnni"))
-            leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni;
-        break;
-    case CK_ISA_AVX2_VNNI:
-        leaf = ck_peak_avx2;
-        leaf.products[CK_PEAK_INT8] = ck_peak_int8_avx_vnni;
-        break;
-    default: leaf = ck_peak_avx2;
-#elif defined(__aarch64__)
-    default: leaf = ck_peak_neon;
-#endif
-    }
-    return leaf;
-}
-
 /* ---- Threaded ---- */
 
 double ck_peak_products(int32_t kind, int64_t steps) {
-    ck_peak_products_leaf *run = leaf_in_use().products[kind];
+    ck_peak_products_leaf *run = ck_tier_in_use()->peak.products[kind];
     if (!run) return 0;
     const int64_t threads = ck_threads(), all = steps * threads, pieces = PIECES * threads;
     _Atomic int64_t next = 0;
@@ -88,7 +60,7 @@ double ck_peak_products(int32_t kind, int64_t steps) {
 }
 
 void ck_peak_read(const void *from, size_t bytes) {
-    ck_peak_read_leaf *run = leaf_in_use().read;
+    ck_peak_read_leaf *run = ck_tier_in_use()->peak.read;
     const size_t whole = bytes / 4096 * 4096;
     _Atomic size_t next = 0;
 #pragma omp parallel num_threads(ck_threads())

@@ -17,9 +17,15 @@ typedef struct {
     ck_peak_read_leaf *read;
 } ck_peak_leaf;
 
-extern const ck_peak_leaf ck_peak_avx2, ck_peak_avx512, ck_peak_neon;
-/* AVX-512 VNNI and AVX-VNNI are no tiers of their own: the processor is asked. */
+ck_peak_products_leaf ck_peak_f32_scalar;
+ck_peak_read_leaf ck_peak_read_scalar;
+#if defined(__x86_64__)
+ck_peak_products_leaf ck_peak_f32_avx2, ck_peak_f32_avx512, ck_peak_bf16_avx512;
 ck_peak_products_leaf ck_peak_int8_avx2, ck_peak_int8_avx_vnni, ck_peak_int8_avx512_vnni;
-ck_peak_products_leaf ck_peak_bf16_avx512;
+ck_peak_read_leaf ck_peak_read_avx2, ck_peak_read_avx512;
+#elif defined(__aarch64__)
+ck_peak_products_leaf ck_peak_f32_neon;
+ck_peak_read_leaf ck_peak_read_neon;
+#endif
 
 #endif

@@ -17,7 +17,7 @@ static float sum_f32(const __m256 *c) {
     return sum;
 }
 
-static double f32_avx2(float *sink, int64_t steps) {
+double ck_peak_f32_avx2(float *sink, int64_t steps) {
     __m256 a = _mm256_set1_ps(1.0001f), b = _mm256_set1_ps(0.9999f), c[ACCUMULATORS];
     for (int i = 0; i < ACCUMULATORS; i++) c[i] = _mm256_set1_ps((float)i);
     for (int64_t k = 0; k < steps; k++) {
@@ -54,7 +54,7 @@ double ck_peak_int8_avx2(float *sink, int64_t steps) {
     return 2.0 * 32 * ACCUMULATORS * (double)steps;
 }
 
-static uint64_t read_avx2(const void *from, size_t bytes) {
+uint64_t ck_peak_read_avx2(const void *from, size_t bytes) {
     const __m256i *p = from;
     __m256i sum[8];
     for (int i = 0; i < 8; i++) sum[i] = _mm256_setzero_si256();
@@ -83,6 +83,4 @@ __attribute__((target("avx2,fma,avxvnni"))) double ck_peak_int8_avx_vnni(float *
     *sink += (float)_mm256_extract_epi32(s, 0);
     return 2.0 * 32 * ACCUMULATORS * (double)steps;
 }
-
-const ck_peak_leaf ck_peak_avx2 = {{f32_avx2, NULL, ck_peak_int8_avx2}, read_avx2};
 #endif

@@ -8,7 +8,7 @@ enum { ACCUMULATORS = 24 };
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 
-static double f32_avx512(float *sink, int64_t steps) {
+double ck_peak_f32_avx512(float *sink, int64_t steps) {
     __m512 a = _mm512_set1_ps(1.0001f), b = _mm512_set1_ps(0.9999f), c[ACCUMULATORS];
     for (int i = 0; i < ACCUMULATORS; i++) c[i] = _mm512_set1_ps((float)i);
     for (int64_t k = 0; k < steps; k++) {
@@ -21,7 +21,7 @@ static double f32_avx512(float *sink, int64_t steps) {
     return 2.0 * 16 * ACCUMULATORS * (double)steps;
 }
 
-static uint64_t read_avx512(const void *from, size_t bytes) {
+uint64_t ck_peak_read_avx512(const void *from, size_t bytes) {
     const __m512i *p = from;
     __m512i sum[4];
     for (int i = 0; i < 4; i++) sum[i] = _mm512_setzero_si512();
@@ -63,7 +63,4 @@ ck_peak_int8_avx512_vnni(float *sink, int64_t steps) {
     *sink += (float)_mm512_reduce_add_epi32(c[0]);
     return 2.0 * 64 * ACCUMULATORS * (double)steps;
 }
-
-/* Without VNNI the 256-bit way is the best there is here. */
-const ck_peak_leaf ck_peak_avx512 = {{f32_avx512, NULL, ck_peak_int8_avx2}, read_avx512};
 #endif

@@ -5,7 +5,7 @@
 
 enum { ACCUMULATORS = 24 };
 
-static double f32_neon(float *sink, int64_t steps) {
+double ck_peak_f32_neon(float *sink, int64_t steps) {
     float32x4_t a = vdupq_n_f32(1.0001f), b = vdupq_n_f32(0.9999f), c[ACCUMULATORS];
     for (int i = 0; i < ACCUMULATORS; i++) c[i] = vdupq_n_f32((float)i);
     for (int64_t k = 0; k < steps; k++) {
@@ -18,7 +18,7 @@ static double f32_neon(float *sink, int64_t steps) {
     return 2.0 * 4 * ACCUMULATORS * (double)steps;
 }
 
-static uint64_t read_neon(const void *from, size_t bytes) {
+uint64_t ck_peak_read_neon(const void *from, size_t bytes) {
     const uint64_t *p = from;
     uint64x2_t sum[8];
     for (int i = 0; i < 8; i++) sum[i] = vdupq_n_u64(0);
@@ -28,6 +28,4 @@ static uint64_t read_neon(const void *from, size_t bytes) {
     for (int i = 1; i < 8; i++) sum[0] = vaddq_u64(sum[0], sum[i]);
     return vaddvq_u64(sum[0]);
 }
-
-const ck_peak_leaf ck_peak_neon = {{f32_neon, NULL, NULL}, read_neon};
 #endif

@@ -1,8 +1,9 @@
-/* The one product behind ck_multiply, ck_multiply_transposed, ck_project and the gradients
- * (gemm.c). */
+/* The one product behind ck_multiply, ck_multiply_int8, ck_multiply_transposed, ck_project and the
+ * gradients, and the drivers that it may run on. */
 #ifndef CK_PRODUCT_H
 #define CK_PRODUCT_H
 
+#include "int8.h"
 #include "leaf.h"
 
 /* y [tokens, N] = scale * (accumulate ? y : 0 + x [tokens, K] . W + u [tokens, rank] . b [rank,
@@ -24,10 +25,25 @@ typedef struct {
     float scale;
 } ck_product;
 
-/* With panels, on `leaf`. */
+/* ck_multiply's. */
+static inline ck_product ck_product_of(const ck_product_arguments *a) {
+    return (ck_product){
+        .y = a->y, .y_type = a->y_type, .accumulate = a->accumulate, .x = a->x, .x_type = a->x_type,
+        .x_stride = a->in, .w = a->w, .w_format = a->w_format,
+        .row_bytes = ck_row_bytes(a->w_format, a->in), .u = a->u, .b = a->b, .rank = a->rank,
+        .tokens = a->tokens, .n = a->out, .k = a->in, .scale = 1};
+}
+
+/* By the driver that suits the number of tokens; `leaf` is that of x_type (multiply.c). */
 void ck_run_product(const ck_product *product, const ck_leaf *leaf);
+
+/* With panels (gemm.c). */
+void ck_run_panels(const ck_product *product, const ck_leaf *leaf);
 
 /* One to four tokens, W transposed (by_columns 0), without panels (few.c). */
 void ck_run_few(const ck_product *product);
+
+/* In int8, with panels, W transposed, x without gaps between its rows and scale 1 (gemm_int8.c). */
+void ck_run_int8(const ck_product *product, const ck_int8_leaf *leaf);
 
 #endif

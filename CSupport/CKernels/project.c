@@ -1,4 +1,4 @@
-/* Thin and dense products between activations, as products of the driver in gemm.c: `a` and `x`
+/* Thin and dense products between activations, as products of multiply.c: `a` and `x`
  * are right-hand sides in the formats F32 or BF16. A gradient sums over tokens: its left side,
  * d^T, is transposed into the caller's scratch, 1024 rows at a time, and its sums go straight to
  * the fp32 gradient. */
@@ -6,6 +6,7 @@
 #include "product.h"
 #include "scratch.h"
 #include "share.h"
+#include "tier.h"
 
 enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SQUARE = 64 };
 
@@ -13,16 +14,15 @@ void ck_project(void *u, const void *x, const void *a, ck_format type, float sca
                 int64_t rank, int64_t k) {
     const ck_leaf *leaf = ck_leaf_for(type);
     if (!leaf) {
-        ck_multiply_scalar(u, type, 0, x, type, a, type, NULL, NULL, 0, scale, tokens, rank, k);
+        ck_product_arguments plain = {.y = u, .x = x, .w = a, .tokens = tokens, .out = rank,
+                                      .in = k, .y_type = type, .x_type = type, .w_format = type};
+        ck_multiply_scalar(&plain, scale);
         return;
     }
     ck_product product = {
         .y = u, .y_type = type, .x = x, .x_type = type, .x_stride = k, .w = a, .w_format = type,
         .row_bytes = ck_row_bytes(type, k), .tokens = tokens, .n = rank, .k = k, .scale = scale};
-    if (tokens <= CK_DOT_TOKENS)
-        ck_run_few(&product);
-    else
-        ck_run_product(&product, leaf);
+    ck_run_product(&product, leaf);
 }
 
 /* to [m, tokens] = the first m columns of d [tokens, d_stride], in squares that stay in the first-level

@@ -1,6 +1,6 @@
 internal import CKernels
 
-// The products. Each checks shapes, then calls one C driver (CSupport/CKernels/gemm.c, gemm_int8.c, project.c).
+// The products. Each checks shapes, then calls C (CSupport/CKernels/multiply.c, project.c).
 
 /// What a product of activations and weights is computed in.
 public enum ProductArithmetic: Sendable, Hashable {
@@ -33,12 +33,8 @@ public func multiply(
     precondition(u.type == x.type && bt.type == x.type)
   }
   guard x.rows > 0 else { return }
-  let kernel = unsafe arithmetic == .int8 ? ck_multiply_int8 : ck_multiply
-  unsafe kernel(
-    y.pointer, y.type.code, accumulate ? 1 : 0,
-    x.pointer, x.type.code, w.pointer, w.format.code,
-    adapter?.u.pointer, adapter?.bt.pointer, Int64(adapter?.bt.rows ?? 0),
-    Int64(x.rows), Int64(w.rows), Int64(w.columns))
+  var arguments = unsafe productArguments(y, x, w, (adapter?.u, adapter?.bt), accumulate)
+  unsafe arithmetic == .int8 ? ck_multiply_int8(&arguments) : ck_multiply(&arguments)
 }
 
 /// `dx [tokens, in] = dy [tokens, out] · w + v [tokens, rank] · a [rank, in]`, or `dx +=` that: the
@@ -54,11 +50,20 @@ public func multiplyTransposed(
     precondition(v.type == dy.type && a.type == dy.type)
   }
   guard dy.rows > 0 else { return }
-  unsafe ck_multiply_transposed(
-    dx.pointer, dx.type.code, accumulate ? 1 : 0,
-    dy.pointer, dy.type.code, w.pointer, w.format.code,
-    adapter?.v.pointer, adapter?.a.pointer, Int64(adapter?.a.rows ?? 0),
-    Int64(dy.rows), Int64(w.rows), Int64(w.columns))
+  var arguments = unsafe productArguments(dx, dy, w, (adapter?.v, adapter?.a), accumulate)
+  unsafe ck_multiply_transposed(&arguments)
+}
+
+/// What C takes of a product whose shapes have been checked; `u [tokens, rank]`, `b [rank, columns of y]`.
+func productArguments(
+  _ y: Matrix, _ x: Matrix, _ w: QuantizedMatrix, _ adapter: (u: Matrix?, b: Matrix?),
+  _ accumulate: Bool
+) -> ck_product_arguments {
+  unsafe ck_product_arguments(
+    y: y.pointer, x: x.pointer, w: w.pointer, u: adapter.u?.pointer, b: adapter.b?.pointer,
+    tokens: Int64(x.rows), out: Int64(w.rows), in: Int64(w.columns),
+    rank: Int64(adapter.b?.rows ?? 0), y_type: y.type.code, x_type: x.type.code,
+    w_format: w.format.code, accumulate: accumulate ? 1 : 0)
 }
 
 /// `u [tokens, rank] = scale · x [tokens, k] · a [rank, k]ᵀ`, all of one type.

@@ -30,20 +30,16 @@ public func multiplyFew(
 ) {
   guard let type = products.first?.y.type, x.rows > 0 else { return }
   precondition(x.rows <= FewProduct.mostTokens && (!accumulate || type == .float32))
-  let weights = unsafe products.map { product in
+  let all = unsafe products.map { product in
     precondition(x.columns == product.w.columns && product.y.columns == product.w.rows)
     precondition(product.y.rows == x.rows && product.y.type == type)
     if let (u, bt) = product.adapter {
       precondition(u.rows == x.rows && u.columns == bt.rows && bt.columns == product.w.rows)
       precondition(u.type == x.type && bt.type == x.type)
     }
-    return unsafe ck_few_weight(
-      y: product.y.pointer, w: product.w.pointer, u: product.adapter?.u.pointer,
-      bt: product.adapter?.bt.pointer, out: Int64(product.w.rows),
-      rank: Int64(product.adapter?.bt.rows ?? 0), w_format: product.w.format.code)
+    return unsafe productArguments(
+      product.y, x, product.w, (product.adapter?.u, product.adapter?.bt), accumulate)
   }
   let following = unsafe next.map { unsafe ck_few_next(w: $0.pointer, bytes: $0.byteCount) }
-  unsafe ck_multiply_few(
-    weights, Int64(weights.count), type.code, accumulate ? 1 : 0, x.pointer, x.type.code,
-    Int64(x.rows), Int64(x.columns), following, Int64(following.count))
+  unsafe ck_multiply_few(all, Int64(all.count), following, Int64(following.count))
 }

@@ -65,11 +65,10 @@ static float *product(const shape *s, ck_format format, const void *weights, uin
     const void *u = bench_place(s->input, t * r, values[1]);
     const void *b = bench_place(s->input, r * n, values[2]);
     void *y = bench_place(s->output, t * n, s->accumulate ? values[3] : NULL);
-    if (s->transposed)
-        ck_multiply_transposed(y, s->output, s->accumulate, x, s->input, w, format, u, b, r, t,
-                               s->out, in);
-    else
-        ck_multiply(y, s->output, s->accumulate, x, s->input, w, format, u, b, r, t, s->out, in);
+    ck_product_arguments arguments = {
+        .y = y, .x = x, .w = w, .u = u, .b = b, .tokens = t, .out = s->out, .in = in, .rank = r,
+        .y_type = s->output, .x_type = s->input, .w_format = format, .accumulate = s->accumulate};
+    (s->transposed ? ck_multiply_transposed : ck_multiply)(&arguments);
     *intact = bench_intact();
     for (int i = 0; i < 4; i++) free(values[i]);
     return bench_read(y, s->output, t * n);
@@ -153,9 +152,15 @@ static void compare_bits(const named_format *f) {
         bench_clear();
         const char *from = bench_place(type, 40 * in, x);
         float *all = bench_place(CK_F32, 40 * 100, NULL), *part = bench_place(CK_F32, 500, NULL);
-        ck_multiply(all, CK_F32, 0, from, type, w, f->format, NULL, NULL, 0, 40, 100, in);
-        ck_multiply(part, CK_F32, 0, from + 7 * in * (type == CK_BF16 ? 2 : 4), type, w, f->format,
-                    NULL, NULL, 0, 5, 100, in);
+        ck_product_arguments whole = {.y = all, .x = from, .w = w, .tokens = 40, .out = 100,
+                                      .in = in, .y_type = CK_F32, .x_type = type,
+                                      .w_format = f->format};
+        ck_product_arguments five = whole;
+        five.y = part;
+        five.x = from + 7 * in * (type == CK_BF16 ? 2 : 4);
+        five.tokens = 5;
+        ck_multiply(&whole);
+        ck_multiply(&five);
         expect(memcmp(part, all + 700, 500 * 4) == 0, "%s %s: neighbours change a token's bits",
                tier_name(tiers[i / 2]), f->name);
     }

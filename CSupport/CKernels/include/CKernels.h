@@ -72,22 +72,41 @@ void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_
 /* y [count] of y_type from x [count] of x_type (f32 <-> bf16, round to nearest even; same type copies). */
 void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count);
 
-/* ---- Products with a frozen, quantized right-hand side (gemm.c) ---- */
+/* ---- Products with a frozen, quantized right-hand side (multiply.c) ---- */
 
-/* y [tokens, out] = (accumulate ? y : 0) + x [tokens, in] . w^T + u [tokens, rank] . bt [rank, out]
- * x, u, bt have x_type; y has y_type; rank 0 means no adapter (u, bt may be NULL). Any tokens >= 1: one to a few
- * tokens take a path without panels. accumulate needs y_type CK_F32. */
-void ck_multiply(void *y, ck_format y_type, int32_t accumulate,
-                 const void *x, ck_format x_type, const void *w, ck_format w_format,
-                 const void *u, const void *bt, int64_t rank,
-                 int64_t tokens, int64_t out, int64_t in);
-/* One weight of ck_multiply_few: y [tokens, out] of its y_type, w [out, in], u [tokens, rank], bt [rank, out]. */
+/* One product of activations x with a weight w, and with an adapter's low rank beside it:
+ *
+ *   y [tokens, out] = (accumulate ? y : 0) + x [tokens, in]  . w^T + u [tokens, rank] . b [rank, out]
+ *
+ * or, transposed (the gradient of that with respect to its input),
+ *
+ *   y [tokens, in]  = (accumulate ? y : 0) + x [tokens, out] . w   + u [tokens, rank] . b [rank, in] */
 typedef struct {
-    void *y;
-    const void *w, *u, *bt;
-    int64_t out, rank;
+    void *y;              /* [tokens, out] of y_type; transposed: [tokens, in] */
+    const void *x;        /* [tokens, in] of x_type; transposed: [tokens, out] */
+    const void *w;        /* [out, in], rows of blocks of w_format */
+    const void *u;        /* [tokens, rank] of x_type; may be NULL when rank is 0 */
+    const void *b;        /* [rank, out] of x_type; transposed: [rank, in]; may be NULL when rank is 0 */
+    int64_t tokens;       /* 1 or more */
+    int64_t out, in;      /* rows and columns of w, whichever way it is multiplied */
+    int64_t rank;         /* of the adapter; 0: there is none */
+    ck_format y_type;     /* CK_F32 or CK_BF16 */
+    ck_format x_type;     /* of x, u and b: CK_F32 or CK_BF16 */
     ck_format w_format;
-} ck_few_weight;
+    int32_t accumulate;   /* 1: adds to y, which must be CK_F32 then */
+} ck_product_arguments;
+
+/* One to four tokens take a path without panels. */
+void ck_multiply(const ck_product_arguments *product);
+/* The same product in int8: x and w are rounded to 8-bit integers in groups of 128 neighbours along `in`, each with a
+ * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
+ * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply. */
+void ck_multiply_int8(const ck_product_arguments *product);
+/* Bytes of scratch that ck_multiply_int8 keeps for the calling thread beside what every product has. */
+size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in);
+/* The transposed product. */
+void ck_multiply_transposed(const ck_product_arguments *product);
+
 /* Weights of the call after this one: idle threads read their beginnings meanwhile. */
 typedef struct {
     const void *w;
@@ -95,25 +114,10 @@ typedef struct {
 } ck_few_next;
 /* Generation: ck_multiply of one to four tokens with several weights at once, x rounded to 8-bit integers in blocks of
  * 32 (few.h; relative error about 0.005). The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
- * in is a multiple of 32 unless all weights are of these. next [next_count] may be empty.   (few.c) */
-void ck_multiply_few(const ck_few_weight *weights, int64_t count, ck_format y_type, int32_t accumulate,
-                     const void *x, ck_format x_type, int64_t tokens, int64_t in,
+ * All products [count] have the same x, tokens, in, types and accumulate; they differ in y, w, u, b, out, rank and
+ * w_format. in is a multiple of 32 unless all weights are of these formats. next [next_count] may be empty.   (few.c) */
+void ck_multiply_few(const ck_product_arguments *products, int64_t count,
                      const ck_few_next *next, int64_t next_count);
-/* The same product in int8: x and w are rounded to 8-bit integers in groups of 128 neighbours along `in`, each with a
- * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
- * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply.   (gemm_int8.c) */
-void ck_multiply_int8(void *y, ck_format y_type, int32_t accumulate,
-                      const void *x, ck_format x_type, const void *w, ck_format w_format,
-                      const void *u, const void *bt, int64_t rank,
-                      int64_t tokens, int64_t out, int64_t in);
-/* Bytes of scratch that ck_multiply_int8 keeps for the calling thread beside what every product has. */
-size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in);
-/* dx [tokens, in] = (accumulate ? dx : 0) + dy [tokens, out] . w + v [tokens, rank] . a [rank, in]
- * dy, v, a have dy_type; dx has dx_type. */
-void ck_multiply_transposed(void *dx, ck_format dx_type, int32_t accumulate,
-                            const void *dy, ck_format dy_type, const void *w, ck_format w_format,
-                            const void *v, const void *a, int64_t rank,
-                            int64_t tokens, int64_t out, int64_t in);
 
 /* ---- Thin and dense products between activations (project.c) ---- */
 
