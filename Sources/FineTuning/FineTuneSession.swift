@@ -58,6 +58,9 @@ public final class FineTuneSession {
     let layout = AdapterLayout(
       configuration, rank: recipe.rank, alpha: recipe.alpha, rankStabilized: recipe.rslora,
       targets: projections)
+    if layout.adaptsExperts, recipe.start.source != .nothing {
+      throw RecipeError.startWithExperts(name: recipe.initialization)
+    }
     let steps = BatchPlan(
       lengths: data.train.lengths, size: recipe.stepSize, duration: recipe.duration,
       microTokens: 1, seed: recipe.seed)
@@ -111,6 +114,10 @@ public final class FineTuneSession {
   public var notices: [String] {
     let configuration = loaded.model.configuration
     var notices = recipe.notices + configuration.notices
+    if trainer.adapters.layout.adaptsExperts {
+      notices.append(
+        "adapters on experts have no form for PEFT: adapter.gguf is written, peft/ is not")
+    }
     if let original = configuration.originalContext,
       configuration.needsLongRotation(longestSequence)
     {

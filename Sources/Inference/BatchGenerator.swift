@@ -93,7 +93,7 @@ public final class BatchGenerator {
       configuration,
       WorkspaceShape(
         tokens: tokens, storage: storage, rank: adapters?.layout.rank ?? 0, checkpointing: nil,
-        lossRows: min(slots, 64)))
+        lossRows: min(slots, 64), adaptsExperts: adapters?.layout.adaptsExperts ?? false))
   }
 
   /// Answers that nobody has begun yet or that are under way.

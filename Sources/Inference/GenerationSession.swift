@@ -59,25 +59,6 @@ public final class GenerationSession {
     var pending: Int32?
   }
 
-  /// Bytes that such a session maps.
-  public static func byteCount(
-    _ configuration: ModelConfiguration, storage: ElementType, contextLength: Int, rank: Int,
-    chunk: Int = 512
-  ) -> Int {
-    Workspace.byteCount(
-      configuration, shape(storage: storage, contextLength: contextLength, rank, chunk))
-      + KeyValueCache.byteCount(
-        configuration, slots: 1, capacity: contextLength, storage: storage)
-  }
-
-  private static func shape(
-    storage: ElementType, contextLength: Int, _ rank: Int, _ chunk: Int
-  ) -> WorkspaceShape {
-    WorkspaceShape(
-      tokens: min(chunk, contextLength), storage: storage, rank: rank, checkpointing: nil,
-      lossRows: 1)
-  }
-
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
   ///   - contextLength: nil: what the model was trained for.
@@ -101,8 +82,9 @@ public final class GenerationSession {
       configuration, slots: 1, capacity: contextLength, storage: storage)
     workspace = try Workspace(
       configuration,
-      GenerationSession.shape(
-        storage: storage, contextLength: contextLength, adapters?.layout.rank ?? 0, chunk))
+      WorkspaceShape(
+        tokens: min(chunk, contextLength), storage: storage, rank: adapters?.layout.rank ?? 0,
+        checkpointing: nil, lossRows: 1, adaptsExperts: adapters?.layout.adaptsExperts ?? false))
   }
 
   // MARK: - Prompt

@@ -25,6 +25,8 @@ public struct AdapterGradient {
 public struct AdapterSlot: Sendable, Hashable {
   public let layer: Int
   public let projection: Projection
+  /// Which of a stack of experts; nil for a projection that is one matrix.
+  public let expert: Int?
   public let rank: Int
   public let out: Int
   public let `in`: Int
@@ -32,6 +34,11 @@ public struct AdapterSlot: Sendable, Hashable {
   public let offsetA: Int
   /// First parameter of Bᵀ; it takes `rank · out`.
   public let offsetBT: Int
+
+  /// Name of the weight, of an expert with its number.
+  public var name: String {
+    projection.weightName(layer: layer) + (expert.map { "[\($0)]" } ?? "")
+  }
 }
 
 /// Shape of all adapters: which projections have one, of which rank and scale, and where they lie.
@@ -48,23 +55,46 @@ public struct AdapterLayout: Sendable, Hashable {
   /// Parameters of all A, padding included; a multiple of `Moments.blockSize`.
   public let countA: Int
 
+  /// One pair to be laid out.
+  public struct Place: Sendable, Hashable {
+    public var layer: Int
+    public var projection: Projection
+    /// Of a stack of experts; all of them must be there, in order.
+    public var expert: Int?
+    public var rank: Int
+
+    public init(layer: Int, projection: Projection, expert: Int? = nil, rank: Int) {
+      self.layer = layer
+      self.projection = projection
+      self.expert = expert
+      self.rank = rank
+    }
+  }
+
   /// Pairs for those of `targets` that the model has, in every layer, the rank clamped to each matrix's smaller side.
   public init(
     _ configuration: ModelConfiguration, rank: Int, alpha: Float, rankStabilized: Bool,
     targets: [Projection] = Projection.allCases
   ) {
+    let all = configuration.projections + configuration.expertProjections
     self.init(
       configuration,
       pairs: (0..<configuration.layerCount).flatMap { layer in
-        configuration.projections.filter(targets.contains).map { (layer, $0, rank) }
+        all.filter(targets.contains).flatMap { projection -> [Place] in
+          guard projection.isExpert, let experts = configuration.experts else {
+            return [Place(layer: layer, projection: projection, rank: rank)]
+          }
+          return (0..<experts.count).map {
+            Place(layer: layer, projection: projection, expert: $0, rank: rank)
+          }
+        }
       },
       alpha: alpha, rankStabilized: rankStabilized)
   }
 
   /// Pairs given one by one, by layer and projection; ranks are clamped to each matrix's smaller side.
   public init(
-    _ configuration: ModelConfiguration, pairs: [(layer: Int, projection: Projection, rank: Int)],
-    alpha: Float, rankStabilized: Bool
+    _ configuration: ModelConfiguration, pairs: [Place], alpha: Float, rankStabilized: Bool
   ) {
     self.rank = pairs.map(\.rank).max() ?? 1
     self.alpha = alpha
@@ -73,9 +103,7 @@ public struct AdapterLayout: Sendable, Hashable {
     func padded(_ count: Int, to multiple: Int = 32) -> Int {
       (count + multiple - 1) / multiple * multiple
     }
-    func shape(_ pair: (layer: Int, projection: Projection, rank: Int)) -> (
-      rank: Int, out: Int, in: Int
-    ) {
+    func shape(_ pair: Place) -> (rank: Int, out: Int, in: Int) {
       let (out, `in`) = configuration.shape(of: pair.projection)
       return (min(pair.rank, out, `in`), out, `in`)
     }
@@ -87,7 +115,8 @@ public struct AdapterLayout: Sendable, Hashable {
       let (rank, out, `in`) = shape(pair)
       slots.append(
         AdapterSlot(
-          layer: pair.layer, projection: pair.projection, rank: rank, out: out, in: `in`,
+          layer: pair.layer, projection: pair.projection, expert: pair.expert, rank: rank, out: out,
+          in: `in`,
           offsetA: nextA, offsetBT: nextBT))
       nextA += padded(rank * `in`)
       nextBT += padded(rank * out)
@@ -96,6 +125,9 @@ public struct AdapterLayout: Sendable, Hashable {
     self.countA = countA
     self.count = nextBT
   }
+
+  /// Whether experts have pairs.
+  public var adaptsExperts: Bool { slots.contains { $0.expert != nil } }
 
   /// The projections that have a pair in some layer, in the order of a block.
   public var projections: [Projection] {

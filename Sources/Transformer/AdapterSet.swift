@@ -50,7 +50,7 @@ public final class AdapterSet {
     gradients = trainable ? try make("adapter gradients", trained.count) : nil
     self.arenas = arenas
     var index = [Int?](repeating: nil, count: layerCount * Projection.indexCount)
-    for (position, slot) in layout.slots.enumerated() {
+    for (position, slot) in layout.slots.enumerated() where slot.expert ?? 0 == 0 {
       index[slot.layer * Projection.indexCount + slot.projection.rawValue] = position
     }
     self.index = index
@@ -83,14 +83,23 @@ public final class AdapterSet {
     return found
   }
 
-  /// The slot of a projection, or nil where there is no adapter.
-  public func slot(layer: Int, _ projection: Projection) -> AdapterSlot? {
-    index[layer * Projection.indexCount + projection.rawValue].map { layout.slots[$0] }
+  /// The slot of a projection (of one expert of a stack), or nil where there is no adapter.
+  public func slot(
+    layer: Int, _ projection: Projection, expert: Int? = nil
+  ) -> AdapterSlot? {
+    guard let first = index[layer * Projection.indexCount + projection.rawValue] else { return nil }
+    let slot = layout.slots[first + (expert ?? 0)]
+    precondition(
+      slot.layer == layer && slot.projection == projection && slot.expert == expert,
+      "the pairs of a stack lie side by side, one for each expert")
+    return slot
   }
 
   /// The pair as the products use it.
-  public func adapter(layer: Int, _ projection: Projection) -> AdapterPair? {
-    guard let slot = slot(layer: layer, projection) else { return nil }
+  public func adapter(
+    layer: Int, _ projection: Projection, expert: Int? = nil
+  ) -> AdapterPair? {
+    guard let slot = slot(layer: layer, projection, expert: expert) else { return nil }
     let values = values
     return AdapterPair(
       a: values.slice(slot.offsetA, rows: slot.rank, columns: slot.in),
@@ -99,8 +108,12 @@ public final class AdapterSet {
   }
 
   /// The pair's gradient sums, when trainable.
-  func gradient(layer: Int, _ projection: Projection) -> AdapterGradient? {
-    guard let gradients, let slot = slot(layer: layer, projection) else { return nil }
+  func gradient(
+    layer: Int, _ projection: Projection, expert: Int? = nil
+  ) -> AdapterGradient? {
+    guard let gradients, let slot = slot(layer: layer, projection, expert: expert) else {
+      return nil
+    }
     return AdapterGradient(
       a: trained.contains(slot.offsetA)
         ? gradients.slice(
@@ -110,7 +123,7 @@ public final class AdapterSet {
 
   /// The gradient sums of a pair of `layout`, as views; nil for inference.
   public func gradient(of slot: AdapterSlot) -> AdapterGradient? {
-    gradient(layer: slot.layer, slot.projection)
+    gradient(layer: slot.layer, slot.projection, expert: slot.expert)
   }
 
   /// The gradient sums of a pair, row by row: A's (none where A is frozen), then Bᵀ's.

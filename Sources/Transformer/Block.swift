@@ -79,9 +79,9 @@ struct Block {
 // MARK: - Linear layers
 
 extension Block {
-  /// The low-rank pair of a projection that has one.
-  func adapter(_ projection: Projection) -> AdapterPair? {
-    adapters?.adapter(layer: layer, projection)
+  /// The low-rank pair of a projection (of one expert of a stack) that has one.
+  func adapter(_ projection: Projection, expert: Int? = nil) -> AdapterPair? {
+    adapters?.adapter(layer: layer, projection, expert: expert)
   }
 
   /// scale · x · Aᵀ of a projection that has an adapter.

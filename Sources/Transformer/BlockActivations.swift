@@ -21,7 +21,7 @@ struct BlockActivations {
   /// Outputs of attention and feed-forward before the norms after them [T, width]; nil where there are none.
   let attentionOutput: Matrix?
   let feedForwardOutput: Matrix?
-  /// scale · x · Aᵀ of each projection [T, rank], by `Projection.rawValue`; nil without adapters.
+  /// scale · x · Aᵀ of each projection [T, rank], of experts [rows, rank], by `Projection.rawValue`; nil without adapters.
   let u: [Matrix?]
   private let rowsPerToken: Int
 
@@ -46,6 +46,9 @@ struct BlockActivations {
     var u = [Matrix?](repeating: nil, count: Projection.indexCount)
     if shape.rank > 0 {
       for projection in configuration.projections { u[projection.rawValue] = make(shape.rank) }
+      for projection in shape.adaptsExperts ? configuration.expertProjections : [] {
+        u[projection.rawValue] = make(shape.rank, rows: rows)
+      }
     }
     self.u = u
   }
@@ -62,7 +65,10 @@ struct BlockActivations {
     up = all.up.prefix(tokens * all.rowsPerToken)
     attentionOutput = all.attentionOutput?.prefix(tokens)
     feedForwardOutput = all.feedForwardOutput?.prefix(tokens)
-    u = all.u.map { $0?.prefix(tokens) }
+    u = all.u.enumerated().map { place, u in
+      let isExpert = Projection(rawValue: place)?.isExpert ?? false
+      return u?.prefix(isExpert ? tokens * all.rowsPerToken : tokens)
+    }
   }
 
   func prefix(_ tokens: Int) -> BlockActivations { BlockActivations(self, tokens: tokens) }

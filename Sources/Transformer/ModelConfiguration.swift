@@ -54,7 +54,12 @@ public struct ModelConfiguration: Sendable, Equatable {
 
   public var experts: ExpertShape? { layers[0].experts }
 
-  /// Output and input width of a projection's weight [out, in].
+  /// The projections of every expert, which have adapters where asked.
+  public var expertProjections: [Projection] {
+    experts == nil ? [] : Projection.allCases.filter(\.isExpert)
+  }
+
+  /// Output and input width of a projection's weight [out, in], of experts that of one.
   public func shape(of projection: Projection) -> (out: Int, in: Int) {
     switch projection {
     case .query: (queryWidth, width)
@@ -65,6 +70,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     case .gate, .up: (feedForwardWidth, width)
     case .gateUp: (2 * feedForwardWidth, width)
     case .down: (width, feedForwardWidth)
+    case .gateExperts, .upExperts: (experts?.width ?? 0, width)
+    case .downExperts: (width, experts?.width ?? 0)
     }
   }
 

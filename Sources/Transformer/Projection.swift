@@ -13,9 +13,16 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
   /// Rows of gate, then up in one tensor.
   case gateUp = 8
   case down = 6
+  /// A stack of matrices, one for each expert.
+  case gateExperts = 9
+  case upExperts = 10
+  case downExperts = 11
 
   /// Places in an array indexed by `rawValue`.
-  static let indexCount = 9
+  static let indexCount = 12
+
+  /// Whether it is a stack of matrices, each with a pair of its own.
+  public var isExpert: Bool { [.gateExperts, .upExperts, .downExperts].contains(self) }
 
   /// Short name, as in `--targets` (`q,k,v,o,gate,up,down`).
   public var shortName: String {
@@ -29,6 +36,9 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
     case .up: "up"
     case .gateUp: "gate_up"
     case .down: "down"
+    case .gateExperts: "gate_exps"
+    case .upExperts: "up_exps"
+    case .downExperts: "down_exps"
     }
   }
 
@@ -44,6 +54,9 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
     case .gate: "ffn_gate"
     case .up, .gateUp: "ffn_up"
     case .down: "ffn_down"
+    case .gateExperts: "ffn_gate_exps"
+    case .upExperts: "ffn_up_exps"
+    case .downExperts: "ffn_down_exps"
     }
   }
 
@@ -55,6 +68,7 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
     switch self {
     case .query, .key, .value, .queryKeyValue, .output: "self_attn"
     case .gate, .up, .gateUp, .down: "mlp"
+    case .gateExperts, .upExperts, .downExperts: "mlp.experts"
     }
   }
 
@@ -70,6 +84,8 @@ public enum Projection: Int, Sendable, Hashable, CaseIterable, Codable {
     case .gate, .up: .gate
     case .gateUp: .gateUp
     case .down: .down
+    case .gateExperts, .upExperts: .gateExperts
+    case .downExperts: .downExperts
     }
   }
 

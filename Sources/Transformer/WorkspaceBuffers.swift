@@ -140,7 +140,7 @@ struct GradientBuffers {
   let q: Matrix
   let k: Matrix
   let v: Matrix
-  /// scale · dy · B of an adapter [T, rank]; nil without adapters.
+  /// scale · dy · B of an adapter [T, rank], of experts [rows, rank]; nil without adapters.
   let projected: Matrix?
 
   init(
@@ -157,6 +157,7 @@ struct GradientBuffers {
     q = make(configuration.queryWidth)
     k = make(configuration.keyWidth)
     v = make(configuration.valueWidth)
-    projected = shape.rank > 0 ? make(shape.rank) : nil
+    let rows = shape.adaptsExperts ? configuration.experts?.used ?? 1 : 1
+    projected = shape.rank > 0 ? make(shape.rank, rows: rows) : nil
   }
 }

@@ -25,6 +25,8 @@ public struct WorkspaceShape: Sendable, Hashable {
   public var storage: ElementType
   /// Largest adapter rank; 0 without adapters.
   public var rank: Int
+  /// Whether experts have adapters.
+  public var adaptsExperts: Bool
   /// nil: forward only.
   public var checkpointing: Checkpointing?
   /// Rows of logits that exist at a time.
@@ -34,11 +36,12 @@ public struct WorkspaceShape: Sendable, Hashable {
 
   public init(
     tokens: Int, storage: ElementType, rank: Int, checkpointing: Checkpointing?,
-    lossRows: Int = 128, spillsBoundaries: Bool = false
+    lossRows: Int = 128, spillsBoundaries: Bool = false, adaptsExperts: Bool = false
   ) {
     self.tokens = tokens
     self.storage = storage
     self.rank = rank
+    self.adaptsExperts = adaptsExperts
     self.checkpointing = checkpointing
     self.lossRows = min(lossRows, max(tokens, 1))
     self.spillsBoundaries = spillsBoundaries

@@ -185,6 +185,7 @@ struct TrainingRun {
     let adapter = Adapter(session.trainer.adapters, of: session.loaded)
     try adapter.writeGGUF(
       path: directory.adapter, base: session.loaded.file.metadata, name: name)
+    guard !adapter.adaptsExperts else { return }
     try adapter.writePEFT(
       folder: directory.peft, base: session.loaded.model.configuration, baseName: baseName)
   }

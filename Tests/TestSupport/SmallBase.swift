@@ -16,7 +16,7 @@ public enum SmallBase {
     case .key, .value: (64, 32)
     case .gate, .up: (64, 96)
     case .down: (96, 64)
-    case .queryKeyValue, .gateUp: preconditionFailure("this base has no fused projections")
+    default: preconditionFailure("this base has separate projections and no experts")
     }
   }
 

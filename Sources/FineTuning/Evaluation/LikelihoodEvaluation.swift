@@ -20,18 +20,6 @@ public final class LikelihoodEvaluation: Evaluation {
 
   public private(set) var rows: [EvaluationRow] = []
 
-  /// Bytes that such an evaluation maps, for sequences of up to `longest` tokens.
-  public static func byteCount(
-    _ configuration: ModelConfiguration, storage: ElementType, rank: Int, longest: Int,
-    batchTokens: Int = 1024
-  ) -> Int {
-    Workspace.byteCount(configuration, shape(storage, rank, max(longest, batchTokens)))
-  }
-
-  private static func shape(_ storage: ElementType, _ rank: Int, _ tokens: Int) -> WorkspaceShape {
-    WorkspaceShape(tokens: tokens, storage: storage, rank: rank, checkpointing: nil)
-  }
-
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
   ///   - batchTokens: most tokens in a micro-batch; a longer sequence goes alone.
@@ -60,8 +48,10 @@ public final class LikelihoodEvaluation: Evaluation {
     total = trimmed.reduce(0) { $0 + $1.ids.count }
     workspace = try Workspace(
       model.configuration,
-      LikelihoodEvaluation.shape(
-        storage, adapters?.layout.rank ?? 0, max(longest, min(batchTokens, total))))
+      WorkspaceShape(
+        tokens: max(longest, min(batchTokens, total)), storage: storage,
+        rank: adapters?.layout.rank ?? 0, checkpointing: nil,
+        adaptsExperts: adapters?.layout.adaptsExperts ?? false))
   }
 
   public func step() -> EvaluationProgress? {

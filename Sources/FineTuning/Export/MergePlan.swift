@@ -66,22 +66,24 @@ public struct MergePlan: Sendable {
   /// Throws when an adapter does not fit the base, or a tensor that has to change cannot be decoded.
   public init(base: GGUFFile, adapter: Adapter?, type: MergeType) throws(AdapterError) {
     let path = base.path
-    var pairs: [String: AdapterTensors] = [:]
+    var adapted: Set<String> = []
     for pair in adapter?.tensors ?? [] {
       guard let tensor = base.tensor(pair.tensorName) else {
         throw .notInBase(path: path, name: pair.tensorName)
       }
-      guard tensor.dimensions == [pair.inputWidth, pair.outputWidth] else {
+      guard tensor.dimensions.prefix(2) == [pair.inputWidth, pair.outputWidth],
+        pair.expert ?? 0 < tensor.dimensions.dropFirst(2).reduce(1, *)
+      else {
         throw .wrongShape(
           path: path, name: pair.tensorName,
           expected: "[\(pair.outputWidth), \(pair.inputWidth)]",
           found: "[" + tensor.dimensions.reversed().map { "\($0)" }.joined(separator: ", ") + "]")
       }
-      pairs[pair.tensorName] = pair
+      adapted.insert(pair.tensorName)
     }
     var entries: [Entry] = []
     for tensor in base.tensors {
-      let isAdapted = pairs[tensor.name] != nil
+      let isAdapted = adapted.contains(tensor.name)
       guard let own = tensor.format else {
         if isAdapted {
           throw .cannotChange(path: path, name: tensor.name, format: tensor.typeName)

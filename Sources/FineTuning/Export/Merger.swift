@@ -28,7 +28,8 @@ public struct Merger: ~Copyable {
 
   public let plan: MergePlan
   private let base: GGUFFile
-  private let pairs: [String: AdapterTensors]
+  /// By tensor, then by expert (0 for a tensor that is one matrix).
+  private let pairs: [String: [Int: AdapterTensors]]
   private let adapter: Adapter?
   private var writer: GGUFWriter
   private var position = 0
@@ -49,8 +50,11 @@ public struct Merger: ~Copyable {
     self.base = base
     self.adapter = adapter
     self.writer = writer
-    pairs = Dictionary(
-      (adapter?.tensors ?? []).map { ($0.tensorName, $0) }, uniquingKeysWith: { first, _ in first })
+    var pairs: [String: [Int: AdapterTensors]] = [:]
+    for pair in adapter?.tensors ?? [] {
+      pairs[pair.tensorName, default: [:]][pair.expert ?? 0] = pair
+    }
+    self.pairs = pairs
   }
 
   private static func writer(
@@ -121,17 +125,20 @@ public struct Merger: ~Copyable {
 
   private mutating func convert(_ entry: MergePlan.Entry) throws(GGUFError) -> Double {
     let tensor = entry.tensor
-    // More than two dimensions (experts) are rows all the same.
+    // More than two dimensions (experts) are rows all the same; no chunk reaches over the end of a matrix.
     let matrix = try base.rows(of: tensor)
     let columns = matrix.columns
-    let pair = pairs[tensor.name]
+    let height = tensor.dimensions.count > 1 ? tensor.dimensions[1] : 1
     let step = max(1, Self.chunkLength / columns)
     var (changed, whole) = (0.0, 0.0)
-    for start in stride(from: 0, to: matrix.rows, by: step) {
-      let rows = start..<min(start + step, matrix.rows)
+    var start = 0
+    while start < matrix.rows {
+      let first = start / height * height
+      let rows = start..<min(start + step, first + height)
+      start = rows.upperBound
       var weights = Codec.decode(matrix, rows: rows)
-      if let pair, let adapter {
-        let delta = Self.product(pair, rows: rows)
+      if let pair = pairs[tensor.name]?[first / height], let adapter {
+        let delta = Self.product(pair, rows: rows.lowerBound - first..<rows.upperBound - first)
         let scale = adapter.scale(rank: pair.rank)
         let before = DenseMatrix(rows: rows.count, columns: columns, values: weights)
         changed += Double(scale * scale) * delta.innerProduct(delta)

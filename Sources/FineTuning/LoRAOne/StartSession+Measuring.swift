@@ -166,7 +166,7 @@ extension StartSession {
     for (report, pair) in zip(block.reports, block.pairs) {
       guard
         let slot = trainer.adapters.layout.slots.first(where: {
-          $0.projection.weightName(layer: $0.layer) == report.name
+          $0.name == report.name
         }), slot.rank == report.rank
       else { continue }
       trainer.adapters.assign(slot, a: pair.a, bt: pair.bt)
@@ -181,7 +181,7 @@ extension StartSession {
 
   private func describe(_ slot: AdapterSlot) -> AdaptedMatrix {
     AdaptedMatrix(
-      name: slot.projection.weightName(layer: slot.layer), rows: slot.out, columns: slot.in,
+      name: slot.name, rows: slot.out, columns: slot.in,
       rank: slot.rank, scale: trainer.adapters.layout.scale(rank: slot.rank))
   }
 }

@@ -259,7 +259,7 @@ public final class StartSession {
     guard case .complete = stage else { preconditionFailure("the start is not complete") }
     let order = Dictionary(
       uniqueKeysWithValues: trainer.adapters.layout.slots.enumerated().map {
-        ($1.projection.weightName(layer: $1.layer), $0)
+        ($1.name, $0)
       })
     let usesData = lossBefore != nil
     let layout = trainer.adapters.layout

@@ -156,7 +156,9 @@ public struct FineTuneRecipe: Sendable, Equatable {
     of configuration: ModelConfiguration
   ) throws(RecipeError) -> [Projection] {
     let available = configuration.projections
+    // Experts have adapters only where they are asked for.
     if targetParts == ["all"] { return available }
+    let all = available + configuration.expertProjections
     var wanted = Set(projections)
     for fused in available where !fused.parts.isEmpty && wanted.isSuperset(of: fused.parts) {
       wanted.subtract(fused.parts)
@@ -168,11 +170,10 @@ public struct FineTuneRecipe: Sendable, Equatable {
       wanted.insert(.gateUp)
     }
     for projection in Projection.allCases
-    where wanted.contains(projection) && !available.contains(projection) {
-      throw .noSuchTarget(
-        name: projection.shortName, available: available.map(\.shortName))
+    where wanted.contains(projection) && !all.contains(projection) {
+      throw .noSuchTarget(name: projection.shortName, available: all.map(\.shortName))
     }
-    return available.filter(wanted.contains)
+    return all.filter(wanted.contains)
   }
 
   private var targetParts: [String] {

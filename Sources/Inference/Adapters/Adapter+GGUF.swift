@@ -4,7 +4,7 @@ internal import Tensors
 internal import Transformer
 
 /// Adapters in llama.cpp's GGUF form: `general.type = adapter`, `adapter.type = lora`, tensors `<base tensor>.lora_a` of
-/// dimensions [in, r] and `.lora_b` [r, out].
+/// dimensions [in, r] and `.lora_b` [r, out], of a stack of experts [in, r, experts] and [r, out, experts].
 ///
 /// llama.cpp scales by `adapter.lora.alpha / r` and knows no rank-stabilised flag, so α·√r is stored; Scion's own keys keep α and
 /// the flag. Pairs of a smaller rank than the adapter's carry the difference in B. Written as F32 (bf16 adapters are exact in it).
@@ -44,29 +44,46 @@ extension Adapter {
   /// Writes `path` (complete or not at all). `base` is the metadata of the base, `name` what the adapter is called.
   public func writeGGUF(path: String, base: GGUFMetadata, name: String) throws(AdapterError) {
     var descriptions: [GGUFTensorDescription] = []
-    for pair in tensors {
+    let stacks = stacks
+    for stack in stacks {
+      let (pair, experts) = (stack[0], stack[0].expert == nil ? [] : [stack.count])
       descriptions.append(
         GGUFTensorDescription(
-          name: "\(pair.tensorName).lora_a", dimensions: [pair.inputWidth, pair.rank], format: .f32)
-      )
+          name: "\(pair.tensorName).lora_a", dimensions: [pair.inputWidth, pair.rank] + experts,
+          format: .f32))
       descriptions.append(
         GGUFTensorDescription(
-          name: "\(pair.tensorName).lora_b", dimensions: [pair.rank, pair.outputWidth], format: .f32
-        ))
+          name: "\(pair.tensorName).lora_b", dimensions: [pair.rank, pair.outputWidth] + experts,
+          format: .f32))
     }
     do throws(GGUFError) {
       var writer = try GGUFWriter(
         path: path, metadata: metadata(base: base, name: name), tensors: descriptions)
-      for pair in tensors {
-        try writer.append(values: pair.a)
-        let factor = storedFactor(rank: pair.rank)
-        let b = MatrixOrder.transposed(pair.bt, rows: pair.rank, columns: pair.outputWidth)
-        try writer.append(values: factor == 1 ? b : b.map { $0 * factor })
+      for stack in stacks {
+        for pair in stack { try writer.append(values: pair.a) }
+        for pair in stack {
+          let factor = storedFactor(rank: pair.rank)
+          let b = MatrixOrder.transposed(pair.bt, rows: pair.rank, columns: pair.outputWidth)
+          try writer.append(values: factor == 1 ? b : b.map { $0 * factor })
+        }
       }
       try writer.finish()
     } catch {
       throw .gguf(error)
     }
+  }
+
+  /// The pairs that share a tensor: those of a stack of experts, and each other pair alone.
+  private var stacks: [[AdapterTensors]] {
+    var stacks: [[AdapterTensors]] = []
+    for pair in tensors {
+      if pair.expert ?? 0 > 0, stacks.last?.first?.tensorName == pair.tensorName {
+        stacks[stacks.count - 1].append(pair)
+      } else {
+        stacks.append([pair])
+      }
+    }
+    return stacks
   }
 
   /// Reads an adapter written by Scion or by llama.cpp's convert_lora_to_gguf.py, and checks every shape against `base`.
@@ -103,7 +120,7 @@ extension Adapter {
     for (name, pair) in pairs.sorted(by: { $0.key < $1.key }) {
       guard let a = pair.a else { throw .missingHalf(path: path, name: "\(name).lora_a") }
       guard let b = pair.b else { throw .missingHalf(path: path, name: "\(name).lora_b") }
-      read.append(try Self.pair(name, a, b, file: file, base: base))
+      read += try Self.pairs(name, a, b, file: file, base: base)
     }
 
     // Scion's own keys are trusted only where they say what llama.cpp's key says.
@@ -134,9 +151,10 @@ extension Adapter {
     self.init(tensors: read, alpha: stored, isRankStabilized: false, architecture: architecture)
   }
 
-  private static func pair(
+  /// The pair of one weight, or those of a stack of experts.
+  private static func pairs(
     _ name: String, _ a: GGUFTensor, _ b: GGUFTensor, file: GGUFFile, base: AdapterBase
-  ) throws(AdapterError) -> AdapterTensors {
+  ) throws(AdapterError) -> [AdapterTensors] {
     let path = file.path
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "blk", parts[3] == "weight", let layer = Int(parts[1]),
@@ -145,26 +163,35 @@ extension Adapter {
     guard let projection = base.projection(tensorName: parts[2]),
       let shape = base.shape(layer, projection)
     else { throw .notInBase(path: path, name: a.name) }
-    func check(_ tensor: GGUFTensor, _ expected: [Int], _ text: String) throws(AdapterError) {
+    let experts = projection.isExpert ? [base.configuration.experts?.count ?? 1] : []
+    func check(_ tensor: GGUFTensor, _ expected: [Int]) throws(AdapterError) {
       guard tensor.dimensions == expected else {
+        func text(_ sizes: [Int]) -> String {
+          "[" + sizes.reversed().map { "\($0)" }.joined(separator: ", ") + "]"
+        }
         throw .wrongShape(
-          path: path, name: tensor.name, expected: text,
-          found: "[" + tensor.dimensions.reversed().map { "\($0)" }.joined(separator: ", ") + "]")
+          path: path, name: tensor.name, expected: text(expected), found: text(tensor.dimensions))
       }
     }
-    let rank = a.dimensions.count == 2 ? a.dimensions[1] : 1
-    try check(a, [shape.inputWidth, rank], "[rank, \(shape.inputWidth)]")
-    try check(b, [rank, shape.outputWidth], "[\(shape.outputWidth), \(rank)]")
-    return AdapterTensors(
-      layer: layer, projection: projection, rank: rank, inputWidth: shape.inputWidth,
-      outputWidth: shape.outputWidth, a: try floats(a, file: file),
-      bt: MatrixOrder.transposed(try floats(b, file: file), rows: shape.outputWidth, columns: rank))
+    let rank = a.dimensions.count > 1 ? a.dimensions[1] : 1
+    try check(a, [shape.inputWidth, rank] + experts)
+    try check(b, [rank, shape.outputWidth] + experts)
+    let (aValues, bValues) = (try floats(a, file: file), try floats(b, file: file))
+    let (aCount, bCount) = (rank * shape.inputWidth, rank * shape.outputWidth)
+    return (0..<(experts.first ?? 1)).map { expert in
+      AdapterTensors(
+        layer: layer, projection: projection, expert: experts.isEmpty ? nil : expert, rank: rank,
+        inputWidth: shape.inputWidth, outputWidth: shape.outputWidth,
+        a: Array(aValues[expert * aCount..<(expert + 1) * aCount]),
+        bt: MatrixOrder.transposed(
+          Array(bValues[expert * bCount..<(expert + 1) * bCount]), rows: shape.outputWidth,
+          columns: rank))
+    }
   }
 
   private static func floats(_ tensor: GGUFTensor, file: GGUFFile) throws(AdapterError) -> [Float] {
-    let matrix: QuantizedMatrix
-    do { matrix = try file.matrix(tensor.name) } catch { throw .gguf(error) }
-    let values = Codec.decode(matrix, rows: 0..<matrix.rows)
+    let values: [Float]
+    do { values = try file.values(tensor.name) } catch { throw .gguf(error) }
     guard values.allSatisfy(\.isFinite) else {
       throw .notFinite(path: file.path, name: tensor.name)
     }

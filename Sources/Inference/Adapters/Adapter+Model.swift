@@ -10,7 +10,7 @@ extension Adapter {
       tensors: set.layout.slots.map { slot in
         let (a, bt) = set.roundedValues(slot)
         return AdapterTensors(
-          layer: slot.layer, projection: slot.projection, rank: slot.rank,
+          layer: slot.layer, projection: slot.projection, expert: slot.expert, rank: slot.rank,
           inputWidth: slot.in, outputWidth: slot.out, a: a, bt: bt)
       },
       alpha: set.layout.alpha, isRankStabilized: set.layout.rankStabilized,
@@ -24,7 +24,10 @@ extension Adapter {
     let configuration = loaded.model.configuration
     let layout = AdapterLayout(
       configuration,
-      pairs: tensors.map { (layer: $0.layer, projection: $0.projection, rank: $0.rank) },
+      pairs: tensors.map {
+        AdapterLayout.Place(
+          layer: $0.layer, projection: $0.projection, expert: $0.expert, rank: $0.rank)
+      },
       alpha: alpha, rankStabilized: isRankStabilized)
     let set = try AdapterSet(
       layout, layerCount: configuration.layerCount, storage: storage, trainable: false)

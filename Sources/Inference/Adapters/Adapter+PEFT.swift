@@ -15,6 +15,7 @@ extension Adapter {
   public func writePEFT(
     folder: String, base model: ModelConfiguration, baseName: String
   ) throws(AdapterError) {
+    guard !adaptsExperts else { throw .noPEFTForm(path: folder) }
     let order = RowOrder(model)
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -7,6 +7,8 @@ public struct AdapterTensors: Sendable, Equatable {
   /// Block, from 0.
   public let layer: Int
   public let projection: Projection
+  /// Which of a stack of experts; nil for a projection that is one matrix.
+  public let expert: Int?
   public let rank: Int
   /// Width of the layer's input.
   public let inputWidth: Int
@@ -19,13 +21,15 @@ public struct AdapterTensors: Sendable, Equatable {
 
   /// Traps unless the sizes agree.
   public init(
-    layer: Int, projection: Projection, rank: Int, inputWidth: Int, outputWidth: Int,
+    layer: Int, projection: Projection, expert: Int? = nil, rank: Int, inputWidth: Int,
+    outputWidth: Int,
     a: [Float], bt: [Float]
   ) {
     precondition(layer >= 0 && rank > 0 && inputWidth > 0 && outputWidth > 0)
     precondition(a.count == rank * inputWidth && bt.count == rank * outputWidth)
     self.layer = layer
     self.projection = projection
+    self.expert = expert
     self.rank = rank
     self.inputWidth = inputWidth
     self.outputWidth = outputWidth
@@ -41,7 +45,7 @@ public struct AdapterTensors: Sendable, Equatable {
 ///
 /// Files: `Adapter+GGUF`, `Adapter+PEFT`. Training does not run on this value.
 public struct Adapter: Sendable, Equatable {
-  /// By layer, then projection.
+  /// By layer, then projection, then expert.
   public let tensors: [AdapterTensors]
   /// α as the user sets it.
   public let alpha: Float
@@ -55,8 +59,8 @@ public struct Adapter: Sendable, Equatable {
   ) {
     self.tensors = tensors.sorted {
       let order = Projection.allCases
-      return ($0.layer, order.firstIndex(of: $0.projection) ?? 0)
-        < ($1.layer, order.firstIndex(of: $1.projection) ?? 0)
+      return ($0.layer, order.firstIndex(of: $0.projection) ?? 0, $0.expert ?? 0)
+        < ($1.layer, order.firstIndex(of: $1.projection) ?? 0, $1.expert ?? 0)
     }
     self.alpha = alpha
     self.isRankStabilized = isRankStabilized
@@ -70,6 +74,9 @@ public struct Adapter: Sendable, Equatable {
 
   /// The largest rank: the one named in files. 1 for an adapter without pairs.
   public var rank: Int { tensors.map(\.rank).max() ?? 1 }
+
+  /// Whether experts have pairs.
+  public var adaptsExperts: Bool { tensors.contains { $0.expert != nil } }
 
   /// Values in all pairs.
   public var parameterCount: Int { tensors.reduce(0) { $0 + $1.a.count + $1.bt.count } }
@@ -121,7 +128,7 @@ struct AdapterBase {
   /// Widths of the weight that a pair of this layer and projection belongs to; nil when the base has none.
   func shape(_ layer: Int, _ projection: Projection) -> (inputWidth: Int, outputWidth: Int)? {
     guard layer >= 0, layer < configuration.layerCount,
-      configuration.projections.contains(projection)
+      (configuration.projections + configuration.expertProjections).contains(projection)
     else { return nil }
     let (out, `in`) = configuration.shape(of: projection)
     return (`in`, out)
@@ -129,6 +136,6 @@ struct AdapterBase {
 
   /// The projection whose weight is called `name` between `blk.N.` and `.weight` in this base.
   func projection(tensorName name: some StringProtocol) -> Projection? {
-    configuration.projections.first { $0.tensorName == name }
+    (configuration.projections + configuration.expertProjections).first { $0.tensorName == name }
   }
 }

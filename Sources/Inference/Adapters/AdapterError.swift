@@ -29,6 +29,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
   case notFinite(path: String, name: String)
   /// A setting of adapter_config.json that Scion does not carry out.
   case unsupportedSetting(path: String, key: String, value: String)
+  /// Pairs of experts have no form in PEFT's file that Scion writes.
+  case noPEFTForm(path: String)
   /// The base is no model that Scion runs.
   case unusableBase(TransformerError)
   /// A tensor of the base that cannot be decoded, and so not be changed.
@@ -61,6 +63,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
       "\(path): \(name) holds values that are not finite: train again with a lower learning rate"
     case .unsupportedSetting(let path, let key, let value):
       "\(path): \(key) is \(value), which Scion does not support: use a plain LoRA adapter"
+    case .noPEFTForm(let path):
+      "\(path): adapters on experts cannot be written for PEFT: take adapter.gguf, or train without experts in --targets"
     case .unusableBase(let error): error.description
     case .cannotChange(let path, let name, let format):
       "\(path): \(name) is \(format), which Scion cannot decode: use a base in another format"

@@ -73,6 +73,7 @@ extension ArchitectureReader {
       case .gate, .up: !traits.hasExperts && !traits.fusesGateUp
       case .gateUp: !traits.hasExperts && traits.fusesGateUp
       case .down: !traits.hasExperts
+      case .gateExperts, .upExperts, .downExperts: false
       }
     }
   }
