@@ -118,7 +118,8 @@ struct WorkspaceTests {
     let count = whole.tensors.count
     let paths = try SplitModel.write(whole, tensors: [5, count - 9, 4], folder: folder)
     var model = try Model(GGUFFile(path: paths[0]))
-    #expect(Set(model.configuration.projections.map { model.weights.blocks[0][$0].file.path }).count == 2)
+    #expect(
+      Set(model.configuration.projections.map { model.weights.blocks[0][$0].file.path }).count == 2)
     model.streamsWeights = true
     let expected = try run(Model(whole), shape(kept: 2))
     let found = try run(model, shape(kept: 2))
