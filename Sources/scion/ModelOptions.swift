@@ -42,10 +42,13 @@ struct ModelOptions: ParsableArguments {
     Processor.threads = threads
   }
 
-  /// Opens the model, threads applied.
+  /// Opens the model, threads applied, and says what of its settings is left aside.
   func load() throws -> LoadedModel {
     try applyThreads()
-    return try LoadedModel(path: path(), arithmetic: (compute ?? .auto).arithmetic)
+    let loaded = try LoadedModel(path: path(), arithmetic: (compute ?? .auto).arithmetic)
+    var reporter = TerminalReporter()
+    for notice in loaded.model.configuration.notices { reporter.warn(notice) }
+    return loaded
   }
 
   var storage: ElementType { (compute ?? .auto).storage }
