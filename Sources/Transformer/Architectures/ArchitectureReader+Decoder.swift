@@ -20,8 +20,13 @@ extension ArchitectureReader {
     var normalization = Normalization.rootMeanSquare
     /// Gate and up are one tensor.
     var fusesGateUp = false
-    /// Every feed-forward part is a set of experts.
-    var hasExperts = false
+    /// Every feed-forward part is a set of experts. Where the file does not give their width, it is that of the feed-forward
+    /// part (`whole`), or its share of the experts used (`shared`).
+    var experts: ExpertWidth?
+
+    enum ExpertWidth { case whole, shared }
+
+    var hasExperts: Bool { experts != nil }
   }
 
   /// The sizes, norms, projections, biases and the rotation of a plain decoder.
@@ -29,12 +34,9 @@ extension ArchitectureReader {
     let layerCount = try size("block_count")
     let width = try size("embedding_length")
     let contextLength = try size("context_length", default: 2048)
-    var feedForwardWidth =
-      try traits.hasExperts
-      ? size("feed_forward_length", default: width)
-      : size("feed_forward_length")
-    let experts = traits.hasExperts ? try readExperts(feedForward: feedForwardWidth) : nil
-    if let experts { feedForwardWidth = experts.width }
+    let experts: ExpertShape? = if let kind = traits.experts { try readExperts(kind) } else { nil }
+    let feedForwardWidth =
+      if let experts { experts.width } else { try size("feed_forward_length") }
     let attention = try readAttention(width: width)
     let epsilon = try number(
       traits.normalization == .layer
@@ -107,15 +109,17 @@ extension ArchitectureReader {
   }
 
   private mutating func readExperts(
-    feedForward: Int
+    _ kind: Traits.ExpertWidth
   ) throws(TransformerError) -> ExpertShape {
     let count = try size("expert_count")
     let used = try size("expert_used_count")
     guard used <= count else {
       throw unusable("expert_used_count", "there are only \(count) experts")
     }
-    let width = try size(
-      "expert_feed_forward_length", default: max(feedForward / used, 1))
+    // The width of a dense part, which such a model has nowhere, stands in for a missing one.
+    let name = "expert_feed_forward_length"
+    let dense = try size("feed_forward_length", default: has(name) ? 1 : nil)
+    let width = try size(name, default: max(kind == .shared ? dense / used : dense, 1))
     return ExpertShape(count: count, used: used, width: width)
   }
 
