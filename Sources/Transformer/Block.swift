@@ -10,6 +10,8 @@ internal import Tensors
 /// Block+FeedForward.swift and, of experts, Block+Experts.swift. All memory comes from the workspace.
 struct Block {
   let layer: Int
+  /// That of this layer.
+  let shape: LayerShape
   let configuration: ModelConfiguration
   let weights: BlockWeights
   let adapters: AdapterSet?
@@ -19,7 +21,6 @@ struct Block {
   /// What is multiplied after this block: for generation.
   var following: [QuantizedMatrix] = []
 
-  var shape: LayerShape { configuration.layers[layer] }
   var epsilon: Float { configuration.normEpsilon }
 
   /// What both halves of a forward work on.

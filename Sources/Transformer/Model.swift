@@ -66,7 +66,8 @@ public struct Model: Sendable {
     defer { if streamsWeights { weights.blocks[layer].releasePages() } }
     try body(
       Block(
-        layer: layer, configuration: configuration, weights: weights.blocks[layer],
+        layer: layer, shape: configuration.layers[layer], configuration: configuration,
+        weights: weights.blocks[layer],
         adapters: adapters, arithmetic: arithmetic, streamsWeights: streamsWeights))
   }
 
