@@ -181,11 +181,14 @@ extension AdapterTensors {
 
 /// What a tensor's name in `adapter_model.safetensors` means.
 private struct PEFTKey: Hashable {
+  private static let towers = ["vision", "visual", "audio", "encoder"]
+
   let layer: Int
   let projection: Projection
   let isA: Bool
 
-  /// Nil for any tensor but A or B of a projection that can have adapters. What stands before `layers` (model wrappers) is free.
+  /// Nil for any tensor but A or B of a projection that can have adapters. What stands before `layers` (model wrappers) is free,
+  /// but for the towers of multimodal models: their layers have the same names.
   init?(_ name: String) {
     var parts = name.split(separator: ".")
     guard parts.popLast() == "weight" else { return nil }
@@ -195,7 +198,8 @@ private struct PEFTKey: Hashable {
       let layer = Int(index), layer >= 0, parts.popLast() == "layers",
       let projection = Projection.allCases.first(where: {
         $0.moduleName == module && $0.moduleParent == parent
-      })
+      }),
+      !parts.contains(where: { part in Self.towers.contains { part.contains($0) } })
     else { return nil }
     self.init(layer: layer, projection: projection, isA: half == "lora_A")
   }
