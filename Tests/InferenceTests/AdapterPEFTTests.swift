@@ -99,6 +99,62 @@ struct AdapterPEFTTests {
     }
   }
 
+  @Test(
+    "Modules of multimodal models are read, whose text model lies deeper",
+    arguments: [
+      "base_model.model.model.", "base_model.model.model.language_model.",
+      "base_model.model.language_model.model.", "base_model.model.",
+    ])
+  func readsModulesOfMultimodalModels(prefix: String) throws {
+    let folder = try TemporaryFolder()
+    let base = try SmallBase.write("\(folder.path)/base.gguf")
+    _ = try folder.write(
+      "adapter_config.json",
+      #"{"peft_type":"LORA","r":2,"lora_alpha":8,"target_modules":"all-linear"}"#)
+    let q = "\(prefix)layers.0.self_attn.q_proj.lora_"
+    var writer = try SafetensorsWriter(
+      path: "\(folder.path)/adapter_model.safetensors",
+      tensors: [
+        SafetensorsTensorDescription(name: "\(q)A.weight", shape: [2, 64], format: .f32),
+        SafetensorsTensorDescription(name: "\(q)B.weight", shape: [64, 2], format: .f32),
+      ])
+    let values = SmallBase.values(128, seed: 1)
+    for _ in 0..<2 { try writer.append(values: values) }
+    try writer.finish()
+    let adapter = try Adapter(path: folder.path, base: base)
+    #expect(adapter.tensors.map(\.tensorName) == ["blk.0.attn_q.weight"])
+    #expect(adapter.tensors[0].a == values)
+  }
+
+  @Test("Tensors are in the order of their names, as PEFT writes them, twelve layers too")
+  func writesInTheOrderOfNames() throws {
+    let folder = try TemporaryFolder()
+    let base = try SmallBase.write("\(folder.path)/base.gguf")
+    let tensors = (0..<12).map { layer in
+      AdapterTensors(
+        layer: layer, projection: .up, rank: 1, inputWidth: 2, outputWidth: 3,
+        a: [Float](repeating: Float(layer), count: 2), bt: [0, 0, 0])
+    }
+    try Adapter(tensors: tensors, alpha: 1, isRankStabilized: false, architecture: "llama")
+      .writePEFT(folder: folder.path, base: ModelConfiguration(base), baseName: "m")
+    let path = "\(folder.path)/adapter_model.safetensors"
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    let length = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let header = String(decoding: bytes[8..<8 + length], as: UTF8.self)
+    let layers = ["0", "1", "10", "11", "2", "3", "4", "5", "6", "7", "8", "9"]
+    let places = try layers.map { layer in
+      try #require(header.range(of: "layers.\(layer).mlp.up_proj.lora_A")).lowerBound
+    }
+    #expect(places == places.sorted())
+    let values = layers.flatMap { layer in
+      Data(
+        ([Float(layer) ?? 0, Float(layer) ?? 0, 0, 0, 0]).flatMap { value in
+          (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(8 * $0)) }
+        })
+    }
+    #expect(Array(bytes[(8 + length)...]) == values)
+  }
+
   @Test func refusesTensorsThatDoNotFit() throws {
     let folder = try TemporaryFolder()
     let base = try SmallBase.write("\(folder.path)/base.gguf")
@@ -134,6 +190,13 @@ struct AdapterPEFTTests {
     guard case .unsupportedTensor = try error([a, b, ("base_model.model.lm_head.weight", [1])])
     else {
       Issue.record("accepted a head")
+      return
+    }
+    let tower = "base_model.model.model.vision_tower.encoder.layers.0.self_attn.q_proj.lora_"
+    guard
+      case .unsupportedTensor = try error([(tower + "A.weight", a.1), (tower + "B.weight", b.1)])
+    else {
+      Issue.record("took a layer that looks at pictures for one of text")
       return
     }
   }

@@ -23,6 +23,7 @@ public enum TestFiles {
 
   public static var hasRealModel: Bool { exists(realModel) }
   public static var hasShared: Bool { exists(shared("reference").path) }
+  public static var hasSharedArchitectures: Bool { exists(shared("reference/architectures").path) }
   public static var hasStories: Bool { exists(stories) }
 
   private static func exists(_ path: String) -> Bool {

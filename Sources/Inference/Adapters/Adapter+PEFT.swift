@@ -5,7 +5,8 @@ public import Transformer
 /// Adapters in Hugging Face PEFT's form: a folder with `adapter_config.json` and `adapter_model.safetensors`.
 ///
 /// Keys `base_model.model.model.layers.{i}.self_attn.q_proj.lora_A.weight` and so on; A `[r, in]`, B `[out, r]`, F32. The rows of
-/// B for q and k are un-permuted when the base's architecture permutes them (see `RowOrder`), and permuted when read.
+/// B for q and k are un-permuted when the base's architecture permutes them (see `RowOrder`), and permuted when read; where the
+/// base fuses tensors that Hugging Face's model does not, or the other way round, pairs are cut or joined (`FusedTensors`).
 extension Adapter {
   private static let configurationName = "adapter_config.json"
   private static let weightsName = "adapter_model.safetensors"
@@ -23,8 +24,11 @@ extension Adapter {
       throw .cannotWrite(
         .notPermitted(path: folder, reason: "the folder cannot be made"))
     }
+    let adapter = FusedTensors(model).huggingFaceForm(self)
+    // In the order of names, as PEFT's files are.
+    let pairs = adapter.tensors.sorted { $0.modulePath < $1.modulePath }
     var descriptions: [SafetensorsTensorDescription] = []
-    for pair in tensors {
+    for pair in pairs {
       descriptions.append(
         SafetensorsTensorDescription(
           name: pair.peftName("A"), shape: [pair.rank, pair.inputWidth], format: .f32))
@@ -35,7 +39,7 @@ extension Adapter {
     do throws(SafetensorsError) {
       var writer = try SafetensorsWriter(
         path: "\(folder)/\(Self.weightsName)", tensors: descriptions)
-      for pair in tensors {
+      for pair in pairs {
         var b = MatrixOrder.transposed(pair.bt, rows: pair.rank, columns: pair.outputWidth)
         if let rows = order.huggingFaceRows(pair.projection) {
           // Hugging Face's row `rows[i]` is GGUF's row i.
@@ -52,7 +56,7 @@ extension Adapter {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let path = "\(folder)/\(Self.configurationName)"
     let text: Data
-    do { text = try encoder.encode(configuration(baseName: baseName)) } catch {
+    do { text = try encoder.encode(adapter.configuration(baseName: baseName)) } catch {
       throw .file(path: path, reason: "it cannot be written as JSON")
     }
     do {
@@ -120,9 +124,11 @@ extension Adapter {
           key, a: tensor, b: other, file: file, path: path, base: checked)
       )
     }
+    let isRankStabilized = configuration.usesRankStabilization ?? false
     self.init(
-      tensors: read, alpha: configuration.alpha,
-      isRankStabilized: configuration.usesRankStabilization ?? false,
+      tensors: FusedTensors(checked.configuration).fitted(
+        read, isRankStabilized: isRankStabilized),
+      alpha: configuration.alpha, isRankStabilized: isRankStabilized,
       architecture: checked.architecture)
   }
 
@@ -130,9 +136,10 @@ extension Adapter {
     _ key: PEFTKey, a: SafetensorsTensor, b: SafetensorsTensor, file: SafetensorsFile, path: String,
     base: AdapterBase
   ) throws(AdapterError) -> AdapterTensors {
-    guard let shape = base.shape(key.layer, key.projection) else {
-      throw .notInBase(path: path, name: a.name)
-    }
+    let configuration = base.configuration
+    guard key.layer < configuration.layerCount, FusedTensors(configuration).has(key.projection)
+    else { throw .notInBase(path: path, name: a.name) }
+    let shape = configuration.shape(of: key.projection)
     func values(
       _ tensor: SafetensorsTensor, _ expected: [Int], _ text: String
     ) throws(AdapterError) -> [Float] {
@@ -148,17 +155,17 @@ extension Adapter {
     let rank = a.shape.first ?? 0
     guard rank > 0 else {
       throw .wrongShape(
-        path: path, name: a.name, expected: "[rank, \(shape.inputWidth)]", found: "\(a.shape)")
+        path: path, name: a.name, expected: "[rank, \(shape.in)]", found: "\(a.shape)")
     }
-    let aValues = try values(a, [rank, shape.inputWidth], "[\(rank), \(shape.inputWidth)]")
-    var bValues = try values(b, [shape.outputWidth, rank], "[\(shape.outputWidth), \(rank)]")
+    let aValues = try values(a, [rank, shape.in], "[\(rank), \(shape.in)]")
+    var bValues = try values(b, [shape.out, rank], "[\(shape.out), \(rank)]")
     if let rows = base.order.huggingFaceRows(key.projection) {
       bValues = MatrixOrder.rows(bValues, columns: rank, order: rows)
     }
     return AdapterTensors(
-      layer: key.layer, projection: key.projection, rank: rank, inputWidth: shape.inputWidth,
-      outputWidth: shape.outputWidth, a: aValues,
-      bt: MatrixOrder.transposed(bValues, rows: shape.outputWidth, columns: rank))
+      layer: key.layer, projection: key.projection, rank: rank, inputWidth: shape.in,
+      outputWidth: shape.out, a: aValues,
+      bt: MatrixOrder.transposed(bValues, rows: shape.out, columns: rank))
   }
 }
 
@@ -175,11 +182,14 @@ extension AdapterTensors {
 
 /// What a tensor's name in `adapter_model.safetensors` means.
 private struct PEFTKey: Hashable {
+  private static let towers = ["vision", "visual", "audio", "encoder"]
+
   let layer: Int
   let projection: Projection
   let isA: Bool
 
-  /// Nil for any tensor but A or B of a projection that can have adapters. What stands before `layers` (model wrappers) is free.
+  /// Nil for any tensor but A or B of a projection that can have adapters. What stands before `layers` (model wrappers) is free,
+  /// but for the towers of multimodal models: their layers have the same names.
   init?(_ name: String) {
     var parts = name.split(separator: ".")
     guard parts.popLast() == "weight" else { return nil }
@@ -189,7 +199,8 @@ private struct PEFTKey: Hashable {
       let layer = Int(index), layer >= 0, parts.popLast() == "layers",
       let projection = Projection.allCases.first(where: {
         $0.moduleName == module && $0.moduleParent == parent
-      })
+      }),
+      !parts.contains(where: { part in Self.towers.contains { part.contains($0) } })
     else { return nil }
     self.init(layer: layer, projection: projection, isA: half == "lora_A")
   }

@@ -4,7 +4,7 @@ import Foundation
 /// `"__metadata__"`, an object of strings.
 struct SafetensorsHeader {
   /// One tensor as the header describes it, not yet checked.
-  struct Entry: Codable {
+  struct Entry: Decodable {
     let dtype: String
     let shape: [Int]
     /// First byte and end, from the beginning of the data.
@@ -119,33 +119,28 @@ struct SafetensorsHeader {
 
   // MARK: - Writing
 
-  /// Length (u64) and JSON, names in order, padded with spaces so that data begin on a multiple of 8.
+  /// Length (u64) and JSON, tensors in the order of their data and with the members of each as the reference implementation
+  /// writes them, padded with spaces so that data begin on a multiple of 8.
   func bytes() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var json = [UInt8](try encoder.encode(Output(header: self)))
+    func text(_ value: some Encodable) throws -> String {
+      String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+    var members: [String] = []
+    if !metadata.isEmpty { members.append("\"\(Self.metadataKey)\":\(try text(metadata))") }
+    let ordered = entries.sorted {
+      ($0.value.offsets[0], $0.value.offsets[1], $0.key)
+        < ($1.value.offsets[0], $1.value.offsets[1], $1.key)
+    }
+    for (name, entry) in ordered {
+      let (shape, offsets) = (try text(entry.shape), try text(entry.offsets))
+      members.append(
+        "\(try text(name)):{\"dtype\":\(try text(entry.dtype)),\"shape\":\(shape),"
+          + "\"data_offsets\":\(offsets)}")
+    }
+    var json = Array("{\(members.joined(separator: ","))}".utf8)
     json += repeatElement(UInt8(ascii: " "), count: padded(json.count, 8) - json.count)
     return (0..<8).map { UInt8(truncatingIfNeeded: json.count >> ($0 * 8)) } + json
-  }
-
-  private struct Output: Encodable {
-    let header: SafetensorsHeader
-
-    private struct Name: CodingKey {
-      let stringValue: String
-      var intValue: Int? { nil }
-      init(stringValue: String) { self.stringValue = stringValue }
-      init?(intValue: Int) { nil }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: Name.self)
-      if !header.metadata.isEmpty {
-        try container.encode(header.metadata, forKey: Name(stringValue: metadataKey))
-      }
-      for (name, entry) in header.entries {
-        try container.encode(entry, forKey: Name(stringValue: name))
-      }
-    }
   }
 }
