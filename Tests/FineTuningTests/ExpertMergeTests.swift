@@ -68,7 +68,7 @@ struct ExpertMergeTests {
     let base = try TinyModels.file("qwen3moe")
     let (loaded, adapter) = try adapter(base)
     let path = "\(folder.path)/merged.gguf"
-    var merger = try Merger(base: base, adapter: adapter, type: .f32, output: path)
+    var merger = try Merger(base: base, adapter: adapter, type: .format(.f32), output: path)
     while try merger.next() != nil {}
     try merger.finish()
     let beside = try losses(loaded, adapter)
