@@ -64,4 +64,23 @@ import Testing
     #expect(outcome.code == 0 && outcome.messages.isEmpty)
     #expect(outcome.output.contains(tiny.numbers.architecture))
   }
+
+  @Test("Names in a file cannot break lines or steer a terminal")
+  func namesAreShownAsEscapes() throws {
+    let place = try Workplace()
+    var model = EditableModel(try #require(TinyModels.all.first).file())
+    model.metadata.set("general.name", .string("tiny\n\u{1B}[2Jmodel"))
+    model.metadata.set("a\u{1B}[2Jb", .uint32(1))
+    model["c\nd"] = EditableModel.Tensor("c\nd", [1])
+    try model.write("\(place.path)/bad.gguf")
+    let seen = try place.scion("inspect bad.gguf --tensors")
+    #expect(seen.code == 0)
+    for text in ["tiny\\u{a}\\u{1b}[2Jmodel", "a\\u{1b}[2Jb", "c\\u{a}d"] {
+      #expect(seen.output.contains(text), "\(text)")
+    }
+    let refused = try place.scion("plan -m bad.gguf --data data.jsonl")
+    #expect(refused.code == 3 && refused.messages.contains("tensor c\\u{a}d"))
+    for text in [seen.output, refused.messages] { #expect(!text.contains("\u{1B}")) }
+    #expect(refused.messages.filter { $0 == "\n" }.count == 1)
+  }
 }
