@@ -164,6 +164,9 @@ struct ArchitectureHostileTests {
     if ["gemma2", "gemma3", "olmo2"].contains(configuration.architecture) {
       extra.append(.init("blk.0.attn_q.bias", [configuration.queryWidth]))
     }
+    var broken = EditableModel(file)
+    broken["two\nlines"] = EditableModel.Tensor("two\nlines", [1])
+    try expectRefusal(broken, naming: ["two\\u{a}lines"], "a name of two lines")
     for tensor in extra {
       var model = EditableModel(file)
       #expect(model[tensor.name] == nil)
@@ -232,5 +235,41 @@ struct ArchitectureHostileTests {
         try expectRefusal(model, naming: [tensor.name], "\(tensor.name) with \(value)")
       }
     }
+  }
+
+  // MARK: - Damage
+
+  /// Any byte of the settings may be any other: the file is refused in one sentence, or it is a model that runs.
+  @Test(arguments: TinyModels.ofEachArchitecture)
+  func damagedSettingsAreRefusedOrRun(tiny: TinyModel) throws {
+    let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: tiny.file().path)))
+    // The settings of the architecture come before those of the tokenizer.
+    let tokenizer = try #require(
+      Data(bytes).range(of: Data("tokenizer.ggml.model".utf8))?.lowerBound)
+    var random = SplitMix64(seed: 17)
+    var (refused, run) = (0, 0)
+    for _ in 0..<200 {
+      var changed = bytes
+      let place = Int.random(in: 24..<tokenizer, using: &random)
+      changed[place] = UInt8.random(in: 0...255, using: &random)
+      do {
+        let file = try GGUFFile(name: "hostile.gguf", bytes: changed)
+        var model = try Model(file)
+        let batch = TokenBatch([TokenSequence(allTargets: [1, 2, 3, 4, 5])])
+        model.prepare(forSequencesOf: batch.tokenCount)
+        let workspace = try Workspace(
+          model.configuration,
+          WorkspaceShape(tokens: 5, storage: .bfloat16, rank: 0, checkpointing: .recompute))
+        model.forward(batch, adapters: nil, workspace)
+        _ = model.loss(batch, workspace, gradientWeight: 1)
+        model.backward(batch, adapters: nil, workspace)
+        run += 1
+      } catch {
+        #expect(error is GGUFError || error is TransformerError)
+        #expect(!"\(error)".contains("\n"), "\(error)")
+        refused += 1
+      }
+    }
+    #expect(refused > 0 && run > 0)
   }
 }
