@@ -75,7 +75,18 @@ struct HostileSetting: Sendable {
     .array(.bool([])),
   ]
 
-  /// Keys that only one architecture reads.
+  private static let experts: [String: [GGUFValue?]] = [
+    "expert_count": notWholeNumbers + [nil],
+    "expert_used_count": notWholeNumbers + [nil, .uint32(9)],
+    "expert_feed_forward_length": notWholeNumbers,
+  ]
+  private static let granite: [String: [GGUFValue?]] = [
+    "attention.scale": notNumbers, "residual_scale": notNumbers, "embedding_scale": notNumbers,
+    "logit_scale": notPositive + [nil],
+    "rope.scaling.finetuned": [.uint32(1), .string("true")],
+  ]
+
+  /// Keys that only some architectures read.
   private static let own: [String: [String: [GGUFValue?]]] = [
     "llama": ["attention.sliding_window": asideWindow],
     "mistral3": [
@@ -86,11 +97,7 @@ struct HostileSetting: Sendable {
     "qwen2": ["attention.sliding_window": asideWindow],
     "phi3": ["attention.sliding_window": asideWindow],
     "qwen3": ["attention.sliding_window": [.uint32(16)]],
-    "qwen3moe": [
-      "expert_count": notWholeNumbers + [nil],
-      "expert_used_count": notWholeNumbers + [nil, .uint32(9)],
-      "expert_feed_forward_length": notWholeNumbers,
-    ],
+    "qwen3moe": experts,
     "gemma2": [
       "attention.sliding_window": window, "attention.sliding_window_pattern": pattern,
       "attn_logit_softcapping": notPositive, "final_logit_softcapping": notPositive,
@@ -105,11 +112,8 @@ struct HostileSetting: Sendable {
       "attention.sliding_window": window, "attention.sliding_window_pattern": pattern,
       "rope.freq_base_swa": [.float32(123), .float32(.nan)],
     ],
-    "granite": [
-      "attention.scale": notNumbers, "residual_scale": notNumbers, "embedding_scale": notNumbers,
-      "logit_scale": notPositive + [nil],
-      "rope.scaling.finetuned": [.uint32(1), .string("true")],
-    ],
+    "granite": granite,
+    "granitemoe": granite.merging(experts) { $1 },
   ]
 
   /// Settings that are possible, but not with these tensors.
