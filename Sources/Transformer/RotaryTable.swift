@@ -18,6 +18,11 @@ public struct RotaryTable: Sendable, Equatable {
     self.magnitude = magnitude
   }
 
+  /// Whether no pair turns by more than half a turn a token, as none of any model does.
+  static func tellsPositions(_ frequencies: [Float]) -> Bool {
+    frequencies.allSatisfy { $0 <= .pi }
+  }
+
   /// Values of a head that turn.
   public var rotated: Int { 2 * frequencies.count }
 }
@@ -57,22 +62,17 @@ enum RotaryScaling: Equatable {
     }
   }
 
-  /// The frequencies [rotated / 2].
-  ///
-  /// - Parameter divisors: one a pair, from a tensor of the file (Llama 3's ramp, LongRoPE's factors: arXiv 2402.13753);
-  ///   nil for none.
-  func frequencies(base: Float, rotated: Int, divisors: [Float]? = nil) -> [Float] {
+  /// The frequencies [rotated / 2]. Some files divide them by a tensor besides (`ArchitectureReader.divide`).
+  func frequencies(base: Float, rotated: Int) -> [Float] {
     let plain = (0..<rotated / 2).map { pow(Double(base), -2 * Double($0) / Double(rotated)) }
-    let scaled: [Float] =
-      switch self {
-      case .none: plain.map { Float($0) }
-      case .linear(let factor): plain.map { Float($0 / Double(factor)) }
-      case .yarn(let yarn):
-        zip(plain, yarn.ramp(base: Double(base), rotated: rotated)).map {
-          Float($0 * $1 + $0 / yarn.factor * (1 - $1))
-        }
+    switch self {
+    case .none: return plain.map { Float($0) }
+    case .linear(let factor): return plain.map { Float($0 / Double(factor)) }
+    case .yarn(let yarn):
+      return zip(plain, yarn.ramp(base: Double(base), rotated: rotated)).map {
+        Float($0 * $1 + $0 / yarn.factor * (1 - $1))
       }
-    return divisors.map { zip(scaled, $0).map { $0 / $1 } } ?? scaled
+    }
   }
 
   /// The factor on cosine and sine.

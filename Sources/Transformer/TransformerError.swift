@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// What can fail when a model is read or planned. Wrong shapes in calls are programmer errors and trap.
 public enum TransformerError: Error, Equatable, CustomStringConvertible {
   /// The file is an adapter; a model is needed.
@@ -21,7 +23,10 @@ public enum TransformerError: Error, Equatable, CustomStringConvertible {
   /// The least memory that the work needs is above the budget.
   case doesNotFit(budget: Int, smallest: Int)
 
-  public var description: String {
+  /// One sentence, whatever the names in the file are.
+  public var description: String { sentence.onOneLine }
+
+  private var sentence: String {
     switch self {
     case .adapterInsteadOfModel:
       "this is an adapter, not a model: give its base with -m and the adapter with --adapter"

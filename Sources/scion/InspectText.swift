@@ -34,7 +34,7 @@ enum InspectText {
             + padded(shape, 16) + "  " + bytesText(tensor.bytes))
       }
     }
-    return lines.joined(separator: "\n")
+    return lines.map(\.onOneLine).joined(separator: "\n")
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {

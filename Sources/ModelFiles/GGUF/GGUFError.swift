@@ -88,7 +88,10 @@ public enum GGUFError: Error, Equatable, CustomStringConvertible {
   /// Data came after the last tensor was complete.
   case dataAfterLastTensor(path: String)
 
-  public var description: String {
+  /// One sentence, whatever the names in the file are.
+  public var description: String { sentence.onOneLine }
+
+  private var sentence: String {
     switch self {
     case .cannotOpen(let path, let reason):
       "cannot read \(path): \(reason); give the path of a GGUF file"

@@ -32,6 +32,9 @@ extension ArchitectureReader {
   /// The sizes, norms, projections, biases and the rotation of a plain decoder.
   mutating func decoder(_ traits: Traits) throws(TransformerError) -> ModelConfiguration {
     let layerCount = try size("block_count")
+    guard layerCount <= file.tensors.count else {
+      throw unusable("block_count", "the file has only \(file.tensors.count) tensors")
+    }
     let width = try size("embedding_length")
     let contextLength = try size("context_length", default: 2048)
     let experts: ExpertShape? = if let kind = traits.experts { try readExperts(kind) } else { nil }
@@ -175,30 +178,35 @@ extension ArchitectureReader {
           : "only heads rotated as a whole (here \(headSize)) are supported in this architecture")
     }
     let original = try size("rope.scaling.original_context_length", default: context)
-    let base = try number("rope.freq_base", default: 10_000)
-    guard base > 1 else { throw unusable("rope.freq_base", "a number above 1 is expected") }
+    let base = try base("rope.freq_base")
     let scaling = try scaling(originalContext: original)
     let factor = try number("rope.scaling.attn_factor", default: 1)
-    let isInterleaved = traits.pairs == .neighbours
-    func table(_ divisors: [Float]?) -> RotaryTable {
-      RotaryTable(
-        frequencies: scaling.frequencies(base: base, rotated: rotated, divisors: divisors),
-        interleaved: isInterleaved, magnitude: scaling.magnitude * factor)
+    let frequencies = scaling.frequencies(base: base, rotated: rotated)
+    guard RotaryTable.tellsPositions(frequencies) else {
+      throw unusable(
+        has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear",
+        "heads would turn too fast to tell positions")
     }
-    var (divisors, long): ([Float]?, [Float]?)
+    let isInterleaved = traits.pairs == .neighbours
+    func table(_ frequencies: [Float]) -> RotaryTable {
+      RotaryTable(
+        frequencies: frequencies, interleaved: isInterleaved,
+        magnitude: scaling.magnitude * factor)
+    }
+    var (short, long): ([Float]?, [Float]?)
     if traits.readsFactors {
-      divisors = try self.divisors("rope_freqs.weight", count: rotated / 2)
-      if divisors == nil {
-        divisors = try self.divisors("rope_factors_short.weight", count: rotated / 2)
-        long = try self.divisors("rope_factors_long.weight", count: rotated / 2)
-        guard (divisors == nil) == (long == nil) else {
+      short = try divide(frequencies, by: "rope_freqs.weight")
+      if short == nil {
+        short = try divide(frequencies, by: "rope_factors_short.weight")
+        long = try divide(frequencies, by: "rope_factors_long.weight")
+        guard (short == nil) == (long == nil) else {
           throw .missingMetadata(
-            key: divisors == nil ? "rope_factors_short.weight" : "rope_factors_long.weight")
+            key: short == nil ? "rope_factors_short.weight" : "rope_factors_long.weight")
         }
       }
     }
     return Rotation(
-      table: table(divisors), long: long.map { table($0) }, originalContext: original, base: base,
-      rotated: rotated)
+      table: table(short ?? frequencies), long: long.map(table), originalContext: original,
+      base: base, rotated: rotated)
   }
 }

@@ -45,7 +45,7 @@ struct ArchitectureReader {
     return value
   }
 
-  /// A finite number above zero.
+  /// A finite number above zero, large enough to divide by.
   mutating func number(
     _ name: String, default fallback: Float? = nil
   ) throws(TransformerError) -> Float {
@@ -54,9 +54,16 @@ struct ArchitectureReader {
       guard let fallback else { throw .missingMetadata(key: key(name)) }
       return fallback
     }
-    guard let value = file.metadata.float(key(name)), value.isFinite, value > 0 else {
+    guard let value = file.metadata.float(key(name)), value.isNormal, value > 0 else {
       throw unusable(name, "a positive number is expected")
     }
+    return value
+  }
+
+  /// The base of the rotation's frequencies: a number above one.
+  mutating func base(_ name: String) throws(TransformerError) -> Float {
+    let value = try number(name, default: 10_000)
+    guard value > 1 else { throw unusable(name, "a number above 1 is expected") }
     return value
   }
 
@@ -87,17 +94,24 @@ struct ArchitectureReader {
     return value
   }
 
-  /// The values of a one-dimensional tensor with `count` finite values above zero; nil when the file has none.
-  mutating func divisors(_ tensor: String, count: Int) throws(TransformerError) -> [Float]? {
+  /// `frequencies` divided by the values of a one-dimensional tensor (Llama 3's ramp, LongRoPE's factors: arXiv 2402.13753); nil
+  /// when the file has none.
+  mutating func divide(
+    _ frequencies: [Float], by tensor: String
+  ) throws(TransformerError) -> [Float]? {
     guard let found = file.tensor(tensor) else { return nil }
     usedTensors.insert(tensor)
-    guard let values = try? file.vector(tensor), values.count == count else {
-      throw .wrongShape(tensor: tensor, expected: [count], found: found.dimensions)
+    guard let divisors = try? file.vector(tensor), divisors.count == frequencies.count else {
+      throw .wrongShape(tensor: tensor, expected: [frequencies.count], found: found.dimensions)
     }
-    guard values.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+    guard divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
       throw .unusableTensor(name: tensor, reason: "positive numbers are expected")
     }
-    return values
+    let divided = zip(frequencies, divisors).map { $0 / $1 }
+    guard RotaryTable.tellsPositions(divided) else {
+      throw .unusableTensor(name: tensor, reason: "heads would turn too fast to tell positions")
+    }
+    return divided
   }
 
   /// Which layers see only a window: the key is a period (the last of each is global) or one flag a layer (true: a window).
@@ -133,7 +147,11 @@ struct ArchitectureReader {
   mutating func leaveWindowAside(context: Int) throws(TransformerError) {
     let name = "attention.sliding_window"
     usedKeys.insert(key(name))
-    guard let window = file.metadata.int(key(name)), window > 0, window < context else { return }
+    guard has(name) else { return }
+    guard let window = file.metadata.int(key(name)), window >= 0 else {
+      throw unusable(name, "a whole number is expected")
+    }
+    guard window > 0, window < context else { return }
     notices.append(
       "\(key(name)) = \(window) is not applied, as in llama.cpp: sequences of more than \(window) tokens attend to "
         + "all of them")

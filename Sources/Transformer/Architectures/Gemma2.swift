@@ -31,7 +31,7 @@ extension ModelConfiguration {
       layers[index].normsAfter = true
       layers[index].activation = .geluTanh
       if isLargest {
-        layers[index].attention.scale = 1 / Float(width / attention.heads).squareRoot()
+        layers[index].attention.scale = 1 / (Float(width) / Float(attention.heads)).squareRoot()
       }
     }
   }

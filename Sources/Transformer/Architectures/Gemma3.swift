@@ -8,7 +8,7 @@ extension Architecture {
     let window = try reader.size("attention.sliding_window")
     let local = try reader.localLayers(configuration.layerCount, period: 6)
     configuration.logitSoftCap = try reader.optionalNumber("final_logit_softcapping")
-    let base = try reader.number("rope.freq_base_swa", default: 10_000)
+    let base = try reader.base("rope.freq_base_swa")
     let rotated = configuration.layers[0].rotary?.rotated ?? 0
     // The scaling of the file is that of the global layers.
     let rotary = RotaryTable(

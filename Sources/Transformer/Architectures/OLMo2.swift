@@ -6,7 +6,7 @@ extension Architecture {
   static let olmo2 = Architecture("olmo2") { reader throws(TransformerError) in
     var configuration = try reader.decoder(.init(pairs: .halves, biases: []))
     try reader.requireHead()
-    let base = try reader.number("rope.freq_base", default: 10_000)
+    let base = try reader.base("rope.freq_base")
     try reader.expect("rope.freq_base_swa") { $0.float == base }
     let window =
       reader.has("attention.sliding_window")
