@@ -56,17 +56,22 @@ public struct AdapterLayout: Sendable, Hashable {
     self.init(
       configuration,
       pairs: (0..<configuration.layerCount).flatMap { layer in
-        configuration.projections.filter(targets.contains).map { (layer, $0, rank) }
+        configuration.projections.filter(targets.contains).map {
+          let (out, `in`) = configuration.shape(of: $0)
+          return (layer, $0, min(rank, out, `in`))
+        }
       },
-      alpha: alpha, rankStabilized: rankStabilized)
+      rank: rank, alpha: alpha, rankStabilized: rankStabilized)
   }
 
-  /// Pairs given one by one, by layer and projection; ranks are clamped to each matrix's smaller side.
+  /// Pairs given one by one, by layer and projection, with the ranks that they have.
+  ///
+  /// - Parameter rank: the one that was asked for; nil for the largest.
   public init(
     _ configuration: ModelConfiguration, pairs: [(layer: Int, projection: Projection, rank: Int)],
-    alpha: Float, rankStabilized: Bool
+    rank: Int? = nil, alpha: Float, rankStabilized: Bool
   ) {
-    self.rank = pairs.map(\.rank).max() ?? 1
+    self.rank = rank ?? pairs.map(\.rank).max() ?? 1
     self.alpha = alpha
     self.rankStabilized = rankStabilized
     var slots: [AdapterSlot] = []
@@ -77,7 +82,7 @@ public struct AdapterLayout: Sendable, Hashable {
       rank: Int, out: Int, in: Int
     ) {
       let (out, `in`) = configuration.shape(of: pair.projection)
-      return (min(pair.rank, out, `in`), out, `in`)
+      return (pair.rank, out, `in`)
     }
     let countA = padded(
       pairs.reduce(0) { $0 + padded(shape($1).rank * shape($1).in) }, to: Moments.blockSize)
