@@ -62,7 +62,7 @@ struct GenerateCommand: ParsableCommand {
     let bytes =
       weights.head.byteCount
       + weights.blocks.reduce(0) { sum, block in
-        Projection.allCases.reduce(sum) { $0 + block[$1].byteCount }
+        loaded.model.configuration.projections.reduce(sum) { $0 + block[$1].byteCount }
       }
     var (prompts, rates, shares) = (Samples(), Samples(), Samples())
     var before = meter.measure()

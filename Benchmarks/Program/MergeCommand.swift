@@ -69,7 +69,7 @@ struct MergeCommand: ParsableCommand {
     var generator = RandomGenerator(seed: 7).stream("adapter")
     let rank = TrainingSetup.rank
     let tensors = (0..<configuration.layerCount).flatMap { layer in
-      Projection.allCases.map { projection in
+      configuration.projections.map { projection in
         let (out, `in`) = configuration.shape(of: projection)
         return AdapterTensors(
           layer: layer, projection: projection, rank: rank, inputWidth: `in`, outputWidth: out,

@@ -81,6 +81,8 @@ public struct AdapterLayout: Sendable, Hashable {
       configuration,
       pairs: (0..<configuration.layerCount).flatMap { layer in
         all.filter(targets.contains).flatMap { projection -> [Place] in
+          let (out, `in`) = configuration.shape(of: projection)
+          let rank = min(rank, out, `in`)
           guard projection.isExpert, let experts = configuration.experts else {
             return [Place(layer: layer, projection: projection, rank: rank)]
           }
@@ -89,14 +91,17 @@ public struct AdapterLayout: Sendable, Hashable {
           }
         }
       },
-      alpha: alpha, rankStabilized: rankStabilized)
+      rank: rank, alpha: alpha, rankStabilized: rankStabilized)
   }
 
-  /// Pairs given one by one, by layer and projection; ranks are clamped to each matrix's smaller side.
+  /// Pairs given one by one, by layer and projection, with the ranks that they have.
+  ///
+  /// - Parameter rank: the one that was asked for; nil for the largest.
   public init(
-    _ configuration: ModelConfiguration, pairs: [Place], alpha: Float, rankStabilized: Bool
+    _ configuration: ModelConfiguration, pairs: [Place], rank: Int? = nil, alpha: Float,
+    rankStabilized: Bool
   ) {
-    self.rank = pairs.map(\.rank).max() ?? 1
+    self.rank = rank ?? pairs.map(\.rank).max() ?? 1
     self.alpha = alpha
     self.rankStabilized = rankStabilized
     var slots: [AdapterSlot] = []
@@ -105,7 +110,7 @@ public struct AdapterLayout: Sendable, Hashable {
     }
     func shape(_ pair: Place) -> (rank: Int, out: Int, in: Int) {
       let (out, `in`) = configuration.shape(of: pair.projection)
-      return (min(pair.rank, out, `in`), out, `in`)
+      return (pair.rank, out, `in`)
     }
     let countA = padded(
       pairs.reduce(0) { $0 + padded(shape($1).rank * shape($1).in) }, to: Moments.blockSize)

@@ -83,7 +83,7 @@ struct TrainingRun {
     for notice in report.notices { reporter.warn(notice) }
     if let summary = StartText.summary(report) { reporter.say("start     \(summary)") }
     try directory.write(json: report, to: directory.initialization)
-    if let picture = StartPicture(report) {
+    if let picture = StartPicture(report, session.trainer.adapters.layout.projections) {
       try directory.write(picture.svg, to: directory.initializationPicture)
     }
     try directory.removeUnfinishedStart()

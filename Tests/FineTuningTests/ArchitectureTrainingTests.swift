@@ -49,6 +49,14 @@ struct ArchitectureTrainingTests {
     let start = try session.makeStart(spillDirectory: folder.path)
     while try start.advance() != nil {}
     let adapters = session.trainer.adapters
+    let count = adapters.layout.projections.count
+    let report = start.report()
+    for layer in report.layers {
+      let shares = report.matrices[count * layer.layer..<count * (layer.layer + 1)]
+      #expect(abs(StartReport.mean(shares.map(\.capturedShare)) - layer.capturedShare) < 1e-12)
+    }
+    let picture = try #require(StartPicture(report, adapters.layout.projections))
+    #expect(picture.svg.components(separatedBy: "<title>blk.").count == report.matrices.count + 1)
     let before = adapters.layout.slots.map { adapters.values($0) }
     let data = BatchPlan.evaluation(
       session.data.train.sequences, microTokens: session.memoryPlan.microTokens)

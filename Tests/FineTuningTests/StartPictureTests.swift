@@ -6,8 +6,9 @@ import Testing
 @Suite struct StartPictureTests {
   @Test("The picture is well-formed XML of its own, with a cell and a line for each matrix")
   func pictureIsWhole() throws {
-    let report = try SmallStart().report(.loraOne, scale: .linesearch)
-    let svg = try #require(StartPicture(report)).svg
+    let small = try SmallStart()
+    let report = try small.report(.loraOne, scale: .linesearch)
+    let svg = try #require(StartPicture(report, small.layout.projections)).svg
     #expect(svg.components(separatedBy: "<title>blk.").count - 1 == 28)
     #expect(svg.components(separatedBy: "<polyline").count - 1 == 28)
     let after = try #require(report.lossAfter)
@@ -23,8 +24,12 @@ import Testing
 
   @Test("A start that measures nothing has no picture")
   func nothingMeasuredHasNoPicture() throws {
-    #expect(try StartPicture(SmallStart().report(.gaussian)) == nil)
-    #expect(try StartPicture(SmallStart().report(.orthogonal)) == nil)
-    #expect(try StartPicture(SmallStart().report(.eva)) != nil)
+    let small = try SmallStart()
+    for (start, isSeen) in [
+      (AdapterInitialization.gaussian, false), (.orthogonal, false), (.eva, true),
+    ] {
+      let picture = try StartPicture(small.report(start), small.layout.projections)
+      #expect((picture != nil) == isSeen, "\(start)")
+    }
   }
 }

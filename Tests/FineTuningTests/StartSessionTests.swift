@@ -14,7 +14,7 @@ import Transformer
       small.model, small.trainer.workspace, layout: small.layout, batches: small.batches,
       weights: InitializationLoss.tokens.weights(small.batches),
       memory: StartMemory(
-        small.model.configuration, Projection.allCases, form: .factors,
+        small.model.configuration, small.layout.projections, form: .factors,
         data: MemoryRequest.Start(sequences: 5, tokens: tokens),
         storage: small.trainer.workspace.shape.storage, microTokens: 64, rank: 4),
       generator: RandomGenerator(seed: 1), spillDirectory: NSTemporaryDirectory())

@@ -179,4 +179,30 @@ struct AdapterReferenceTests {
     }
     #expect(try Adapter(path: path("-lora.gguf"), base: loaded.file).tensors == adapter.tensors)
   }
+
+  @Test("A pair may have a higher rank than its weight's smaller side")
+  func rankAboveTheSmallerSide() throws {
+    let loaded = try LoadedModel(path: TinyFiles.path("qwen2.gguf"))
+    var draws = SplitMix64(seed: 6)
+    // 32 keys of 64 inputs.
+    let pair = AdapterTensors(
+      layer: 1, projection: .key, rank: 80, inputWidth: 64, outputWidth: 32,
+      a: draws.normals(80 * 64).map { 0.1 * $0 }, bt: draws.normals(80 * 32).map { 0.1 * $0 })
+    func adapter(_ pairs: [AdapterTensors]) -> Adapter {
+      Adapter(tensors: pairs, alpha: 80, isRankStabilized: false, architecture: "qwen2")
+    }
+    // The same change of rank 32: B·A itself behind the unit matrix.
+    var unit = [Float](repeating: 0, count: 32 * 32)
+    for index in 0..<32 { unit[33 * index] = 32 / 80 }
+    let same = AdapterTensors(
+      layer: 1, projection: .key, rank: 32, inputWidth: 64, outputWidth: 32,
+      a: SmallBase.delta(pair, scale: 1), bt: unit)
+    let ids = try TinyReference("qwen2").sequences[0].ids
+    let runs = try [pair, same].map { pair in
+      try TinyRun(loaded, ids, adapter([pair]).set(for: loaded, storage: .float32))
+    }
+    let expected = runs[1].lastLogits.map(Double.init)
+    #expect(runs[0].distance(expected) < 1e-5)
+    #expect(try TinyRun(loaded, ids, nil).distance(expected) > 1e-3)
+  }
 }

@@ -152,4 +152,17 @@ struct FusedTensorsTests {
       contentsOfFile: "\(folder.path)/peft/adapter_config.json", encoding: .utf8)
     #expect(text.contains("\"q_proj\"") && !text.contains("qkv"))
   }
+
+  @Test("A GGUF adapter of separate tensors is refused on a fused base, with what to do")
+  func refusesSeparateGGUF() throws {
+    let folder = try TemporaryFolder()
+    let separate = try GGUFFile(path: TinyFiles.path("llama3-rope.gguf"))
+    let path = "\(folder.path)/adapter.gguf"
+    try Adapter(path: TinyFiles.path("llama3-rope-peft"), base: separate)
+      .writeGGUF(path: path, base: separate.metadata, name: "m")
+    let base = try fused("llama3-rope", folder)
+    let error = AdapterError.notInBase(path: path, name: "blk.0.attn_k.weight.lora_a")
+    #expect(throws: error) { try Adapter(path: path, base: base) }
+    #expect(error.description.hasSuffix("use the base the adapter was trained on"))
+  }
 }

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Transformer
+public import Transformer
 
 /// The picture of a start, `init.svg`: one self-contained SVG that a person reads at a glance.
 ///
@@ -13,13 +13,15 @@ public struct StartPicture {
   private var entries: [Projection: [Int: AdapterStartReport]] = [:]
 
   /// nil where nothing was measured: there is nothing to see.
-  public init?(_ report: StartReport) {
+  ///
+  /// - Parameter adapted: the projections that have adapters; a tensor's name alone does not tell fused ones from others.
+  public init?(_ report: StartReport, _ adapted: [Projection]) {
     guard !report.layers.isEmpty, !report.matrices.isEmpty else { return nil }
     self.report = report
     layers = report.layers.map(\.layer)
     let byName = Dictionary(report.matrices.map { ($0.name, $0) }) { first, _ in first }
     var entries: [Projection: [Int: AdapterStartReport]] = [:]
-    for projection in Projection.allCases {
+    for projection in adapted {
       for layer in layers {
         if let found = byName[projection.weightName(layer: layer)] {
           entries[projection, default: [:]][layer] = found
@@ -27,7 +29,7 @@ public struct StartPicture {
       }
     }
     self.entries = entries
-    projections = Projection.allCases.filter { entries[$0] != nil }
+    projections = adapted.filter { entries[$0] != nil }
   }
 
   private static let width = 980.0

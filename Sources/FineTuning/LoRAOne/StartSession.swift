@@ -279,9 +279,10 @@ public final class StartSession {
 
   private func layers(of reports: [AdapterStartReport]) -> [StartReport.Layer] {
     let byName = Dictionary(uniqueKeysWithValues: reports.map { ($0.name, $0) })
-    return Set(trainer.adapters.layout.slots.map(\.layer)).sorted().map { layer in
+    let layout = trainer.adapters.layout
+    return Set(layout.slots.map(\.layer)).sorted().map { layer in
       StartReport.Layer(
-        layer, Projection.allCases.compactMap { byName[$0.weightName(layer: layer)] })
+        layer, layout.projections.compactMap { byName[$0.weightName(layer: layer)] })
     }
   }
 }
