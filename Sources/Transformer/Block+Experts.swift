@@ -16,9 +16,12 @@ extension Block {
     enter(weights.feedForwardNorm, into: normed, run.residual)
     let logits = buffers.logits.prefix(run.tokens)
     multiply(into: logits, normed, experts.router)
-    let routing = ExpertRouting(
-      logits, shape, keeping: run.isRerun ? run.workspace.routings[layer] : nil)
-    run.workspace.routings[layer] = routing
+    // A start runs all micro-batches forward before it runs their blocks again.
+    let earlier = run.workspace.routings[layer].flatMap { earlier in
+      run.isRerun && earlier.batch == run.batch ? earlier.routing : nil
+    }
+    let routing = ExpertRouting(logits, shape, keeping: earlier)
+    run.workspace.routings[layer] = (run.batch, routing)
 
     let rows = routing.tokens.count
     let (input, output) = (buffers.input.prefix(rows), buffers.output.prefix(rows))
@@ -53,7 +56,7 @@ extension Block {
   /// The experts are frozen and have no adapters: what they need is the gradient of their inputs, and that of the router's.
   func backwardExperts(_ run: Backward, _ shape: ExpertShape) {
     guard let buffers = run.inside.experts, let experts = weights.experts,
-      let dInput = buffers.inputGradient, let routing = run.workspace.routings[layer]
+      let dInput = buffers.inputGradient, let routing = run.workspace.routings[layer]?.routing
     else {
       preconditionFailure("a model of experts has their weights, buffers and routing")
     }
