@@ -26,28 +26,56 @@ extension Block {
     let rows = routing.tokens.count
     let (input, output) = (buffers.input.prefix(rows), buffers.output.prefix(rows))
     input.gather(normed, rows: routing.tokens)
-    for (expert, range) in routing.used {
-      prefetch(experts, routing.expert(after: expert))
-      multiply(into: run.saved.gate.rows(range), input.rows(range), experts.gate[expert])
-      multiply(into: run.saved.up.rows(range), input.rows(range), experts.up[expert])
+    prefetch(routing.groups(atMost: groupSize).first, [experts.gate, experts.up])
+    visit(routing, [experts.gate, experts.up], then: run.isRerun ? [] : [experts.down]) { group in
+      multiplyAll(
+        group.flatMap { expert, range in
+          [
+            SeparateProduct(
+              into: run.saved.gate.rows(range), input.rows(range), experts.gate[expert]),
+            SeparateProduct(into: run.saved.up.rows(range), input.rows(range), experts.up[expert]),
+          ]
+        })
     }
     if run.isRerun { return }
     let activated = run.inside.activated.prefix(rows)
     gatedActivation(
       into: activated, gate: run.saved.gate.prefix(rows), up: run.saved.up.prefix(rows),
       self.shape.activation)
-    for (expert, range) in routing.used {
-      multiply(into: output.rows(range), activated.rows(range), experts.down[expert])
+    visit(routing, [experts.down]) { group in
+      multiplyAll(
+        group.map { expert, range in
+          SeparateProduct(into: output.rows(range), activated.rows(range), experts.down[expert])
+        })
     }
     scatterAdd(
       output, into: run.residual, rows: routing.tokens,
       factors: routing.sortedShares(times: self.shape.residualScale))
   }
 
-  private func prefetch(_ experts: ExpertWeights, _ expert: Int?) {
-    guard let expert, streamsWeights else { return }
-    for matrix in [experts.gate[expert], experts.up[expert], experts.down[expert]] {
-      matrix.file.prefetch(matrix.fileRange)
+  // MARK: - Reading
+
+  /// Experts whose products are computed together: all, or, so that others can be read meanwhile, a few.
+  private var groupSize: Int { streamsWeights ? 16 : .max }
+
+  /// Runs `body` on groups of the experts that have rows; meanwhile the weights of the next group, or of the first of what
+  /// comes `then`, are read.
+  private func visit(
+    _ routing: ExpertRouting, _ stacks: [[QuantizedMatrix]], then: [[QuantizedMatrix]] = [],
+    _ body: ([ExpertRouting.Rows]) -> Void
+  ) {
+    let groups = routing.groups(atMost: groupSize)
+    for (number, group) in groups.enumerated() {
+      let isLast = number + 1 == groups.count
+      prefetch(isLast ? groups[0] : groups[number + 1], isLast ? then : stacks)
+      body(group)
+    }
+  }
+
+  private func prefetch(_ group: [ExpertRouting.Rows]?, _ stacks: [[QuantizedMatrix]]) {
+    guard let group, streamsWeights else { return }
+    for stack in stacks {
+      for (expert, _) in group { stack[expert].file.prefetch(stack[expert].fileRange) }
     }
   }
 
@@ -72,9 +100,13 @@ extension Block {
     gatedActivation(into: activated, gate: gate, up: up, self.shape.activation)
     leaveBackward(into: dStored, dResidual: dResidual, held: nil, norm: nil)
     dOutput.gather(dStored, rows: routing.tokens)
-    for (expert, range) in routing.used {
-      multiplyTransposed(
-        into: dActivated.rows(range), dOutput.rows(range), experts.down[expert])
+    prefetch(routing.groups(atMost: groupSize).first, [experts.down])
+    visit(routing, [experts.down], then: [experts.gate, experts.up]) { group in
+      multiplyTransposedAll(
+        group.map { expert, range in
+          SeparateProduct(
+            into: dActivated.rows(range), dOutput.rows(range), experts.down[expert])
+        })
     }
     // ∂L/∂p_e = ⟨∂y, down_e(a)⟩ = ⟨down_eᵀ ∂y, a⟩: no product more.
     routing.backward(
@@ -83,11 +115,15 @@ extension Block {
     gatedActivationBackward(
       dgate: gate, dup: up, da: dActivated, gate: gate, up: up, self.shape.activation)
     let dRows = dInput.prefix(rows)
-    for (expert, range) in routing.used {
-      prefetch(experts, routing.expert(after: expert))
-      multiplyTransposed(into: dRows.rows(range), gate.rows(range), experts.gate[expert])
-      multiplyTransposed(
-        into: dRows.rows(range), up.rows(range), experts.up[expert], accumulate: true)
+    visit(routing, [experts.gate, experts.up]) { group in
+      multiplyTransposedAll(
+        group.map { expert, range in
+          SeparateProduct(into: dRows.rows(range), gate.rows(range), experts.gate[expert])
+        })
+      multiplyTransposedAll(
+        group.map { expert, range in
+          SeparateProduct(into: dRows.rows(range), up.rows(range), experts.up[expert])
+        }, accumulate: true)
     }
     multiplyTransposed(into: dNormed, buffers.logits.prefix(tokens), experts.router)
     scatterAdd(
@@ -97,16 +133,18 @@ extension Block {
 }
 
 extension ExpertRouting {
-  /// The experts that have rows, with these.
-  var used: [(expert: Int, rows: Range<Int>)] {
-    (0..<starts.count - 1).compactMap { expert in
-      starts[expert] < starts[expert + 1]
-        ? (expert, starts[expert]..<starts[expert + 1]) : nil
-    }
-  }
+  /// An expert and its rows.
+  typealias Rows = (expert: Int, rows: Range<Int>)
 
-  /// The next expert that has rows.
-  func expert(after expert: Int) -> Int? {
-    (expert + 1..<starts.count - 1).first { starts[$0] < starts[$0 + 1] }
+  /// The experts that have rows, with these, in groups of at most `count`.
+  func groups(atMost count: Int) -> [[Rows]] {
+    let used: [Rows] = (0..<starts.count - 1).compactMap { expert in
+      let rows = starts[expert]..<starts[expert + 1]
+      return rows.isEmpty ? nil : (expert, rows)
+    }
+    let size = min(count, max(used.count, 1))
+    return stride(from: 0, to: used.count, by: size).map {
+      Array(used[$0..<min($0 + size, used.count)])
+    }
   }
 }
