@@ -171,19 +171,84 @@ static void run_pieces(plan plan, ck_pieces *pieces) {
     while (ck_take_piece(pieces, &from, &to)) run_piece(&plan, from, to);
 }
 
-void ck_run_panels(const ck_product *p, const ck_leaf *leaf) {
+static plan plan_of(const ck_product *p, const ck_leaf *leaf, int32_t width) {
     plan plan = {.product = p,
                  .leaf = leaf,
                  .weights = ck_leaf_format_of(leaf, p->w_format),
                  .activations = ck_leaf_format_of(leaf, p->x_type),
-                 .width = p->tokens < FEW_TOKENS ? CK_PANEL_COLUMNS / 2 : CK_PANEL_COLUMNS,
+                 .width = width,
                  .steps = (p->k + leaf->depth - 1) / leaf->depth};
     if (p->rank > CK_ADAPTER_DEPTH) plan.rank_steps = (p->rank + leaf->depth - 1) / leaf->depth;
+    return plan;
+}
+
+static int64_t work_of(const ck_product *p) { return p->tokens * p->n * (p->k + p->rank); }
+
+void ck_run_panels(const ck_product *p, const ck_leaf *leaf) {
+    plan plan =
+        plan_of(p, leaf, p->tokens < FEW_TOKENS ? CK_PANEL_COLUMNS / 2 : CK_PANEL_COLUMNS);
     int64_t panels = (p->n + plan.width - 1) / plan.width;
-    int64_t work = p->tokens * p->n * (p->k + p->rank);
-    int32_t threads = work > SMALL_WORK ? ck_threads() : 1;
+    int32_t threads = work_of(p) > SMALL_WORK ? ck_threads() : 1;
     ck_pieces pieces = {.panels = panels, .tokens = p->tokens, .threads = threads,
                         .whole = plan.width < CK_PANEL_COLUMNS};
 #pragma omp parallel num_threads(threads) if (threads > 1)
     run_pieces(plan, &pieces);
+}
+
+/* ---- Many products together ---- */
+
+typedef struct {
+    const plan *plans;
+    const int64_t *ends; /* of each product's panels; those of all are numbered in order */
+    int64_t panels, threads;
+    _Atomic int64_t next;
+} queue;
+
+/* The next panels of one product, from ..< to: a share of all that are left. Returns the product's
+ * index, or -1 when nothing is left. */
+static int64_t take_panels(queue *queue, int64_t *from, int64_t *to) {
+    int64_t at = atomic_load_explicit(&queue->next, memory_order_relaxed), end, i = 0;
+    do {
+        if (at >= queue->panels) return -1;
+        while (at >= queue->ends[i]) i++;
+        int64_t share = (queue->panels - at) / (2 * queue->threads);
+        end = at + (share > 1 ? share : 1);
+        if (end > queue->ends[i]) end = queue->ends[i];
+    } while (!atomic_compare_exchange_weak_explicit(&queue->next, &at, end, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    int64_t begin = i > 0 ? queue->ends[i - 1] : 0;
+    *from = at - begin;
+    *to = end - begin;
+    return i;
+}
+
+static void run_queue(queue *queue) {
+    int64_t i, from, to;
+    plan scratch = {.leaf = queue->plans->leaf};
+    take_scratch(&scratch);
+    while ((i = take_panels(queue, &from, &to)) >= 0) {
+        plan plan = queue->plans[i];
+        int64_t tokens = plan.product->tokens;
+        plan.panel = scratch.panel;
+        plan.adapter = scratch.adapter;
+        plan.strips = scratch.strips;
+        run_piece(&plan, from * tokens, to * tokens);
+    }
+}
+
+void ck_run_panels_of_all(const ck_product *products, int64_t count, const ck_leaf *leaf) {
+    plan plans[CK_PRODUCTS_MOST];
+    int64_t ends[CK_PRODUCTS_MOST], panels = 0, work = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const ck_product *p = &products[i];
+        /* There are enough panels for all threads: they need not be narrow. */
+        plans[i] = plan_of(p, leaf, CK_PANEL_COLUMNS);
+        panels += (p->n + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
+        ends[i] = panels;
+        work += work_of(p);
+    }
+    int32_t threads = work > SMALL_WORK ? ck_threads() : 1;
+    queue queue = {.plans = plans, .ends = ends, .panels = panels, .threads = threads};
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    run_queue(&queue);
 }

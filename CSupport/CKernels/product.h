@@ -40,6 +40,13 @@ void ck_run_product(const ck_product *product, const ck_leaf *leaf);
 /* With panels (gemm.c). */
 void ck_run_panels(const ck_product *product, const ck_leaf *leaf);
 
+enum { CK_PRODUCTS_MOST = 128 };
+
+/* The same for 1 to CK_PRODUCTS_MOST products of one x_type: their panels are shared out together, so
+ * that small products keep all threads busy and no thread waits between them. Each has the bits that
+ * it has alone. */
+void ck_run_panels_of_all(const ck_product *products, int64_t count, const ck_leaf *leaf);
+
 /* One to four tokens, W transposed (by_columns 0), without panels (few.c). */
 void ck_run_few(const ck_product *product);
 

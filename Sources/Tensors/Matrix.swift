@@ -122,12 +122,13 @@ public struct Matrix {
     unsafe ck_convert(pointer, type.code, other.pointer, other.type.code, Int64(count))
   }
 
-  /// Overwrites row i with row `indices[i]` of `source`, converting the type.
+  /// Overwrites row i with row `indices[i]` of `source`, which is other memory, converting the type.
   public func gather(_ source: Matrix, rows indices: [Int]) {
     precondition(indices.count == rows && source.columns == columns)
-    for (row, index) in indices.enumerated() {
-      self.rows(row..<row + 1).assign(source.rows(index..<index + 1))
-    }
+    precondition(indices.allSatisfy { $0 >= 0 && $0 < source.rows })
+    let indices = indices.map(Int64.init)
+    unsafe ck_gather_rows(
+      pointer, type.code, source.pointer, source.type.code, indices, Int64(rows), Int64(columns))
   }
 
   /// Overwrites row `indices[i]` of `target` with row i, converting the type.

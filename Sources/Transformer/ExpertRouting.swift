@@ -24,20 +24,22 @@ struct ExpertRouting {
   init(_ logits: Matrix, _ shape: ExpertShape, keeping earlier: ExpertRouting? = nil) {
     let (count, used) = (logits.rows, shape.used)
     let values = logits.array()
-    var chosen: [Int] = []
-    var shares: [Float] = []
-    chosen.reserveCapacity(count * used)
-    shares.reserveCapacity(count * used)
+    var chosen = earlier?.chosen ?? [Int](repeating: 0, count: count * used)
+    var shares = [Float](repeating: 0, count: count * used)
+    precondition(chosen.count == count * used && logits.columns == shape.count)
     for token in 0..<count {
-      let row = values[token * shape.count..<(token + 1) * shape.count]
-      let experts =
-        earlier.map { Array($0.chosen[token * used..<(token + 1) * used]) }
-        ?? ExpertRouting.largest(Array(row), used)
-      let top = experts.map { row[row.startIndex + $0] }.max() ?? 0
-      let weights = experts.map { expf(row[row.startIndex + $0] - top) }
-      let sum = weights.reduce(0, +)
-      chosen += experts
-      shares += weights.map { $0 / sum }
+      let row = token * shape.count
+      let places = token * used..<(token + 1) * used
+      if earlier == nil {
+        ExpertRouting.choose(into: &chosen, places, of: values, row..<row + shape.count)
+      }
+      var (top, sum): (Float, Float) = (-.infinity, 0)
+      for place in places { top = max(top, values[row + chosen[place]]) }
+      for place in places {
+        shares[place] = expf(values[row + chosen[place]] - top)
+        sum += shares[place]
+      }
+      for place in places { shares[place] /= sum }
     }
     self.chosen = chosen
     self.shares = shares
@@ -56,18 +58,47 @@ struct ExpertRouting {
     tokens = places.map { $0 / used }
   }
 
-  /// Places of the `count` largest values, the largest first, of equal ones the lower first.
-  private static func largest(_ values: [Float], _ count: Int) -> [Int] {
-    var found: [Int] = []
-    for _ in 0..<count {
-      var best = -1
-      for (place, value) in values.enumerated()
-      where !found.contains(place) && (best < 0 || value > values[best]) {
-        best = place
+  /// Fills `places` of `chosen` with the numbers of the largest of `values` in `row`, the largest first, of equal ones the
+  /// lower first.
+  private static func choose(
+    into chosen: inout [Int], _ places: Range<Int>, of values: [Float], _ row: Range<Int>
+  ) {
+    var found = 0
+    for (number, index) in row.enumerated() {
+      let value = values[index]
+      var place = places.lowerBound + found
+      if found == places.count {
+        if value <= values[row.lowerBound + chosen[place - 1]] { continue }
+        place -= 1
+      } else {
+        found += 1
       }
-      found.append(best)
+      while place > places.lowerBound, value > values[row.lowerBound + chosen[place - 1]] {
+        chosen[place] = chosen[place - 1]
+        place -= 1
+      }
+      chosen[place] = number
     }
-    return found
+  }
+
+  /// An expert and its rows.
+  typealias Rows = (expert: Int, rows: Range<Int>)
+
+  /// The experts that have rows, with these.
+  var used: [Rows] {
+    (0..<starts.count - 1).compactMap { expert in
+      let rows = starts[expert]..<starts[expert + 1]
+      return rows.isEmpty ? nil : (expert, rows)
+    }
+  }
+
+  /// The same in groups of at most `count`.
+  func groups(atMost count: Int) -> [[Rows]] {
+    let used = used
+    let size = min(count, max(used.count, 1))
+    return stride(from: 0, to: used.count, by: size).map {
+      Array(used[$0..<min($0 + size, used.count)])
+    }
   }
 
   /// The shares of the sorted rows, times `factor` [R].

@@ -10,6 +10,10 @@ public struct ModelWork: Sendable, Equatable {
     public let weights: Int
     /// Those of q, k and v among them: the products with the block's normed input.
     public let inputWeights: Int
+    /// Those of experts among them.
+    public let expertWeights: Int
+    /// Of a micro-batch's tokens the share that one expert sees, in the mean: used / count; 1 without experts.
+    public let expertShare: Double
     /// Multiply-adds of one attention pair's scores in all heads: heads times the width of a key.
     public let keyWidth: Int
     /// Multiply-adds of one attention pair's share in the outputs of all heads: heads times the
@@ -56,6 +60,8 @@ public struct ModelWork: Sendable, Equatable {
     layers = configuration.layers.map { layer in
       Layer(
         weights: configuration.blockParameterCount, inputWeights: input,
+        expertWeights: layer.experts.map { $0.used * 3 * configuration.width * $0.width } ?? 0,
+        expertShare: layer.experts.map { Double($0.used) / Double($0.count) } ?? 1,
         keyWidth: configuration.queryWidth, valueWidth: configuration.attendedWidth,
         window: layer.attention.window)
     }
@@ -71,6 +77,25 @@ public struct ModelWork: Sendable, Equatable {
   /// (`Checkpointing`).
   public func recomputedWeights(keptLayers: Int) -> Int {
     layers.dropLast(keptLayers).reduce(0) { $0 + $1.weights }
+  }
+
+  /// What passes over the weights cost in training, in multiply-adds a token: a forward and a backward, and another forward
+  /// in layers that are run again.
+  ///
+  /// - Parameters:
+  ///   - keptLayers: layers, counted from the last, that are not run again.
+  ///   - tokens: of a micro-batch. Every expert sees a share of them.
+  ///   - overhead: the factor on a product of so many rows that is due to dequantizing its weight.
+  public func passCost(
+    keptLayers: Int, tokens: Double, overhead: (_ rows: Double) -> Double
+  ) -> Double {
+    let again = max(0, layers.count - keptLayers)
+    return layers.enumerated().reduce(0) { sum, entry in
+      let (number, layer) = entry
+      let dense = Double(layer.weights - layer.expertWeights) * overhead(tokens)
+      let experts = Double(layer.expertWeights) * overhead(tokens * layer.expertShare)
+      return sum + (number < again ? 3 : 2) * (dense + experts)
+    }
   }
 
   // MARK: - Training

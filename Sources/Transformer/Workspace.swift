@@ -6,8 +6,9 @@ public final class Workspace {
   public let arena: Arena
   let buffers: WorkspaceBuffers
   private let layerCount: Int
-  /// The experts that each layer's router picked for the micro-batch: a block that is run again takes the same.
-  var routings: [ExpertRouting?]
+  /// The experts that each layer's router picked, and for which micro-batch: a block that is run again over the same takes
+  /// the same.
+  var routings: [(batch: TokenBatch, routing: ExpertRouting)?]
 
   /// Most layers that keep their products, of those that there is memory for: a start that needs the rest for gradients
   /// lowers it, and the pages of the others are never touched. The inputs of all blocks below share that of the highest.

@@ -51,6 +51,27 @@ import Transformer
     #expect(plan.total == max(plan.peak(.start), plan.peak(.training), plan.peak(.saving)))
   }
 
+  @Test("A model of experts takes more tokens at a time, and what it maps is planned")
+  func expertsTakeManyTokens() throws {
+    var shape = SyntheticModel(
+      layers: 6, width: 64, heads: 4, keyValueHeads: 2, feedForward: 32, vocabulary: 300,
+      format: .q8_0, seed: 3)
+    let plain = try MemoryPlan(request(Model(shape.file())))
+    shape.experts = .init(count: 64, used: 4)
+    let model = try Model(shape.file())
+    let request = request(model, budget: 1 << 30)
+    let plan = try MemoryPlan(request)
+    // Of 512 tokens an expert would see 32.
+    #expect(plan.workspace.tokens == 4096 && plain.workspace.tokens < 4096)
+    let trainer = try Trainer(model, request.layout, plan: plan, clip: 1)
+    #expect(
+      trainer.workspace.arena.byteCount == part(plan, "activations")
+        + part(plan, "activations after the start"))
+    // Where there is no room, fewer at a time, and at last the smallest of all plans.
+    let tight = try MemoryPlan(self.request(model, budget: plan.total / 2))
+    #expect(tight.total <= plan.total / 2 && tight.workspace.tokens < 4096)
+  }
+
   @Test("The rounded input of int8 products is counted")
   func int8ScratchIsPlanned() throws {
     var model = try model()

@@ -14,13 +14,14 @@ struct SmallStart {
   let batches: [TokenBatch]
 
   init(
-    rank: Int = 4, lengths: [[Int]] = [[30, 11], [24], [7, 19]], storage: ElementType = .bfloat16
+    rank: Int = 4, lengths: [[Int]] = [[30, 11], [24], [7, 19]], storage: ElementType = .bfloat16,
+    experts: SyntheticModel.Experts? = nil
   ) throws {
-    model = try Model(
-      SyntheticModel(
-        layers: 4, width: 64, heads: 4, keyValueHeads: 2, feedForward: 128, vocabulary: 300,
-        format: .q8_0, seed: 3
-      ).file())
+    var synthetic = SyntheticModel(
+      layers: 4, width: 64, heads: 4, keyValueHeads: 2, feedForward: 128, vocabulary: 300,
+      format: .q8_0, seed: 3)
+    synthetic.experts = experts
+    model = try Model(synthetic.file())
     layout = AdapterLayout(model.configuration, rank: rank, alpha: 16, rankStabilized: true)
     var request = MemoryRequest(
       model, layout, storage: storage, fileBytes: 1_000_000, longest: 64, stepTokens: 64)

@@ -198,4 +198,22 @@ import Transformer
     let first = report.matrices.prefix(7).map(\.capturedShare).reduce(0, +) / 7
     #expect(abs(report.layers[0].capturedShare - first) < 1e-12)
   }
+
+  @Test("Experts are picked anew for each micro-batch: data cut into several give the same start")
+  func expertsOfSeveralMicroBatches() throws {
+    let small = try SmallStart(
+      lengths: [[10, 11], [12], [7, 9]], storage: .float32, experts: .init(count: 6, used: 2))
+    let whole = TokenBatch(
+      small.batches.flatMap { batch in
+        zip(batch.starts, batch.starts.dropFirst()).map { start, end in
+          TokenSequence(allTargets: Array(batch.ids[Int(start)..<Int(end)]))
+        }
+      })
+    let (parts, one) = (try small.report(.loraOne), try small.report(.loraOne, batches: [whole]))
+    #expect(parts.matrices.count == 16)
+    for (a, b) in zip(parts.matrices, one.matrices) {
+      let (found, expected) = (a.singularValues[0], b.singularValues[0])
+      #expect(expected > 0 && abs(found / expected - 1) < 1e-3, "\(a.name): \(found), \(expected)")
+    }
+  }
 }

@@ -1,7 +1,7 @@
 public import ModelFiles
 public import Tensors
 
-/// A small llama model of random weights, written in code as the bytes of a GGUF v3 file.
+/// A small llama model of random weights (with experts a qwen3moe one), written in code as the bytes of a GGUF v3 file.
 ///
 /// Every weight is a function of the seed and the tensor's name, so two models that differ in one format share
 /// everything else. Blocks are random bits under sane scales (no codec is used to make them), which reaches every
@@ -24,8 +24,21 @@ public struct SyntheticModel: Sendable {
   /// Factor on the head; larger makes the predictions surer.
   public var headScale: Float
   public var seed: UInt64
+  /// nil: one dense feed-forward part; otherwise experts of width `feedForward`.
+  public var experts: Experts?
   /// What the metadata say about text.
   public var tokenizer = TokenizerKind.sentencePiece
+
+  /// Experts of a layer, and how many of them a token uses.
+  public struct Experts: Sendable {
+    var count: Int
+    var used: Int
+
+    public init(count: Int, used: Int) {
+      self.count = count
+      self.used = used
+    }
+  }
 
   public enum TokenizerKind: Sendable {
     /// Single characters, no chat template.
@@ -78,11 +91,12 @@ public struct SyntheticModel: Sendable {
     var list: [TensorSpecification] = []
     func add(_ part: String, layer: Int? = nil, _ dimensions: [Int], scale: Float = 1) {
       let isNorm = dimensions.count == 1
+      let isExact = isNorm || part == "ffn_gate_inp"
       let isEmbedding = part == "token_embd"
       list.append(
         TensorSpecification(
           name: layer.map { "blk.\($0).\(part).weight" } ?? "\(part).weight",
-          dimensions: dimensions, format: isNorm ? .f32 : formats[part] ?? format,
+          dimensions: dimensions, format: isExact ? .f32 : formats[part] ?? format,
           deviation: isNorm
             ? nil : isEmbedding ? 0.5 : scale / Float(dimensions[0]).squareRoot()))
     }
@@ -94,6 +108,15 @@ public struct SyntheticModel: Sendable {
       add("attn_v", layer: layer, [width, keyValueHeads * size])
       add("attn_output", layer: layer, [heads * size, width])
       add("ffn_norm", layer: layer, [width])
+      if let count = experts?.count {
+        add("attn_q_norm", layer: layer, [size])
+        add("attn_k_norm", layer: layer, [size])
+        add("ffn_gate_inp", layer: layer, [width, count])
+        add("ffn_gate_exps", layer: layer, [width, feedForward, count])
+        add("ffn_up_exps", layer: layer, [width, feedForward, count])
+        add("ffn_down_exps", layer: layer, [feedForward, width, count])
+        continue
+      }
       add("ffn_gate", layer: layer, [width, feedForward])
       add("ffn_up", layer: layer, [width, feedForward])
       add("ffn_down", layer: layer, [feedForward, width])
@@ -133,19 +156,28 @@ public struct SyntheticModel: Sendable {
     return file.bytes
   }
 
-  private var keyCount: Int { tokenizer == .byteLevel ? 18 : 17 }
+  private var keyCount: Int {
+    (tokenizer == .byteLevel ? 18 : 17) + (experts == nil ? 0 : 3)
+  }
+
+  private var architecture: String { experts == nil ? "llama" : "qwen3moe" }
 
   private func writeMetadata(_ file: inout GGUFBytes) {
-    file.entry("general.architecture", "llama")
+    file.entry("general.architecture", architecture)
     file.entry("general.name", "synthetic")
-    file.entry("llama.block_count", UInt32(layers))
-    file.entry("llama.context_length", UInt32(contextLength))
-    file.entry("llama.embedding_length", UInt32(width))
-    file.entry("llama.feed_forward_length", UInt32(feedForward))
-    file.entry("llama.attention.head_count", UInt32(heads))
-    file.entry("llama.attention.head_count_kv", UInt32(keyValueHeads))
-    file.entry("llama.attention.layer_norm_rms_epsilon", Float(1e-5))
-    file.entry("llama.rope.freq_base", Float(10_000))
+    file.entry("\(architecture).block_count", UInt32(layers))
+    file.entry("\(architecture).context_length", UInt32(contextLength))
+    file.entry("\(architecture).embedding_length", UInt32(width))
+    file.entry("\(architecture).feed_forward_length", UInt32(feedForward))
+    file.entry("\(architecture).attention.head_count", UInt32(heads))
+    file.entry("\(architecture).attention.head_count_kv", UInt32(keyValueHeads))
+    file.entry("\(architecture).attention.layer_norm_rms_epsilon", Float(1e-5))
+    file.entry("\(architecture).rope.freq_base", Float(10_000))
+    if let experts {
+      file.entry("\(architecture).expert_count", UInt32(experts.count))
+      file.entry("\(architecture).expert_used_count", UInt32(experts.used))
+      file.entry("\(architecture).expert_feed_forward_length", UInt32(feedForward))
+    }
     switch tokenizer {
     case .sentencePiece: writeSentencePiece(&file)
     case .byteLevel: writeByteLevel(&file)

@@ -104,7 +104,7 @@ struct ExpertAdapterTests {
     _ = model.loss(batch, workspace, gradientWeight: 1)
     model.backward(batch, adapters: adapters, workspace)
     for slot in adapters.layout.slots where slot.projection.isExpert {
-      let routing = try #require(workspace.routings[slot.layer])
+      let routing = try #require(workspace.routings[slot.layer]).routing
       let isUsed = routing.chosen.contains(slot.expert ?? -1)
       let gradient = try #require(adapters.gradientValues(of: slot))
       #expect(gradient.a.contains { $0 != 0 } == isUsed, "\(slot.name)")

@@ -63,12 +63,31 @@ import Testing
 
   @Test func keysAndValuesOfDifferentWidthsAreCountedApart() {
     let layer = ModelWork.Layer(
-      weights: 0, inputWeights: 0, keyWidth: 5, valueWidth: 7, window: 2)
+      weights: 0, inputWeights: 0, expertWeights: 0, expertShare: 1, keyWidth: 5, valueWidth: 7,
+      window: 2)
     // 1 + 2 + 2 pairs and 1 + 2: eight.
     let pairs = batches.map { layer.forward($0).attention }.reduce(0, +)
     #expect(pairs == 2 * (5 + 7) * 8)
     // Scores again, dQ and dK are as wide as keys; dV and the softmax's gradient as values.
     let back = batches.map { layer.backward($0, isFirst: false).attention }.reduce(0, +)
     #expect(back == 2 * (3 * 5 + 2 * 7) * 8)
+  }
+
+  @Test("A pass costs its weights; an expert's product has its share of the tokens as rows")
+  func passesCostWhatTheirRowsMake() throws {
+    let dense = ModelWork(try ModelConfiguration(try SyntheticModel().file()))
+    // Three passes over a layer that is run again, two over the other.
+    #expect(dense.passCost(keptLayers: 1, tokens: 10) { $0 / 10 } == 5 * 9216)
+    #expect(dense.passCost(keptLayers: .max, tokens: 10) { _ in 1 } == 4 * 9216)
+
+    var model = SyntheticModel(format: .q8_0)
+    model.experts = .init(count: 8, used: 2)
+    let work = ModelWork(try ModelConfiguration(try model.file()))
+    // q, o, k, v as above, a router of 8 · 32, and two experts of 3 · 2048.
+    let (attention, router, experts) = (3072.0, 256.0, 2.0 * 3 * 2048)
+    #expect(work.weights == Int(2 * (attention + router + experts)))
+    #expect(work.layers[0].expertShare == 0.25)
+    let cost = work.passCost(keptLayers: 2, tokens: 40) { rows in rows }
+    #expect(cost == 4 * (40 * (attention + router) + 10 * experts))
   }
 }

@@ -9,9 +9,23 @@ import Testing
 /// What the memory plan may choose changes memory, and no bit of the result.
 @Suite
 struct WorkspaceTests {
-  private static let synthetic = SyntheticModel(
+  fileprivate static let synthetic = SyntheticModel(
     layers: 4, width: 32, heads: 4, keyValueHeads: 2, feedForward: 64, vocabulary: 48,
     format: .q8_0, seed: 7)
+  /// The same with six experts, of which a token uses two.
+  fileprivate static let sparse: SyntheticModel = {
+    var model = synthetic
+    model.experts = .init(count: 6, used: 2)
+    return model
+  }()
+
+  enum Kind: CaseIterable {
+    case dense, experts
+
+    fileprivate var synthetic: SyntheticModel {
+      self == .dense ? WorkspaceTests.synthetic : WorkspaceTests.sparse
+    }
+  }
 
   private let batches = [
     TokenBatch([
@@ -59,9 +73,9 @@ struct WorkspaceTests {
 
   @Test(
     "Any number of kept layers, spilled inputs or not: the same bits in float32",
-    arguments: [0, 1, 2, 3, 4])
-  func keptLayersChangeNoBit(_ kept: Int) throws {
-    let model = try Model(Self.synthetic.file())
+    arguments: [0, 1, 2, 3, 4], Kind.allCases)
+  func keptLayersChangeNoBit(_ kept: Int, _ kind: Kind) throws {
+    let model = try Model(kind.synthetic.file())
     let expected = try run(model, shape(kept: .max, storage: .float32))
     #expect(expected.gradients.contains { $0 != 0 })
     for spills in [false, true] {
@@ -75,9 +89,9 @@ struct WorkspaceTests {
   /// A block that is run again starts from its input rounded to bfloat16, where the forward had the float32 stream.
   @Test(
     "In bfloat16 kept layers change gradients by rounding alone, spilled inputs no bit",
-    arguments: [0, 1, 2, 3, 4])
-  func keptLayersInBFloat16(_ kept: Int) throws {
-    let model = try Model(Self.synthetic.file())
+    arguments: [0, 1, 2, 3, 4], Kind.allCases)
+  func keptLayersInBFloat16(_ kept: Int, _ kind: Kind) throws {
+    let model = try Model(kind.synthetic.file())
     let expected = try run(model, shape(kept: .max))
     let found = try run(model, shape(kept: kept))
     #expect(found.losses == expected.losses)
@@ -92,11 +106,11 @@ struct WorkspaceTests {
     #expect(isEqual)
   }
 
-  @Test("Streamed weights give the bits of mapped ones")
-  func streamedWeightsChangeNoBit() throws {
+  @Test("Streamed weights give the bits of mapped ones", arguments: Kind.allCases)
+  func streamedWeightsChangeNoBit(_ kind: Kind) throws {
     let path = FileManager.default.temporaryDirectory.path + "/scion-\(UUID().uuidString).gguf"
     defer { try? FileManager.default.removeItem(atPath: path) }
-    try Data(Self.synthetic.bytes()).write(to: URL(fileURLWithPath: path))
+    try Data(kind.synthetic.bytes()).write(to: URL(fileURLWithPath: path))
     var model = try Model(GGUFFile(path: path))
     for shape in [shape(kept: 2), shape(kept: 0, spills: true)] {
       model.streamsWeights = false
@@ -118,8 +132,8 @@ struct WorkspaceTests {
     let count = whole.tensors.count
     let paths = try SplitModel.write(whole, tensors: [5, count - 9, 4], folder: folder)
     var model = try Model(GGUFFile(path: paths[0]))
-    #expect(
-      Set(model.configuration.projections.map { model.weights.blocks[0][$0].file.path }).count == 2)
+    let files = model.configuration.projections.map { model.weights.blocks[0][$0].file.path }
+    #expect(Set(files).count == 2)
     model.streamsWeights = true
     let expected = try run(Model(whole), shape(kept: 2))
     let found = try run(model, shape(kept: 2))
@@ -127,9 +141,9 @@ struct WorkspaceTests {
     #expect(isEqual)
   }
 
-  @Test("A workspace maps what the plan counts, and uses all of it")
-  func workspaceMapsWhatIsCounted() throws {
-    let configuration = try ModelConfiguration(Self.synthetic.file())
+  @Test("A workspace maps what the plan counts, and uses all of it", arguments: Kind.allCases)
+  func workspaceMapsWhatIsCounted(_ kind: Kind) throws {
+    let configuration = try ModelConfiguration(kind.synthetic.file())
     var shapes = [0, 1, 3, 4].flatMap { kept in
       [false, true].flatMap { spills in
         [1, 12].map { shape(kept: kept, spills: spills, lossRows: $0) }

@@ -107,6 +107,11 @@ size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in);
 /* The transposed product. */
 void ck_multiply_transposed(const ck_product_arguments *product);
 
+/* ck_multiply and ck_multiply_transposed for many products [count] of one x_type, each with inputs and an output of its
+ * own: the experts of a layer. Their panels are shared out among the threads together. Results are the same to the bit. */
+void ck_multiply_all(const ck_product_arguments *products, int64_t count);
+void ck_multiply_transposed_all(const ck_product_arguments *products, int64_t count);
+
 /* Weights of the call after this one: idle threads read their beginnings meanwhile. */
 typedef struct {
     const void *w;
@@ -212,6 +217,9 @@ void ck_row_dots(float *dots, const void *a, ck_format a_type, const void *b, ck
                  int64_t width);
 /* y [.., width] f32, row rows[i] += factors[i] * x row i, in the order of i; rows may repeat. */
 void ck_scatter_add(float *y, const void *x, ck_format x_type, const int64_t *rows, const float *factors, int64_t count,
+                    int64_t width);
+/* Row i of y [count, width] = row rows[i] of x [.., width], converted. y and x do not overlap. */
+void ck_gather_rows(void *y, ck_format y_type, const void *x, ck_format x_type, const int64_t *rows, int64_t count,
                     int64_t width);
 /* `bytes` of each of `rows` rows, from_stride bytes apart, to rows to_stride bytes apart. */
 void ck_copy_rows(void *to, int64_t to_stride, const void *from, int64_t from_stride, int64_t bytes, int64_t rows);

@@ -117,7 +117,9 @@ extension MemoryPlan {
   /// Limits on the tokens of a micro-batch that lead to different ones.
   private static func limits(_ request: MemoryRequest) -> [(limit: Int, extent: MicroBatchExtent)] {
     var found: [(limit: Int, extent: MicroBatchExtent)] = []
-    for limit in [2048, 1536, 1280, 1024, 768, 512, 384, 256, 0] {
+    // Experts see few of the tokens each, and gain from more of them.
+    let many = request.configuration.experts == nil ? [] : [8192, 4096]
+    for limit in many + [2048, 1536, 1280, 1024, 768, 512, 384, 256, 0] {
       let tokens = max(request.longest, min(request.stepTokens, limit))
       if found.contains(where: { $0.limit == tokens }) { continue }
       let extent = request.extent(tokens)
@@ -137,9 +139,9 @@ extension MemoryPlan {
     let tokens = max(plan.meanTokens, 1)
     // Dequantizing a panel takes as long as multiplying so many rows with it.
     func overhead(_ rows: Double) -> Double { 1 + 40 / rows }
-    // Forward, dX, and the forward once more where it is run again; the head has no third.
-    let passed = 2 * work.weights + work.recomputedWeights(keptLayers: plan.keptLayers)
-    var cost = Double(passed) * overhead(tokens)
+    // The head is not run again.
+    var cost = work.passCost(
+      keptLayers: plan.keptLayers, tokens: tokens, overhead: overhead)
     cost += 2 * Double(work.headWeights) * overhead(Double(plan.workspace.lossRows))
     if plan.workspace.spillsBoundaries {
       cost += 2 * Double(configuration.width * plan.workspace.storage.byteCount) * layers * 50
