@@ -72,10 +72,13 @@ public struct AdapterLayout: Sendable, Hashable {
   }
 
   /// Pairs for those of `targets` that the model has, in every layer, the rank clamped to each matrix's smaller side.
+  ///
+  /// - Parameter targets: nil for all projections but those of experts.
   public init(
     _ configuration: ModelConfiguration, rank: Int, alpha: Float, rankStabilized: Bool,
-    targets: [Projection] = Projection.allCases
+    targets: [Projection]? = nil
   ) {
+    let targets = targets ?? configuration.projections
     let all = configuration.projections + configuration.expertProjections
     self.init(
       configuration,

@@ -40,42 +40,16 @@ public struct TinyReference: Decodable, Sendable {
   }
 }
 
-/// The files of `scripts/make-tiny-models`, made when they are first asked for.
+/// The files of `TinyModels` by name, folders of adapters among them.
 public enum TinyFiles {
   /// Models that have an adapter of PEFT.
   public static let adapted = ["qwen2", "phi3", "llama3-rope", "gemma3"]
 
-  /// Models of architectures that Scion does not run.
-  private static let foreign = ["granitemoe"]
-
   /// Every model with numbers that Scion runs, by name.
-  public static let names: [String] = {
-    let folder = TestFiles.root.appendingPathComponent("Tests/Fixtures/architectures").path
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }
-      .filter { !foreign.contains($0) }.sorted()
-  }()
-
-  private struct NotMade: Error, CustomStringConvertible {
-    let description: String
-  }
-
-  private static let made: Result<String, any Error> = Result {
-    let process = Process()
-    let folder = TestFiles.root.appendingPathComponent(".build-tests/tiny-models").path
-    process.executableURL = TestFiles.root.appendingPathComponent("scripts/make-tiny-models")
-    process.arguments = [folder]
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw NotMade(description: "scripts/make-tiny-models failed: run it to see why")
-    }
-    return folder
-  }
+  public static let names = TinyModels.all.map(\.name)
 
   /// The path of a file or folder below theirs.
-  public static func path(_ name: String) throws -> String { "\(try made.get())/\(name)" }
+  public static func path(_ name: String) throws -> String { try TinyModels.path(name) }
 }
 
 /// One sequence through a model in float32.

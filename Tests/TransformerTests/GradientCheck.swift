@@ -44,7 +44,7 @@ struct GradientCheck {
 
     adapters.gradients?.clear()
     model.forward(batch, adapters: adapters, workspace)
-    routings = workspace.routings.map { $0?.chosen }
+    routings = workspace.routings.map { $0?.routing.chosen }
     _ = model.loss(batch, workspace, gradientWeight: 1 / Float(batch.targetCount))
     model.backward(batch, adapters: adapters, workspace)
     let adapters = adapters
@@ -136,7 +136,7 @@ struct GradientCheck {
       }
     }
     model.forward(batch, adapters: adapters, workspace)
-    guard workspace.routings.map({ $0?.chosen }) == routings else { return nil }
+    guard workspace.routings.map({ $0?.routing.chosen }) == routings else { return nil }
     return model.loss(batch, workspace).reduce(0) { $0 + Double($1) } / Double(batch.targetCount)
   }
 }
