@@ -17,7 +17,8 @@ struct Architecture: Sendable {
   }
 
   static let all: [Architecture] = [
-    llama, mistral3, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, smollm3, granite, olmo2,
+    llama, mistral3, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, smollm3, granite, granitemoe,
+    olmo2,
     stablelm,
   ]
 
