@@ -43,8 +43,8 @@ private func arguments(
 ) -> [ck_product_arguments] {
   unsafe products.compactMap { product in
     let (y, x, w) = (product.output, product.input, product.weight)
-    precondition(
-      x.columns == w[keyPath: input] && y.columns == w[keyPath: output] && x.rows == y.rows)
+    precondition(x.columns == w[keyPath: input] && y.columns == w[keyPath: output])
+    precondition(x.rows == y.rows)
     precondition(x.type == products[0].input.type && (!accumulate || y.type == .float32))
     if let (low, high) = product.adapter {
       precondition(low.rows == x.rows && low.columns == high.rows && high.columns == y.columns)
