@@ -101,6 +101,12 @@ struct ExpertRouting {
     }
   }
 
+  /// Bytes of the routing of `tokens` tokens.
+  static func byteCount(tokens: Int, _ shape: ExpertShape) -> Int {
+    let (number, share) = (MemoryLayout<Int>.stride, MemoryLayout<Float>.stride)
+    return tokens * shape.used * (3 * number + share) + (shape.count + 1) * number
+  }
+
   /// The shares of the sorted rows, times `factor` [R].
   func sortedShares(times factor: Float) -> [Float] { places.map { shares[$0] * factor } }
 

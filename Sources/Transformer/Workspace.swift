@@ -35,6 +35,16 @@ public final class Workspace {
     return arena.highest
   }
 
+  /// Bytes that routers leave beside the arena: the choice of each layer, and the logits and lists of the one that chooses.
+  public static func routingByteCount(
+    _ configuration: ModelConfiguration, _ shape: WorkspaceShape
+  ) -> Int {
+    guard let experts = configuration.experts else { return 0 }
+    let choice = ExpertRouting.byteCount(tokens: shape.tokens, experts)
+    let logits = shape.tokens * experts.count * MemoryLayout<Float>.stride
+    return configuration.layerCount * choice + 2 * choice + logits
+  }
+
   /// Where block `layer` leaves its insides. Layers that are run again use the memory of the lowest kept layer: below it in
   /// the forward they are done before it begins, and in the backward it is done before they do.
   func block(_ layer: Int) -> BlockActivations {

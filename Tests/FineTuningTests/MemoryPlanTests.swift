@@ -67,6 +67,9 @@ import Transformer
     #expect(
       trainer.workspace.arena.byteCount == part(plan, "activations")
         + part(plan, "activations after the start"))
+    // Three numbers and a share for each of four experts of a token, in six layers.
+    #expect(part(plan, "choices of the routers") >= 6 * 4096 * 4 * 28)
+    #expect(part(plain, "choices of the routers") == 0)
     // Where there is no room, fewer at a time, and at last the smallest of all plans.
     let tight = try MemoryPlan(self.request(model, budget: plan.total / 2))
     #expect(tight.total <= plan.total / 2 && tight.workspace.tokens < 4096)

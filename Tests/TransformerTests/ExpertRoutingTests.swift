@@ -50,6 +50,8 @@ import Testing
     let routing = ExpertRouting(try matrix(random(50, seed: 3)), shape)
     #expect(routing.starts.first == 0 && routing.starts.last == 150)
     #expect(routing.places.sorted() == Array(0..<150))
+    // Chosen, tokens and places of each row are 8 bytes, a share 4.
+    #expect(ExpertRouting.byteCount(tokens: 50, shape) == 150 * 28 + 7 * 8)
     for expert in 0..<shape.count {
       let rows = routing.starts[expert]..<routing.starts[expert + 1]
       #expect(rows.allSatisfy { routing.chosen[routing.places[$0]] == expert })

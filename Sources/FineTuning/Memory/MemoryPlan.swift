@@ -134,9 +134,10 @@ public struct MemoryPlan: Sendable, Equatable {
     let activations = Workspace.byteCount(configuration, workspace)
     let most = min(max(choice.keptLayers, 1), configuration.layerCount)
     let untouched = MemoryPlan.untouched(configuration, workspace)
+    let routing = Workspace.routingByteCount(configuration, workspace)
     start = request.start.map { start in
       let training = gradients + state + scratch + activations
-      let others = parts.reduce(0) { $1.phase == .always ? $0 + $1.bytes : $0 }
+      let others = parts.reduce(routing) { $1.phase == .always ? $0 + $1.bytes : $0 }
       let room: Int? =
         switch choice.startRoom {
         case .exact: nil
@@ -157,6 +158,9 @@ public struct MemoryPlan: Sendable, Equatable {
         upTo: choice.streams && !isSingle ? 1 : most, isSingle: isSingle,
         room: request.budget.map { max($0 - others, training) } ?? training + Self.startExcess
       ) { activations - untouched($0) }
+    }
+    if routing > 0 {
+      parts.append(Part(name: "choices of the routers", bytes: routing, phase: .computing))
     }
     let later = start.map { untouched($0.keptLayers) } ?? 0
     parts.append(Part(name: "activations", bytes: activations - later, phase: .computing))
