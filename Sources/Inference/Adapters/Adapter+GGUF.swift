@@ -164,18 +164,21 @@ extension Adapter {
       let shape = base.shape(layer, projection)
     else { throw .notInBase(path: path, name: a.name) }
     let experts = projection.isExpert ? [base.configuration.experts?.count ?? 1] : []
-    func check(_ tensor: GGUFTensor, _ expected: [Int]) throws(AdapterError) {
+    func list(_ sizes: [some CustomStringConvertible]) -> String {
+      "[" + sizes.reversed().map(\.description).joined(separator: ", ") + "]"
+    }
+    func check(_ tensor: GGUFTensor, _ expected: [Int], _ text: String) throws(AdapterError) {
       guard tensor.dimensions == expected else {
-        func text(_ sizes: [Int]) -> String {
-          "[" + sizes.reversed().map { "\($0)" }.joined(separator: ", ") + "]"
-        }
         throw .wrongShape(
-          path: path, name: tensor.name, expected: text(expected), found: text(tensor.dimensions))
+          path: path, name: tensor.name, expected: text, found: list(tensor.dimensions))
       }
     }
     let rank = a.dimensions.count > 1 ? a.dimensions[1] : 1
-    try check(a, [shape.inputWidth, rank] + experts)
-    try check(b, [rank, shape.outputWidth] + experts)
+    try check(
+      a, [shape.inputWidth, rank] + experts,
+      list(["\(shape.inputWidth)", "rank"] + experts.map { "\($0)" }))
+    let bShape = [rank, shape.outputWidth] + experts
+    try check(b, bShape, list(bShape))
     let (aValues, bValues) = (try floats(a, file: file), try floats(b, file: file))
     let (aCount, bCount) = (rank * shape.inputWidth, rank * shape.outputWidth)
     return (0..<(experts.first ?? 1)).map { expert in
