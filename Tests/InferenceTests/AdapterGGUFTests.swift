@@ -142,6 +142,20 @@ struct AdapterGGUFTests {
       error(try foreign(folder, tensors: [a, (b.0, [3, 64])]))
         == .wrongShape(path: path, name: b.0, expected: "[64, 2]", found: "[64, 3]"))
     #expect(error(try foreign(folder, value: .nan)) == .notFinite(path: path, name: a.0))
+    for alpha in [Float.nan, .infinity] {
+      #expect(
+        error(try foreign(folder, alpha: alpha))
+          == .notFinite(path: path, name: "adapter.lora.alpha"))
+    }
+    // The same layer a second time, spelled otherwise.
+    #expect(
+      error(
+        try foreign(
+          folder,
+          tensors: [
+            a, b, ("blk.00.attn_q.weight.lora_a", [64, 2]),
+            ("blk.00.attn_q.weight.lora_b", [2, 64]),
+          ])) == .unsupportedTensor(path: path, name: "blk.00.attn_q.weight.lora_a"))
     #expect(
       error("/nowhere")
         == .file(

@@ -125,6 +125,7 @@ extension Adapter {
 
     // Scion's own keys are trusted only where they say what llama.cpp's key says.
     let stored = file.metadata.float("adapter.lora.alpha") ?? 0
+    guard stored.isFinite else { throw .notFinite(path: path, name: "adapter.lora.alpha") }
     let rank = read.map(\.rank).max() ?? 1
     if let alpha = file.metadata.float(Key.alpha), file.metadata.bool(Key.rankStabilized) == true {
       let own = Adapter(
@@ -158,6 +159,7 @@ extension Adapter {
     let path = file.path
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "blk", parts[3] == "weight", let layer = Int(parts[1]),
+      parts[1] == "\(layer)",
       Projection.allCases.contains(where: { $0.tensorName == parts[2] })
     else { throw .unsupportedTensor(path: path, name: a.name) }
     guard let projection = base.projection(tensorName: parts[2]),
