@@ -111,10 +111,13 @@ extension Adapter {
       guard let key = PEFTKey(tensor.name) else {
         throw .unsupportedTensor(path: path, name: tensor.name)
       }
-      halves[key] = tensor
+      guard halves.updateValue(tensor, forKey: key) == nil else {
+        throw .repeated(path: path, name: key.name)
+      }
     }
     var read: [AdapterTensors] = []
-    for (key, tensor) in halves {
+    for tensor in file.tensors {
+      guard let key = PEFTKey(tensor.name) else { continue }
       guard let other = halves[key.other] else {
         throw .missingHalf(path: path, name: key.other.name)
       }

@@ -23,6 +23,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
   case notInBase(path: String, name: String)
   /// A or B without its other half.
   case missingHalf(path: String, name: String)
+  /// Two tensors of a file for the same A or B.
+  case repeated(path: String, name: String)
   /// A shape that does not fit the base or the other half; row-major, outermost first.
   case wrongShape(path: String, name: String, expected: String, found: String)
   /// A value that is no finite number.
@@ -57,6 +59,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
       "\(path): the base has no tensor for \(name): use the base the adapter was trained on"
     case .missingHalf(let path, let name):
       "\(path): \(name) is missing though its other half is there: write the adapter again"
+    case .repeated(let path, let name):
+      "\(path): more than one tensor is \(name): save the adapter of the language model alone"
     case .wrongShape(let path, let name, let expected, let found):
       "\(path): \(name) is \(found) where \(expected) is needed: use the base the adapter was trained on"
     case .notFinite(let path, let name):
