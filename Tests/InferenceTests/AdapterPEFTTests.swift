@@ -81,7 +81,9 @@ struct AdapterPEFTTests {
   @Test(arguments: [
     ("peft_type", "\"IA3\""), ("use_dora", "true"), ("bias", "\"all\""), ("r", "0"),
     ("modules_to_save", "[\"lm_head\"]"), ("alpha_pattern", "{\"q_proj\": 3}"),
-    ("fan_in_fan_out", "true"),
+    ("fan_in_fan_out", "true"), ("init_lora_weights", "\"pissa_niter_16\""),
+    ("init_lora_weights", "\"olora\""), ("layer_replication", "[[0, 1]]"),
+    ("alora_invocation_tokens", "[5]"), ("use_qalora", "true"),
   ])
   func refusesWhatIsNoPlainLoRA(key: String, value: String) throws {
     let folder = try TemporaryFolder()

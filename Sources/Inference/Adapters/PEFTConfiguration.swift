@@ -16,6 +16,9 @@ struct PEFTConfiguration: Codable, Equatable {
   var rankPattern: [String: Int]? = [:]
   var alphaPattern: [String: Float]? = [:]
   var initialization: Initialization? = .flag(true)
+  var layerReplication: [[Int]]?
+  var invocationTokens: [Int]?
+  var usesQALoRA: Bool?
 
   enum CodingKeys: String, CodingKey {
     case peftType = "peft_type"
@@ -34,6 +37,9 @@ struct PEFTConfiguration: Codable, Equatable {
     case rankPattern = "rank_pattern"
     case alphaPattern = "alpha_pattern"
     case initialization = "init_lora_weights"
+    case layerReplication = "layer_replication"
+    case invocationTokens = "alora_invocation_tokens"
+    case usesQALoRA = "use_qalora"
   }
 
   /// A list of names, or one name or regular expression.
@@ -59,7 +65,8 @@ struct PEFTConfiguration: Codable, Equatable {
     }
   }
 
-  /// True, false, or the name of a method; only what training began with.
+  /// True, false, or the name of a method that training began with. Some methods take their start out of the base's weights;
+  /// PEFT writes true once such an adapter is converted to one for the base as it was.
   enum Initialization: Codable, Equatable {
     case flag(Bool)
     case method(String)
@@ -96,6 +103,15 @@ struct PEFTConfiguration: Codable, Equatable {
     if let alphaPattern, !alphaPattern.isEmpty {
       return ("alpha_pattern", alphaPattern.keys.sorted().joined(separator: ", "))
     }
+    if let layerReplication { return ("layer_replication", "\(layerReplication)") }
+    if let invocationTokens { return ("alora_invocation_tokens", "\(invocationTokens)") }
+    if usesQALoRA == true { return ("use_qalora", "true") }
+    if case .method(let name)? = initialization, !Self.keepsBase.contains(name.lowercased()) {
+      return ("init_lora_weights", name)
+    }
     return nil
   }
+
+  /// Methods of starting that leave the base's weights as they are.
+  private static let keepsBase: Set = ["gaussian", "eva", "orthogonal"]
 }
