@@ -207,16 +207,20 @@ public struct FineTuneRecipe: Sendable, Equatable {
 
   // MARK: - Validation
 
+  /// What `targets` may be, as errors say it.
+  private static let targetNames =
+    "all, or some of q,k,v,o,gate,up,down (fused: qkv,gate_up; of experts: gate_exps,up_exps,down_exps)"
+
   /// Throws the first thing that is wrong, in the words of the flags. Looks at no file.
   public func validate() throws(RecipeError) {
     try check("rank", rank, (1...256).contains(rank), "1 to 256")
     try check("alpha", alpha, alpha.isFinite && alpha > 0, "a positive number")
     for part in targetParts where part != "all" && Projection(anySpelling: part) == nil {
-      throw .badValue(key: "targets", value: part, expected: "all, or some of q,k,v,o,gate,up,down")
+      throw .badValue(key: "targets", value: part, expected: Self.targetNames)
     }
     if projections.isEmpty || (targetParts.contains("all") && targetParts.count > 1) {
       throw .badValue(
-        key: "targets", value: "\"\(targets)\"", expected: "all, or some of q,k,v,o,gate,up,down")
+        key: "targets", value: "\"\(targets)\"", expected: Self.targetNames)
     }
     if let reason = AdapterInitialization.reasonAgainst(initialization) {
       throw .startChangesBase(name: initialization, reason: reason, nearest: "lora-one")
