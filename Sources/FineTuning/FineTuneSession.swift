@@ -118,14 +118,8 @@ public final class FineTuneSession {
       notices.append(
         "adapters on experts have no form for PEFT: adapter.gguf is written, peft/ is not")
     }
-    if let original = configuration.originalContext,
-      configuration.needsLongRotation(longestSequence)
-    {
-      notices.append(
-        "sequences of up to \(longestSequence) tokens are longer than the model's original context of \(original): "
-          + "the whole run uses the rotary factors of long contexts")
-    }
     return notices
+      + [configuration.rotationNotice(forSequencesOf: longestSequence)].compactMap(\.self)
   }
 
   /// Whether the start takes long enough to be worth continuing after an interruption.

@@ -23,6 +23,8 @@ public final class BatchGenerator {
   private let maxTokens: Int
   private let ends: Set<Int32>
   private let contextLength: Int
+  /// Positions that an answer may take, its prompt included.
+  public let capacity: Int
   private let cache: KeyValueCache
   private let workspace: Workspace
   private var nextPrompt = 0
@@ -86,6 +88,7 @@ public final class BatchGenerator {
     self.maxTokens = maxTokens
     self.ends = ends
     self.contextLength = contextLength
+    self.capacity = capacity
     self.slots = Array(repeating: nil, count: slots)
     cache = try KeyValueCache(configuration, slots: slots, capacity: capacity, storage: storage)
     let tokens = max(min(promptTokens, prompts.reduce(0) { $0 + $1.count }), slots)

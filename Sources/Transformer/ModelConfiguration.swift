@@ -112,6 +112,14 @@ public struct ModelConfiguration: Sendable, Equatable {
     return longest > originalContext && layers.contains { $0.longRotary != nil }
   }
 
+  /// What the user should know of a run whose longest sequence has `longest` tokens; nil where nothing.
+  public func rotationNotice(forSequencesOf longest: Int) -> String? {
+    guard let originalContext, needsLongRotation(longest) else { return nil }
+    return
+      "sequences of up to \(longest) tokens are longer than the model's original context of \(originalContext): "
+      + "the whole run uses the rotary factors of long contexts"
+  }
+
   /// Reads and checks the metadata of `file`. Throws `TransformerError`.
   public init(_ file: GGUFFile) throws(TransformerError) {
     self = try Architecture.configuration(of: file)

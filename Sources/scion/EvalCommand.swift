@@ -108,6 +108,7 @@ struct EvalCommand: ParsableCommand {
     }
     let evaluation = try makeEvaluation(loaded, adapters)
     var reporter = TerminalReporter(quiet: quiet)
+    for notice in evaluation.notices { reporter.warn(notice) }
     let interrupt = InterruptFlag()
     while let progress = try evaluation.step() {
       let left = progress.secondsLeft.map { "  \(clockText(seconds: $0)) left" } ?? ""
@@ -138,6 +139,8 @@ struct EvalCommand: ParsableCommand {
         loaded, template: template,
         sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
       let dataset = try Dataset(paths: [data], builder: builder, skipBad: skipBad)
+      var reporter = TerminalReporter(quiet: quiet)
+      for notice in dataset.notices { reporter.warn(notice) }
       return try LikelihoodEvaluation(
         task: .nll, loaded.model, adapters: adapters, storage: storage,
         sequences: Array(dataset.sequences.prefix(limit ?? dataset.sequences.count)))
@@ -161,6 +164,8 @@ struct EvalCommand: ParsableCommand {
     let report = evaluation.report
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     if let rows {
       let lines = try evaluation.rows.map { row in
         String(decoding: try encoder.encode(row), as: UTF8.self) + "\n"

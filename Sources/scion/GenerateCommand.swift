@@ -127,6 +127,17 @@ struct GenerateCommand: ParsableCommand {
     let session = try GenerationSession(
       loaded, adapters: adapters, storage: model.storage,
       contextLength: context ?? tokens.count + max(maxTokens, 1))
+    var reporter = TerminalReporter(quiet: quiet)
+    if let context, context > session.contextLength {
+      reporter.warn(
+        "--context \(context) is more than the model's: \(session.contextLength) positions are used"
+      )
+    }
+    if let notice = session.loaded.model.configuration.rotationNotice(
+      forSequencesOf: session.contextLength)
+    {
+      reporter.warn(notice)
+    }
     try session.start(
       prompt: tokens,
       GenerationOptions(

@@ -87,6 +87,8 @@ public struct EvaluationProgress: Sendable, Equatable {
 
 /// One evaluation under way: call `step` until it returns nil, then ask for the result.
 public protocol Evaluation: AnyObject {
+  /// What the user should know of how the model is run, a sentence each.
+  var notices: [String] { get }
   /// Does some work; nil when everything is done.
   func step() throws -> EvaluationProgress?
   /// The result so far.

@@ -13,6 +13,8 @@ public final class ExactEvaluation: Evaluation {
   private var tokenCount = 0
   private var seconds = 0.0
 
+  public let notices: [String]
+
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
   ///   - template: nil for a model without one: the contents of the turns are joined plainly.
@@ -47,6 +49,9 @@ public final class ExactEvaluation: Evaluation {
     generator = try BatchGenerator(
       loaded.model, adapters: adapters, storage: storage, prompts: prompts, maxTokens: maxTokens,
       ends: decoder.endOfGeneration, slots: slots)
+    notices = [
+      loaded.model.configuration.rotationNotice(forSequencesOf: generator.capacity)
+    ].compactMap(\.self)
   }
 
   public func step() throws -> EvaluationProgress? {

@@ -20,6 +20,8 @@ public final class LikelihoodEvaluation: Evaluation {
 
   public private(set) var rows: [EvaluationRow] = []
 
+  public let notices: [String]
+
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
   ///   - batchTokens: most tokens in a micro-batch; a longer sequence goes alone.
@@ -43,6 +45,7 @@ public final class LikelihoodEvaluation: Evaluation {
     var prepared = model
     prepared.prepare(forSequencesOf: longest)
     self.model = prepared
+    notices = [model.configuration.rotationNotice(forSequencesOf: longest)].compactMap(\.self)
     self.adapters = adapters
     self.sequences = trimmed
     total = trimmed.reduce(0) { $0 + $1.ids.count }
