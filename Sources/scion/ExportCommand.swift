@@ -11,7 +11,8 @@ struct ExportCommand: ParsableCommand {
     commandName: "export",
     abstract: "Write an adapter as a llama.cpp GGUF or a Hugging Face PEFT folder.",
     discussion: """
-      train writes both forms already; export is for adapters that came from elsewhere.
+      train writes both forms already (with adapters on experts adapter.gguf alone); export is for adapters that came
+      from elsewhere.
 
         scion export -m base.gguf --adapter tuned --to peft -o tuned-peft
       """)

@@ -47,7 +47,7 @@ struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Layers that get adapters (default: all). Models that fuse them have qkv and gate_up; experts have adapters only where "
-        + "gate_exps, up_exps or down_exps is named.", valueName: "all|q,k,v,o,gate,up,down"))
+        + "gate_exps, up_exps or down_exps is named.", valueName: "all|q,k,v,o,gate,up,down,…"))
   var targets: String?
 
   @Option(

@@ -78,3 +78,36 @@ struct ExpertMergeTests {
     for (a, b) in zip(merged, beside) { #expect(abs(a - b) < 1e-3 * max(1, b)) }
   }
 }
+
+/// Adapters that no merge may take.
+@Suite
+struct UnmergeableAdapterTests {
+  @Test("A sum that is not finite is refused, and leaves no file")
+  func refusesWhatIsNotFinite() throws {
+    let folder = try TemporaryFolder()
+    let base = try SmallBase.write("\(folder.path)/base.gguf")
+    var pair = SmallBase.adapter().tensors[0]
+    pair.a = pair.a.map { _ in 3e38 }
+    pair.bt = pair.bt.map { _ in 3e38 }
+    let adapter = Adapter(
+      tensors: [pair], alpha: 16, isRankStabilized: true, architecture: "llama")
+    let path = "\(folder.path)/merged.gguf"
+    let expected = AdapterError.notFinite(path: "the merged model", name: pair.tensorName)
+    #expect(throws: expected) {
+      var merger = try Merger(base: base, adapter: adapter, type: .keep, output: path)
+      while try merger.next() != nil {}
+      try merger.finish()
+    }
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test("An adapter file without a pair is refused")
+  func refusesAnAdapterWithoutPairs() throws {
+    let folder = try TemporaryFolder()
+    let base = try SmallBase.write("\(folder.path)/base.gguf")
+    let path = "\(folder.path)/empty.gguf"
+    try Adapter(tensors: [], alpha: 16, isRankStabilized: true, architecture: "llama")
+      .writeGGUF(path: path, base: base.metadata, name: "empty")
+    #expect(throws: AdapterError.noPairs(path: path)) { try Adapter(path: path, base: base) }
+  }
+}

@@ -98,17 +98,21 @@ public struct Merger: ~Copyable {
   public mutating func next() throws(AdapterError) -> Step? {
     guard position < plan.entries.count else { return nil }
     let entry = plan.entries[position]
-    let change: Double
+    let (changed, whole): (Double, Double)
     do throws(GGUFError) {
       if entry.isCopied {
         try copy(entry.tensor)
-        change = 0
+        (changed, whole) = (0, 0)
       } else {
-        change = try convert(entry)
+        (changed, whole) = try convert(entry)
       }
     } catch {
       throw .gguf(error)
     }
+    guard (changed + whole).isFinite else {
+      throw .notFinite(path: "the merged model", name: entry.tensor.name)
+    }
+    let change = whole > 0 ? (changed / whole).squareRoot() : 0
     position += 1
     return Step(
       entry: entry, index: position - 1, count: plan.entries.count, relativeChange: change)
@@ -123,7 +127,10 @@ public struct Merger: ~Copyable {
     try writer.append(base.file(of: tensor), tensor.fileRange)
   }
 
-  private mutating func convert(_ entry: MergePlan.Entry) throws(GGUFError) -> Double {
+  /// ‖s·B·A‖² and ‖W‖² of a tensor that an adapter changes.
+  private mutating func convert(
+    _ entry: MergePlan.Entry
+  ) throws(GGUFError) -> (changed: Double, whole: Double) {
     let tensor = entry.tensor
     // More than two dimensions (experts) are rows all the same; no chunk reaches over the end of a matrix.
     let matrix = try base.rows(of: tensor)
@@ -147,7 +154,7 @@ public struct Merger: ~Copyable {
       }
       try writer.append(values: weights)
     }
-    return whole > 0 ? (changed / whole).squareRoot() : 0
+    return (changed, whole)
   }
 
   /// Rows `rows` of B·A.

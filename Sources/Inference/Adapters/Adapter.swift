@@ -91,6 +91,7 @@ public struct Adapter: Sendable, Equatable {
     }
     guard (try? manager.contentsOfDirectory(atPath: path)) != nil else {
       try self.init(ggufPath: path, base: base)
+      guard !tensors.isEmpty else { throw .noPairs(path: path) }
       return
     }
     if manager.fileExists(atPath: "\(path)/adapter.gguf") {
@@ -100,6 +101,7 @@ public struct Adapter: Sendable, Equatable {
     } else {
       throw .notAnAdapter(path: path)
     }
+    guard !tensors.isEmpty else { throw .noPairs(path: path) }
   }
 }
 

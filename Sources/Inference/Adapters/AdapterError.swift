@@ -27,6 +27,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
   case repeated(path: String, name: String)
   /// A shape that does not fit the base or the other half; row-major, outermost first.
   case wrongShape(path: String, name: String, expected: String, found: String)
+  /// A file without a single pair.
+  case noPairs(path: String)
   /// A value that is no finite number.
   case notFinite(path: String, name: String)
   /// A setting of adapter_config.json that Scion does not carry out.
@@ -63,6 +65,8 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
       "\(path): more than one tensor is \(name): save the adapter of the language model alone"
     case .wrongShape(let path, let name, let expected, let found):
       "\(path): \(name) is \(found) where \(expected) is needed: use the base the adapter was trained on"
+    case .noPairs(let path):
+      "\(path) holds no pair of A and B: write the adapter again"
     case .notFinite(let path, let name):
       "\(path): \(name) holds values that are not finite: train again with a lower learning rate"
     case .unsupportedSetting(let path, let key, let value):
