@@ -212,6 +212,7 @@ struct TrainingRun {
       card.validationLoss = last.loss
     }
     card.peakBytes = ProcessMemory.peak
+    card.hasPEFT = !session.trainer.adapters.layout.adaptsExperts
     return card
   }
 

@@ -75,5 +75,10 @@ struct RunDirectoryTests {
     #expect(card.markdown.hasPrefix("---\nbase_model: \"org/\\\"m\\\"\"\n"))
     #expect(card.markdown.contains("| Validation loss | 3.0 (base) → 1.2346 |"))
     #expect(card.markdown.contains("| Trained values | 123 |"))
+    // A card names the folder for PEFT where there is one, and says what else lies there either way.
+    #expect(card.markdown.contains("library_name: peft") && card.markdown.contains("`peft/`"))
+    card.hasPEFT = false
+    #expect(!card.markdown.lowercased().contains("peft"))
+    #expect(card.markdown.contains("`recipe.yaml`"))
   }
 }

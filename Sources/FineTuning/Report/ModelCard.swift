@@ -19,6 +19,8 @@ public struct ModelCard: Sendable, Equatable {
   public var elapsedSeconds: Double
   /// Largest resident memory.
   public var peakBytes: Int?
+  /// Whether `peft/` is there: adapters on experts have no form for PEFT.
+  public var hasPEFT = true
 
   public init(
     name: String, baseName: String, recipe: FineTuneRecipe, parameterCount: Int,
@@ -66,11 +68,12 @@ public struct ModelCard: Sendable, Equatable {
       facts.append(("Validation loss", before + Self.rounded(validationLoss, 4)))
     }
     let rows = facts.map { "| \(Self.cell($0.0)) | \(Self.cell($0.1)) |" }.joined(separator: "\n")
+    let library = hasPEFT ? "library_name: peft\n" : ""
+    let folder = hasPEFT ? "The folder `peft/` is the same adapter for Hugging Face PEFT. " : ""
     return """
       ---
       base_model: \(Self.quoted(baseName))
-      library_name: peft
-      pipeline_tag: text-generation
+      \(library)pipeline_tag: text-generation
       tags: [lora, gguf, scion]
       ---
 
@@ -90,8 +93,7 @@ public struct ModelCard: Sendable, Equatable {
       scion merge -m base.gguf --adapter . -o merged.gguf
       ```
 
-      The folder `peft/` is the same adapter for Hugging Face PEFT. `recipe.yaml` holds every setting and the hashes of base and
-      data; `metrics.jsonl` has one line a step.
+      \(folder)`recipe.yaml` holds every setting and the hashes of base and data; `metrics.jsonl` has one line a step.
 
       """
   }
