@@ -23,7 +23,6 @@ extension JinjaFilters {
 
   static let last: JinjaFilter = { (render, value, arguments) throws(JinjaError) in
     _ = try arguments.checked(0...0, render.meter)
-    if case .missing(let undefined) = value { throw render.meter.fail(undefined.reason) }
     guard let count = render.length(of: value) else {
       throw render.meter.fail("\(value.typeName) has no last item: make a list of it first")
     }
@@ -42,7 +41,7 @@ extension JinjaFilters {
     if case .text(let text) = value { return .text(try render.part(text, nil, nil, -1)) }
     let items = try render.items(of: value)
     // A value without order from its end becomes a list, others an iterator, as Python's reversed gives.
-    if render.length(of: value) == nil || value.isUndefined {
+    if render.length(of: value) == nil {
       return try render.list(items.reversed())
     }
     var index = items.count
@@ -87,25 +86,22 @@ extension JinjaFilters {
     return try render.iterator(over: value, isLazy: true) { () throws(JinjaError) in
       let source = try render.iterator(of: value)
       var ahead = try source.next()
-      // A size below 1 never fills a row but is passed before the first item.
+      // A size of 0 is reached before the first item and never again, one below 0 never.
       var isFirst = true
       return JinjaIterator(over: value) { () throws(JinjaError) in
-        guard ahead != nil || (isFirst && count == 0 && false) else { return nil }
-        if count == 0, isFirst {
-          isFirst = false
-          return try render.list([])
-        }
-        isFirst = false
+        guard ahead != nil else { return nil }
+        defer { isFirst = false }
+        if count == 0, isFirst { return try render.list([]) }
         var row: [JinjaValue] = []
         while let item = ahead {
           row.append(item)
           ahead = try source.next()
           try render.meter.step()
-          if row.count == max(count, 1), count >= 0 { break }
+          if row.count == count { break }
         }
         if let fill, row.count < count {
-          try render.meter.expect(
-            bytes: count.multipliedReportingOverflow(by: 16).overflow ? .max : count * 16)
+          let (bytes, isTooLarge) = count.multipliedReportingOverflow(by: 16)
+          try render.meter.expect(bytes: isTooLarge ? .max : bytes)
           row += Array(repeating: fill, count: count - row.count)
         }
         return try render.list(row)

@@ -125,12 +125,12 @@ struct JinjaJSON {
     while offset < string.bytes.count {
       let place = offset
       let byte = string.bytes[offset]
-      if byte >= 0x20, byte != 0x22, byte != 0x5C, byte < 0x7F || !isASCIIOnly {
+      if byte >= 0x20, byte != 0x22, byte != 0x5C, byte < 0x7F || !isASCIIOnly
+      {
         offset += 1
         continue
       }
       let scalar = string.scalar(at: &offset)
-      if scalar == "\u{7F}" { continue }
       try result.append(string, start..<place)
       try result.append(Self.escape(scalar), mark: string.mark(at: place))
       start = offset

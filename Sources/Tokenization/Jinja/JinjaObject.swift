@@ -132,6 +132,14 @@ final class JinjaDictionaryView: JinjaObject, @unchecked Sendable {
     self.kind = kind
   }
 
+  /// Keys are a set. Items are one too, but comparing them compares values: see `areEqual`.
+  override func isEqual(to other: JinjaObject) -> Bool {
+    guard let other = other as? JinjaDictionaryView else { return false }
+    return self === other
+      || kind == .keys && other.kind == .keys
+        && Set(dictionary.keys.map(JinjaKey.init)) == Set(other.dictionary.keys.map(JinjaKey.init))
+  }
+
   /// The item at an index.
   func item(_ index: Int, _ meter: JinjaMeter) -> JinjaValue {
     switch kind {
@@ -179,7 +187,7 @@ final class JinjaJoiner: JinjaObject, @unchecked Sendable {
 }
 
 extension JinjaValue {
-  /// Python's `is`. Equal numbers of one type and equal strings count as the same.
+  /// Python's `is`. Equal numbers of one type count as the same, and strings of one character at most.
   func isSame(as other: JinjaValue) -> Bool {
     switch (self, other) {
     case (.none, .none): true
@@ -188,7 +196,7 @@ extension JinjaValue {
     case (.integer(let a), .integer(let b)): a == b
     case (.big(let a), .big(let b)): a === b
     case (.float(let a), .float(let b)): a == b
-    case (.text(let a), .text(let b)): a == b
+    case (.text(let a), .text(let b)): a === b || (a.count < 2 && a == b)
     case (.sequence(let a), .sequence(let b)): a === b
     case (.tuple(let a), .tuple(let b)): a === b || (a.items.isEmpty && b.items.isEmpty)
     case (.mapping(let a), .mapping(let b)): a === b

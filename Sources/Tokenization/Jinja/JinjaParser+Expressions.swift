@@ -3,14 +3,14 @@
 extension JinjaParser {
   /// One expression, or a tuple of several with commas between them.
   mutating func expressionOrTuple(
-    allowsConditional: Bool = true, until end: String? = nil, inParentheses: Bool = false
+    allowsConditional: Bool = true, inParentheses: Bool = false
   ) throws(JinjaError) -> JinjaExpression {
     let line = current.line
     var items: [JinjaExpression] = []
     var isTuple = false
     while true {
       if isTuple { try expect(.comma) }
-      if endsTuple(until: end) { break }
+      if endsTuple { break }
       items.append(allowsConditional ? try expression() : try orExpression())
       guard isSymbol(.comma) else { break }
       isTuple = true
@@ -22,10 +22,10 @@ extension JinjaParser {
     return .tuple(JinjaGroup(items, line: line))
   }
 
-  func endsTuple(until end: String?) -> Bool {
+  /// Where a comma may stand last. (Jinja2 means `in` and `recursive` to end a loop's tuple too, but they do not.)
+  var endsTuple: Bool {
     switch current.kind {
     case .printEnd, .blockEnd, .symbol(.closeParenthesis): true
-    case .name(let name): name == end
     default: false
     }
   }

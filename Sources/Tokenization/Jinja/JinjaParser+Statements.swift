@@ -52,9 +52,9 @@ extension JinjaParser {
   }
 
   private mutating func forStatement(line: Int) throws(JinjaError) -> JinjaStatement {
-    let target = try target(until: "in", allowsAttribute: false)
+    let target = try target(allowsAttribute: false)
     try expect(name: "in")
-    let items = try expressionOrTuple(allowsConditional: false, until: "recursive")
+    let items = try expressionOrTuple(allowsConditional: false)
     let test = skip(name: "if") ? try expression() : nil
     let isRecursive = skip(name: "recursive")
     let body = try body(until: ["else", "endfor"])
@@ -67,7 +67,7 @@ extension JinjaParser {
   }
 
   private mutating func setStatement(line: Int) throws(JinjaError) -> JinjaStatement {
-    let target = try target(until: nil, allowsAttribute: true)
+    let target = try target(allowsAttribute: true)
     if skip(.assign) {
       return .assignment(
         JinjaAssignment(target: target, value: try expressionOrTuple(), line: line))
@@ -128,7 +128,7 @@ extension JinjaParser {
     var targets: [(JinjaTarget, JinjaExpression)] = []
     while current.kind != .blockEnd {
       if !targets.isEmpty { try expect(.comma) }
-      let target = try target(until: nil, allowsAttribute: false)
+      let target = try target(allowsAttribute: false)
       try expect(.assign)
       targets.append((target, try expression()))
     }
@@ -176,14 +176,14 @@ extension JinjaParser {
 
   /// What an assignment or loop sets: names, separated by commas, in parentheses or not.
   mutating func target(
-    until end: String?, allowsAttribute: Bool, isNested: Bool = false
+    allowsAttribute: Bool, isNested: Bool = false
   ) throws(JinjaError) -> JinjaTarget {
     let line = current.line
     var targets: [JinjaTarget] = []
     var isTuple = false
     while true {
       if isTuple { try expect(.comma) }
-      if endsTuple(until: end) { break }
+      if endsTuple { break }
       targets.append(try singleTarget(allowsAttribute: allowsAttribute))
       guard isSymbol(.comma) else { break }
       isTuple = true
@@ -196,7 +196,7 @@ extension JinjaParser {
   private mutating func singleTarget(allowsAttribute: Bool) throws(JinjaError) -> JinjaTarget {
     if skip(.openParenthesis) {
       let inner = try nested { (parser) throws(JinjaError) in
-        try parser.target(until: nil, allowsAttribute: false, isNested: true)
+        try parser.target(allowsAttribute: false, isNested: true)
       }
       try expect(.closeParenthesis)
       return inner

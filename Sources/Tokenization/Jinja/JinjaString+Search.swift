@@ -149,7 +149,7 @@ extension JinjaString {
     return fromRight ? parts.reversed() : parts
   }
 
-  /// Words between white space.
+  /// Words between white space; what is left after `limit` cuts keeps the white space at its far end.
   func words(limit: Int, fromRight: Bool, _ meter: JinjaMeter) throws(JinjaError) -> [JinjaString] {
     try meter.spend(bytes: bytes.count)
     if fromRight { return try wordsFromRight(limit: limit, meter) }
@@ -165,8 +165,7 @@ extension JinjaString {
         start = nil
       } else if !isSpace, start == nil {
         if limit >= 0, parts.count == limit {
-          let rest = part(place..<bytes.count, meter: meter)
-          parts.append(rest.stripped(nil, left: false, meter))
+          parts.append(part(place..<bytes.count, meter: meter))
           return parts
         }
         start = place
@@ -189,8 +188,7 @@ extension JinjaString {
         end = nil
       } else if !isSpace, end == nil {
         if limit >= 0, parts.count == limit {
-          let rest = part(0..<place, meter: meter)
-          parts.append(rest.stripped(nil, right: false, meter))
+          parts.append(part(0..<place, meter: meter))
           return parts.reversed()
         }
         end = place

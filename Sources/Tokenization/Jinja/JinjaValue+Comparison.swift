@@ -58,6 +58,9 @@ extension JinjaValue {
         guard let other = y[key], try areEqual(value, other, meter) else { return false }
       }
       return true
+    case (.object(let x as JinjaDictionaryView), .object(let y as JinjaDictionaryView))
+    where x.kind == .items && y.kind == .items:
+      return try areEqual(.mapping(x.dictionary), .mapping(y.dictionary), meter)
     case (.object(let x), .object(let y)): return x.isEqual(to: y)
     default: return numbersAreEqual(a, b) ?? false
     }
