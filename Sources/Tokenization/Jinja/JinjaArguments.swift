@@ -56,9 +56,11 @@ extension JinjaRender {
       guard case .mapping(let dictionary) = try evaluate(expression, frame) else {
         throw meter.fail("what follows ** must be a dictionary")
       }
+      let written = result.named
       for (key, value) in zip(dictionary.keys, dictionary.values) {
         guard case .text(let name) = key else { throw meter.fail("keys after ** must be strings") }
-        guard !result.named.contains(where: { $0.name.utf8.elementsEqual(name.bytes) }) else {
+        try meter.spend(items: written.count)
+        guard !written.contains(where: { $0.name.utf8.elementsEqual(name.bytes) }) else {
           throw meter.fail("the argument '\(name.text)' is there twice")
         }
         result.named.append((name: name.text, value: value))

@@ -60,10 +60,11 @@ struct JinjaField {
     var body = grouped(whole, groupSize) + tail
     if alignment == "=" || zeroPads {
       if fill.equals("0"), grouping != nil {
-        var zeros = whole
-        while head.count + grouped(zeros, groupSize).count + tail.count < width {
-          zeros = "0" + zeros
-        }
+        // So many digits, with their separators, fill the width.
+        let room = width - head.count - tail.count
+        var count = max(whole.count, (room * groupSize + groupSize) / (groupSize + 1) - 1)
+        while count + (count - 1) / groupSize < room { count += 1 }
+        let zeros = String(repeating: "0", count: count - whole.count) + whole
         body = grouped(zeros, groupSize) + tail
       }
       var result = JinjaStringBuilder(meter: render.meter)

@@ -21,6 +21,7 @@ extension JinjaFilters {
   private static func sorted(
     _ value: JinjaValue, _ render: JinjaRender
   ) throws(JinjaError) -> JinjaValue {
+    try render.meter.step()
     try render.meter.enter()
     defer { render.meter.leave() }
     switch value {

@@ -12,7 +12,7 @@ struct JinjaLexer {
   init(_ text: String) throws(JinjaError) {
     guard text.utf8.count <= JinjaLimits.sourceBytes else {
       throw .limit(
-        line: 1, reason: "its text is longer than \(JinjaLimits.sourceBytes >> 20) MB")
+        line: 1, reason: "its text is longer than \(JinjaLimits.sourceBytes >> 10) KB")
     }
     var scalars: [Unicode.Scalar] = []
     scalars.reserveCapacity(text.utf8.count)

@@ -2,7 +2,7 @@
 /// short one with an endless loop does not.
 struct JinjaLimits: Sendable {
   /// Steps: an expression or statement is one, 128 bytes written or compared are one.
-  var steps = 6_000_000
+  var steps = 3_000_000
   /// Further steps for each byte of the variables.
   var stepsPerByte = 24
   /// Bytes of strings and lists that are alive at one time.
@@ -19,7 +19,11 @@ struct JinjaLimits: Sendable {
   static let `default` = JinjaLimits()
 
   /// Bytes of a template's text.
-  static let sourceBytes = 2 << 20
+  static let sourceBytes = 1 << 20
+  /// Parameters of a macro, and named arguments of a call.
+  static let parameters = 1000
+  /// Values in a tuple that is a key, those of its inner tuples counted.
+  static let keySize = 4096
   /// Expressions and blocks inside each other in a template's text.
   static let sourceDepth = 60
 }

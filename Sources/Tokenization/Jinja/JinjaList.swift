@@ -7,6 +7,8 @@ final class JinjaList: @unchecked Sendable {
   let depth: Int
   /// About how many bytes all of it takes.
   let weight: Int
+  /// Values in it, those of inner tuples counted as often as they stand there, up to a bound.
+  let size: Int
   private let meter: JinjaMeter?
 
   init(_ items: [JinjaValue], names: [String] = [], meter: JinjaMeter? = nil) {
@@ -15,12 +17,15 @@ final class JinjaList: @unchecked Sendable {
     self.meter = meter
     var deepest = 0
     var weight = 64
+    var size = items.count
     for item in items {
+      if case .tuple(let list) = item { size = min(size + list.size, JinjaLimits.keySize + 1) }
       deepest = max(deepest, item.depth)
       weight += 16 + (meter == nil ? item.weight : 0)
     }
     depth = deepest + 1
     self.weight = weight
+    self.size = size
     meter?.allocate(80 + 16 * items.count)
     meter?.note(bytes: 16 * items.count)
   }
@@ -65,7 +70,7 @@ final class JinjaDictionary: @unchecked Sendable {
       }
     }
     meter?.allocate(cost)
-    meter?.note(bytes: 64 * keys.count)
+    meter?.note(bytes: (keys.count > Self.few ? 512 : 64) * keys.count)
   }
 
   deinit { meter?.free(cost) }
@@ -130,11 +135,12 @@ struct JinjaKey: Hashable {
 }
 
 extension JinjaValue {
-  /// Whether it can be a key: lists and dictionaries cannot.
+  /// Whether it can be a key: lists and dictionaries cannot, nor very large tuples.
   var isHashable: Bool {
     switch self {
     case .sequence, .mapping: false
-    case .tuple(let list): list.items.allSatisfy(\.isHashable)
+    case .tuple(let list):
+      list.size <= JinjaLimits.keySize && list.items.allSatisfy(\.isHashable)
     case .object(let object): object.isHashable
     default: true
     }

@@ -115,6 +115,7 @@ extension JinjaParser {
         advance()
         advance()
         result.named.append((name: name, value: try expression()))
+        try check(count: result.named.count)
       } else {
         isOrdered = result.list == nil && result.dictionary == nil && result.named.isEmpty
         result.positional.append(try expression())

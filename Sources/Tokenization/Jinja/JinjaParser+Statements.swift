@@ -77,6 +77,12 @@ extension JinjaParser {
     return .captured(JinjaCapture(target: target, filter: filter, body: body, line: line))
   }
 
+  func check(count: Int) throws(JinjaError) {
+    if count > JinjaLimits.parameters {
+      throw .limit(line: current.line, reason: "more than \(JinjaLimits.parameters) parameters")
+    }
+  }
+
   /// Names in parentheses with defaults.
   private mutating func signature() throws(JinjaError) -> ([JinjaVariable], [JinjaExpression]) {
     var parameters: [JinjaVariable] = []
@@ -94,6 +100,7 @@ extension JinjaParser {
         throw fail("the parameter '\(variable.name)' is there twice")
       }
       parameters.append(variable)
+      try check(count: parameters.count)
     }
     advance()
     return (parameters, defaults)

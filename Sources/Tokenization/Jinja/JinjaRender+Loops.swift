@@ -16,6 +16,7 @@ extension JinjaRender {
   ) throws(JinjaError) -> JinjaString {
     try meter.enter(2)
     defer { meter.leave(2) }
+    try meter.spend(items: 8 + loop.size)
     let inner = JinjaFrame(size: loop.size, parent: frame)
     var text = JinjaStringBuilder(meter: meter)
     _ = try run(

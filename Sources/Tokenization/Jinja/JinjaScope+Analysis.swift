@@ -27,17 +27,15 @@ extension JinjaScope {
   private mutating func analyze(_ condition: JinjaIf) {
     guard let first = condition.branches.first else { return }
     analyze(first.condition)
-    var body = self
-    body.analyze(first.body)
-    var others = self
-    for branch in condition.branches.dropFirst() {
-      others.analyze(branch.condition)
-      var inner = others
-      inner.analyze(branch.body)
-      others.merge([inner, others, others])
+    let body = branch { $0.analyze(first.body) }
+    let others = branch { scope in
+      for branch in condition.branches.dropFirst() {
+        scope.analyze(branch.condition)
+        let inner = scope.branch { $0.analyze(branch.body) }
+        scope.merge([inner])
+      }
     }
-    var otherwise = self
-    otherwise.analyze(condition.otherwise)
+    let otherwise = branch { $0.analyze(condition.otherwise) }
     merge([body, others, otherwise])
   }
 

@@ -37,7 +37,23 @@ struct JinjaScope {
   private let parent: Parent?
   private var references: [String: Reference] = [:]
   private var loads: [(slot: Int, load: Load)] = []
+  private var places: [Int: Int] = [:]
   private var stores: Set<String> = []
+  /// What was before the changes of the branch that is read, nil outside branches.
+  private var log: [Change]?
+
+  private enum Change {
+    case reference(String, before: Reference?)
+    case load(Int, before: Load?)
+    case store(String)
+  }
+
+  /// What one branch of an `if` did to its scope.
+  struct Branch {
+    fileprivate var references: [(name: String, reference: Reference)] = []
+    fileprivate var loads: [(slot: Int, load: Load)] = []
+    fileprivate var stores: [String] = []
+  }
 
   /// A box, since a scope holds the one around it.
   private final class Parent {
@@ -67,16 +83,28 @@ struct JinjaScope {
 
   private mutating func define(_ name: String, _ load: Load) {
     let slot = function.slot(name, level: level)
-    references[name] = Reference(function: function, slot: slot)
+    setReference(name, Reference(function: function, slot: slot))
     setLoad(slot, load)
   }
 
+  private mutating func setReference(_ name: String, _ reference: Reference) {
+    log?.append(.reference(name, before: references[name]))
+    references[name] = reference
+  }
+
   private mutating func setLoad(_ slot: Int, _ load: Load) {
-    if let place = loads.firstIndex(where: { $0.slot == slot }) {
+    if let place = places[slot] {
+      log?.append(.load(slot, before: loads[place].load))
       loads[place].load = load
     } else {
+      log?.append(.load(slot, before: nil))
+      places[slot] = loads.count
       loads.append((slot, load))
     }
+  }
+
+  private mutating func addStore(_ name: String) {
+    if stores.insert(name).inserted { log?.append(.store(name)) }
   }
 
   mutating func load(_ name: String) {
@@ -84,7 +112,7 @@ struct JinjaScope {
   }
 
   mutating func store(_ name: String) {
-    stores.insert(name)
+    addStore(name)
     guard references[name] == nil else { return }
     if let outer = parent?.scope.reference(to: name) {
       define(name, .copied(outer))
@@ -94,19 +122,51 @@ struct JinjaScope {
   }
 
   mutating func declareParameter(_ name: String) {
-    stores.insert(name)
+    addStore(name)
     define(name, .parameter)
   }
 
+  // MARK: - Branches
+
+  /// Runs over a branch and takes back what it did, which is returned.
+  mutating func branch(_ body: (inout JinjaScope) -> Void) -> Branch {
+    let outer = log
+    log = []
+    body(&self)
+    let changes = log ?? []
+    var result = Branch()
+    for change in changes {
+      switch change {
+      case .reference(let name, _):
+        if let reference = references[name] { result.references.append((name, reference)) }
+      case .load(let slot, _):
+        if let place = places[slot] { result.loads.append(loads[place]) }
+      case .store(let name): result.stores.append(name)
+      }
+    }
+    for change in changes.reversed() {
+      switch change {
+      case .reference(let name, let before): references[name] = before
+      case .load(let slot, let before?):
+        if let place = places[slot] { loads[place].load = before }
+      case .load(let slot, nil):
+        places[slot] = nil
+        loads.removeLast()
+      case .store(let name): stores.remove(name)
+      }
+    }
+    log = outer
+    return result
+  }
+
   /// Takes over what the branches of an `if` did: what one of them sets keeps its value from before in the others.
-  mutating func merge(_ branches: [JinjaScope]) {
-    var set: Set<String> = []
-    for branch in branches { set.formUnion(branch.stores) }
-    set.subtract(stores)
+  mutating func merge(_ branches: [Branch]) {
+    var set: [String] = []
+    for branch in branches { set += branch.stores.filter { !stores.contains($0) } }
     for branch in branches {
-      references.merge(branch.references) { $1 }
+      for (name, reference) in branch.references { setReference(name, reference) }
       for (slot, load) in branch.loads { setLoad(slot, load) }
-      stores.formUnion(branch.stores)
+      branch.stores.forEach { addStore($0) }
     }
     for name in set {
       guard let target = reference(to: name) else { continue }

@@ -59,7 +59,9 @@ enum JinjaTests {
   private static func cased(upper: Bool) -> JinjaTest {
     { (render, value, arguments) throws(JinjaError) in
       _ = try arguments.checked(0...0, render.meter)
-      return try value.string(render.meter).isCased(upper: upper)
+      let text = try value.string(render.meter)
+      try render.meter.spend(bytes: text.bytes.count * 8)
+      return text.isCased(upper: upper)
     }
   }
 
