@@ -77,11 +77,13 @@ struct JinjaField {
   }
 
   private func grouped(_ digits: String, _ size: Int) -> String {
-    guard let grouping, digits.count > size else { return digits }
+    guard let grouping, digits.utf8.count > size else { return digits }
+    var rest = digits.utf8.count
     var result = ""
-    for (index, digit) in digits.enumerated() {
-      if index > 0, (digits.count - index) % size == 0 { result.unicodeScalars.append(grouping) }
-      result.append(digit)
+    for digit in digits.unicodeScalars {
+      if rest % size == 0, rest < digits.utf8.count { result.unicodeScalars.append(grouping) }
+      result.unicodeScalars.append(digit)
+      rest -= 1
     }
     return result
   }

@@ -99,7 +99,9 @@ enum JinjaGlobals {
     (render, arguments) throws(JinjaError) in
     let values = try arguments.bound(["format"], required: 1, render.meter)
     let format = try render.string(values[0])
-    guard format.count <= 4096 else { throw render.meter.fail("a format of more than 4096 characters") }
+    guard format.count <= 4096 else {
+      throw render.meter.fail("a format of more than 4096 characters")
+    }
     try render.meter.spend(bytes: format.bytes.count * 64)
     return render.text(render.now.formatted(format.text))
   }

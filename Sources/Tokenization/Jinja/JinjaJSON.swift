@@ -125,8 +125,7 @@ struct JinjaJSON {
     while offset < string.bytes.count {
       let place = offset
       let byte = string.bytes[offset]
-      if byte >= 0x20, byte != 0x22, byte != 0x5C, byte < 0x7F || !isASCIIOnly
-      {
+      if byte >= 0x20, byte != 0x22, byte != 0x5C, byte < 0x7F || !isASCIIOnly {
         offset += 1
         continue
       }

@@ -12,7 +12,7 @@ struct JinjaLimits: Sendable {
   /// Bytes of the rendered text, before what the variables add.
   var outputBytes = 16 << 20
   /// Expressions, blocks and macros inside each other while rendering.
-  var depth = 220
+  var depth = 300
   /// Lists and dictionaries inside each other.
   var valueDepth = 100
 

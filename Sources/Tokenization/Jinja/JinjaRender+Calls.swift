@@ -59,7 +59,8 @@ extension JinjaRender {
     let definition = macro.definition
     try meter.enter(2)
     defer { meter.leave(2) }
-    try meter.spend(items: 8 + definition.size + arguments.named.count * definition.parameters.count)
+    try meter.spend(
+      items: 8 + definition.size + arguments.named.count * definition.parameters.count)
     let frame = JinjaFrame(size: definition.size, parent: macro.frame)
     enter(definition.entry, frame)
     let parameters = definition.parameters

@@ -166,7 +166,7 @@ struct JinjaScope {
     for branch in branches {
       for (name, reference) in branch.references { setReference(name, reference) }
       for (slot, load) in branch.loads { setLoad(slot, load) }
-      branch.stores.forEach { addStore($0) }
+      for name in branch.stores { addStore(name) }
     }
     for name in set {
       guard let target = reference(to: name) else { continue }
