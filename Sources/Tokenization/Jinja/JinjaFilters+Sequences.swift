@@ -81,9 +81,9 @@ extension JinjaFilters {
 
   static let batch: JinjaFilter = { (render, value, arguments) throws(JinjaError) in
     let values = try arguments.bound(["linecount", "fill_with"], required: 1, render.meter)
-    let count = try render.integer(values[0], default: 1)
     let fill = (values[1] ?? .none).isNone ? nil : values[1]
     return try render.iterator(over: value, isLazy: true) { () throws(JinjaError) in
+      let count = try render.integer(values[0], default: 1)
       let source = try render.iterator(of: value)
       var ahead = try source.next()
       // A size of 0 is reached before the first item and never again, one below 0 never.
@@ -111,9 +111,9 @@ extension JinjaFilters {
 
   static let slice: JinjaFilter = { (render, value, arguments) throws(JinjaError) in
     let values = try arguments.bound(["slices", "fill_with"], required: 1, render.meter)
-    let slices = try render.integer(values[0], default: 1)
     let fill = (values[1] ?? .none).isNone ? nil : values[1]
     return try render.iterator(over: value, isLazy: true) { () throws(JinjaError) in
+      let slices = try render.integer(values[0], default: 1)
       let items = try render.items(of: value)
       guard slices != 0 else { throw render.meter.fail("slice into no slices") }
       let (size, extra) = (items.count / max(slices, 1), items.count % max(slices, 1))
