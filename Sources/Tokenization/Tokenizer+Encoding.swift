@@ -69,8 +69,9 @@ extension Tokenizer {
   private func append(_ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32]) {
     switch engine {
     case .bytePairEncoding(let encoding, let preTokenizer):
-      var scratch = BytePairEncoding.Scratch()
-      for word in preTokenizer.split(text) {
+      var scratch = BytePairEncoding.Scratch(byteCount: text.count)
+      var cursor = preTokenizer.cursor(count: text.count)
+      while let word = preTokenizer.next(text, &cursor) {
         encoding.encode(text.extracting(word), into: &ids, scratch: &scratch)
       }
     case .sentencePiece(let pieces, let wantsSpacePrefix):

@@ -12,8 +12,8 @@ struct BytePairEncodingTests {
     let encoding = try BytePairEncoding(
       vocabulary, merges: merges, takesWholeWords: takesWholeWords)
     var ids: [Int32] = []
-    var scratch = BytePairEncoding.Scratch()
     let bytes = Array(word.utf8)
+    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
     encoding.encode(bytes.span, into: &ids, scratch: &scratch)
     return ids.map { description.tokens[Int($0)] }
   }
@@ -33,8 +33,8 @@ struct BytePairEncodingTests {
     let encoding = try BytePairEncoding(
       vocabulary, merges: ["a b", "ab c"], takesWholeWords: false)
     var ids: [Int32] = []
-    var scratch = BytePairEncoding.Scratch()
     let bytes = Array("abcab".utf8)
+    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
     encoding.encode(bytes.span, into: &ids, scratch: &scratch)
     #expect(ids == [256, 97, 98])
   }

@@ -44,8 +44,8 @@ struct PreTokenizerTests {
   @Test func anUnknownNameIsAnErrorThatNamesTheKnownOnes() {
     #expect(
       throws: TokenizationError.unsupportedPreTokenizer(
-        name: "tekken", supported: PreTokenizer.names)
-    ) { try PreTokenizer("tekken") }
+        name: "tekken2", supported: PreTokenizer.names)
+    ) { try PreTokenizer("tekken2") }
     #expect(
       TokenizationError.unsupportedPreTokenizer(name: "x", supported: PreTokenizer.names)
         .description.contains("smollm"))
