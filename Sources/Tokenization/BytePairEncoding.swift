@@ -178,7 +178,7 @@ struct BytePairEncoding: Sendable {
       var merging = LongWord(scratch.symbols, merges)
       scratch.symbols = []
       merging.merge(merges)
-      merging.forEach { append($0, to: &ids) }
+      for symbol in merging.remaining { append(symbol, to: &ids) }
     }
   }
 

@@ -58,7 +58,5 @@ struct LongWord {
   }
 
   /// The symbols that are left, in order.
-  func forEach(_ body: (Int32) -> Void) {
-    for symbol in symbols where symbol != Self.gone { body(symbol) }
-  }
+  var remaining: some Sequence<Int32> { symbols.lazy.filter { $0 != Self.gone } }
 }
