@@ -12,14 +12,24 @@ struct ScalarSet: Hashable, Sendable {
   /// Any ranges, in any order.
   init(_ ranges: [ClosedRange<UInt32>]) {
     self.ranges = []
-    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      if let previous = self.ranges.last, range.lowerBound <= previous.upperBound + 1 {
-        let end = max(previous.upperBound, range.upperBound)
-        self.ranges[self.ranges.count - 1] = previous.lowerBound...end
-      } else {
-        self.ranges.append(range)
-      }
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) { append(range) }
+  }
+
+  /// Adds a range that begins no earlier than those that are there.
+  private mutating func append(_ range: ClosedRange<UInt32>) {
+    if let previous = ranges.last, range.lowerBound <= previous.upperBound + 1 {
+      let end = max(previous.upperBound, range.upperBound)
+      ranges[ranges.count - 1] = previous.lowerBound...end
+    } else {
+      ranges.append(range)
     }
+  }
+
+  /// Some of it tells most sets apart, in a fraction of the time.
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(ranges.count)
+    hasher.combine(ranges.first)
+    hasher.combine(ranges.last)
   }
 
   /// The characters of a text; one between two others with a hyphen stands for a range ("a-z").
@@ -53,7 +63,15 @@ struct ScalarSet: Hashable, Sendable {
 
   // MARK: - Algebra
 
-  static func + (a: ScalarSet, b: ScalarSet) -> ScalarSet { ScalarSet(a.ranges + b.ranges) }
+  static func + (a: ScalarSet, b: ScalarSet) -> ScalarSet {
+    var sum = ScalarSet(sorted: [])
+    var (left, right) = (a.ranges[...], b.ranges[...])
+    while let first = left.first, let second = right.first {
+      sum.append(first.lowerBound < second.lowerBound ? left.removeFirst() : right.removeFirst())
+    }
+    for range in left + right { sum.append(range) }
+    return sum
+  }
 
   static func - (a: ScalarSet, b: ScalarSet) -> ScalarSet { !(!a + b) }
 

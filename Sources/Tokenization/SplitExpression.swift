@@ -46,19 +46,21 @@ struct SplitExpression: Sendable {
     }
   }
 
-  var alternatives: [[Step]]
+  let alternatives: [[Step]]
+  /// What the matches of each alternative begin with.
+  let beginnings: [ScalarSet]
 
-  init(_ alternatives: [Step]...) { self.alternatives = alternatives }
+  init(_ alternatives: [Step]...) { self.init(alternatives: alternatives) }
 
-  init(alternatives: [[Step]]) { self.alternatives = alternatives }
-
-  /// The sets of all steps, and those that matches of each alternative begin with.
-  var sets: [ScalarSet] {
-    alternatives.flatMap { $0.flatMap(\.sets) } + alternatives.map(Self.beginning)
+  init(alternatives: [[Step]]) {
+    self.alternatives = alternatives
+    beginnings = alternatives.map(Self.beginning)
   }
 
-  /// What the matches of an alternative begin with.
-  static func beginning(_ steps: [Step]) -> ScalarSet {
+  /// The sets of all steps, and of the beginnings.
+  var sets: [ScalarSet] { alternatives.flatMap { $0.flatMap(\.sets) } + beginnings }
+
+  private static func beginning(_ steps: [Step]) -> ScalarSet {
     var set = ScalarSet([])
     for step in steps {
       set = set + step.beginning.set

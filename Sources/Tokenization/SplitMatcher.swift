@@ -3,23 +3,30 @@
 /// Takes time linear in the text: a run gives back characters only within an alternative, and an
 /// alternative that began with a run without maximum and failed is not tried again within that run,
 /// since it would fail again.
-struct SplitMatcher: Sendable {
+///
+/// A class, because words are found by the million and copies of its arrays would be counted.
+final class SplitMatcher: Sendable {
   private typealias Mask = ScalarClasses.Mask
 
   private enum Step: Sendable {
     case run(Mask, minimum: Int, maximum: Int)
-    case text([UInt8])
+    /// A range of `literals`.
+    case text(Range<Int>)
     case contraction(caseBit: UInt8, isOptional: Bool)
     case joinedWords(letters: Mask, marks: Mask, space: Mask)
     case endOrNot(Mask)
   }
 
   private let classes: ScalarClasses
-  private var alternatives: [[Step]] = []
+  /// Those of all alternatives, one after the other.
+  private let steps: [Step]
+  /// Where the steps of each alternative end.
+  private let ends: [Int]
+  private let literals: [UInt8]
   /// For each class the alternatives that may begin with it, a bit for each.
-  private var candidates: [UInt32]
+  private let candidates: [UInt32]
   /// The alternatives that are not tried twice within a run.
-  private var remembered: UInt32 = 0
+  private let remembered: UInt32
 
   /// What one fragment's matching remembers: for each alternative where the run ends in which it
   /// failed.
@@ -32,36 +39,49 @@ struct SplitMatcher: Sendable {
   }
 
   var emptyMemory: Memory {
-    Memory(failedUntil: Array(repeating: 0, count: alternatives.count))
+    Memory(failedUntil: Array(repeating: 0, count: ends.count))
   }
 
   /// - Parameter classes: made from (at least) the sets of the expression.
   init(_ expression: SplitExpression, _ classes: ScalarClasses) {
     precondition(expression.alternatives.count <= 32)
-    self.classes = classes
-    candidates = Array(repeating: 0, count: 64)
+    var candidates = Array(repeating: UInt32(0), count: 64)
+    var remembered: UInt32 = 0
+    var ready: [Step] = []
+    var ends: [Int] = []
+    var literals: [UInt8] = []
     for (index, steps) in expression.alternatives.enumerated() {
-      let beginning = classes.mask(SplitExpression.beginning(steps))
+      let beginning = classes.mask(expression.beginnings[index])
       for number in 0..<64 where beginning >> Mask(number) & 1 == 1 {
         candidates[number] |= 1 << UInt32(index)
       }
       if case .run(_, 0...1, .max) = steps[0] { remembered |= 1 << UInt32(index) }
-      alternatives.append(
-        steps.map { step in
-          switch step {
-          case .run(let set, let minimum, let maximum):
-            .run(classes.mask(set), minimum: minimum, maximum: maximum)
-          case .text(let text): .text(Array(text.utf8))
-          case .contraction(let ignoresCase, let isOptional):
-            .contraction(caseBit: ignoresCase ? 0x20 : 0, isOptional: isOptional)
-          case .joinedWords:
+      for step in steps {
+        switch step {
+        case .run(let set, let minimum, let maximum):
+          ready.append(.run(classes.mask(set), minimum: minimum, maximum: maximum))
+        case .text(let text):
+          let start = literals.count
+          literals += text.utf8
+          ready.append(.text(start..<literals.count))
+        case .contraction(let ignoresCase, let isOptional):
+          ready.append(.contraction(caseBit: ignoresCase ? 0x20 : 0, isOptional: isOptional))
+        case .joinedWords:
+          ready.append(
             .joinedWords(
               letters: classes.mask(.letters), marks: classes.mask(.marks),
-              space: classes.mask(.space))
-          case .endOrNot(let set): .endOrNot(classes.mask(set))
-          }
-        })
+              space: classes.mask(.space)))
+        case .endOrNot(let set): ready.append(.endOrNot(classes.mask(set)))
+        }
+      }
+      ends.append(ready.count)
     }
+    self.classes = classes
+    self.candidates = candidates
+    self.remembered = remembered
+    self.ends = ends
+    self.literals = literals
+    steps = ready
   }
 
   /// The first match at or after `start`, nil if there is none; never empty.
@@ -83,7 +103,8 @@ struct SplitMatcher: Sendable {
         let isRemembered = remembered >> UInt32(index) & 1 == 1
         if isRemembered, position < memory.failedUntil[index] { continue }
         var reach = position
-        let stop = match(alternatives[index], 0, text, position, end, &reach)
+        let first = index == 0 ? 0 : ends[index - 1]
+        let stop = match(first..<ends[index], text, position, end, &reach)
         if stop > position { return position..<stop }
         if isRemembered { memory.failedUntil[index] = reach }
       }
@@ -92,16 +113,16 @@ struct SplitMatcher: Sendable {
     return nil
   }
 
-  /// Where the steps from the given one on end, or -1 if they do not match at `position`.
+  /// Where a row of steps ends, or -1 if they do not match at `position`.
   ///
   /// - Parameter reach: becomes how far the first of these steps got.
   private func match(
-    _ steps: [Step], _ index: Int, _ text: Span<UInt8>, _ position: Int, _ end: Int,
-    _ reach: inout Int
+    _ row: Range<Int>, _ text: Span<UInt8>, _ position: Int, _ end: Int, _ reach: inout Int
   ) -> Int {
-    if index == steps.count { return position }
+    if row.isEmpty { return position }
+    let rest = (row.lowerBound + 1)..<row.upperBound
     var position = position
-    switch steps[index] {
+    switch steps[row.lowerBound] {
     case .run(let mask, let minimum, let maximum):
       var taken = 0
       while taken < maximum, position < end {
@@ -111,10 +132,10 @@ struct SplitMatcher: Sendable {
         taken += 1
       }
       reach = position
-      if index + 1 == steps.count { return taken >= minimum ? position : -1 }
+      if rest.isEmpty { return taken >= minimum ? position : -1 }
       var ignored = position
       while taken >= minimum {
-        let stop = match(steps, index + 1, text, position, end, &ignored)
+        let stop = match(rest, text, position, end, &ignored)
         if stop >= 0 { return stop }
         if taken == 0 { return -1 }
         taken -= 1
@@ -124,8 +145,10 @@ struct SplitMatcher: Sendable {
       return -1
     case .text(let wanted):
       guard end - position >= wanted.count else { return -1 }
-      for offset in wanted.indices where text[position + offset] != wanted[offset] { return -1 }
-      position += wanted.count
+      for index in wanted {
+        if text[position] != literals[index] { return -1 }
+        position += 1
+      }
     case .contraction(let caseBit, let isOptional):
       let count = Self.contraction(text, position, end, caseBit)
       if count == 0, !isOptional { return -1 }
@@ -138,7 +161,7 @@ struct SplitMatcher: Sendable {
         return -1
       }
     }
-    return match(steps, index + 1, text, position, end, &reach)
+    return match(rest, text, position, end, &reach)
   }
 
   /// Bytes of a contraction, 0 if there is none.
