@@ -8,6 +8,7 @@ extension PreTokenizer {
     var takesWholeWords = false
     var takesWholeNewlines = false
     var addsBeginning = false
+    var alwaysAddsBeginning = false
   }
 
   private static func plain(_ cuts: [Cut], _ names: String...) -> Recipe {
@@ -83,7 +84,7 @@ extension PreTokenizer {
     Recipe(names: ["chameleon"], cuts: chameleon, addsBeginning: true),
     Recipe(
       names: ["gemma4", "granite-embed-multi-311m"], cuts: [.lines], spelling: .characters,
-      takesWholeNewlines: true),
+      takesWholeNewlines: true, alwaysAddsBeginning: true),
     Recipe(names: ["sarvam-moe"], cuts: [.lines], spelling: .characters),
   ]
 }

@@ -49,6 +49,8 @@ struct PreTokenizer: Sendable {
   let takesWholeNewlines: Bool
   /// Whether begin-of-text is added where the model file does not say.
   let addsBeginning: Bool
+  /// Whether it is added even where the model file says no: llama.cpp's correction of Gemma 4's.
+  let alwaysAddsBeginning: Bool
 
   /// Every name that `init` knows.
   static var names: [String] { recipes.flatMap(\.names) }
@@ -86,6 +88,7 @@ struct PreTokenizer: Sendable {
     takesWholeWords = recipe.takesWholeWords
     takesWholeNewlines = recipe.takesWholeNewlines
     addsBeginning = recipe.addsBeginning
+    alwaysAddsBeginning = recipe.alwaysAddsBeginning
   }
 
   // MARK: - Words

@@ -42,8 +42,9 @@ public struct Tokenizer: Sendable {
         takesWholeWords: preTokenizer.takesWholeWords,
         takesWholeNewlines: preTokenizer.takesWholeNewlines)
       engine = .bytePairEncoding(encoding, preTokenizer)
+      let wantsBeginning = description.addsBeginning ?? preTokenizer.addsBeginning
       addsBeginning =
-        (description.addsBeginning ?? preTokenizer.addsBeginning) && description.beginning != nil
+        (wantsBeginning || preTokenizer.alwaysAddsBeginning) && description.beginning != nil
     case .sentencePiece:
       engine = .sentencePiece(
         SentencePiece(vocabulary, unknown: description.unknown),

@@ -87,6 +87,8 @@ struct PreTokenizerTests {
     #expect(try PreTokenizer("tekken").takesWholeWords)
     #expect(try !PreTokenizer("gpt-4o").takesWholeWords)
     #expect(try PreTokenizer("gemma4").spelling == .characters)
+    #expect(try PreTokenizer("gemma4").alwaysAddsBeginning)
+    #expect(try !PreTokenizer("llama-bpe").alwaysAddsBeginning)
     #expect(PreTokenizer.spelling(of: "no such name") == .byteLevel)
   }
 
