@@ -35,14 +35,13 @@ let package = Package(
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
     ),
     .systemLibrary(name: "CCrypto", path: "CSupport/CCrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CPCRE2", path: "CSupport/CPCRE2", providers: [.apt(["libpcre2-dev"])]),
 
     // Swift, from the bottom up. Arrows point down only. Each target names every target that it imports:
     // the Makefile's builds refuse an upward import, make test any other that is not named.
     .target(
       name: "Tensors", dependencies: ["CKernels", "CLAPACK", "CCrypto"], swiftSettings: strict),
     .target(name: "ModelFiles", dependencies: ["Tensors"], swiftSettings: strict),
-    .target(name: "Tokenization", dependencies: ["ModelFiles", "CPCRE2"], swiftSettings: strict),
+    .target(name: "Tokenization", dependencies: ["ModelFiles"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["ModelFiles", "Tensors"], swiftSettings: strict),
     .target(
       name: "Inference", dependencies: ["Tokenization", "Transformer", "ModelFiles", "Tensors"],

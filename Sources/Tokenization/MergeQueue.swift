@@ -6,7 +6,17 @@
 struct MergeQueue {
   private var heap: [UInt64] = []
 
+  var count: Int { heap.count }
+
+  mutating func reserve(_ capacity: Int) { heap.reserveCapacity(capacity) }
+
   mutating func removeAll() { heap.removeAll(keepingCapacity: true) }
+
+  /// Takes out the entries that a caller knows to be stale. O(n).
+  mutating func removeAll(where isStale: (_ priority: UInt32, _ position: Int) -> Bool) {
+    heap.removeAll { isStale(UInt32($0 >> 32), Int($0 & 0xffff_ffff)) }
+    for parent in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(parent) }
+  }
 
   mutating func push(priority: UInt32, position: Int) {
     heap.append(UInt64(priority) << 32 | UInt64(UInt32(position)))
@@ -24,17 +34,22 @@ struct MergeQueue {
     let last = heap.removeLast()
     if !heap.isEmpty {
       heap[0] = last
-      var parent = 0
-      while true {
-        var child = 2 * parent + 1
-        if child >= heap.count { break }
-        if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
-        if heap[parent] <= heap[child] { break }
-        heap.swapAt(parent, child)
-        parent = child
-      }
+      sink(0)
     }
     return (UInt32(top >> 32), Int(top & 0xffff_ffff))
+  }
+
+  /// Moves an entry down to where its children are no smaller.
+  private mutating func sink(_ place: Int) {
+    var parent = place
+    while true {
+      var child = 2 * parent + 1
+      if child >= heap.count { break }
+      if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+      if heap[parent] <= heap[child] { break }
+      heap.swapAt(parent, child)
+      parent = child
+    }
   }
 
   /// A priority that falls as the score rises.

@@ -12,36 +12,38 @@ struct MergeTable: Sendable {
     static let none = Merge(rank: .max, symbol: -1)
   }
 
-  private var keys: [UInt64]
-  private var merges: [Merge]
+  private struct Slot {
+    var key: UInt64
+    var merge: Merge
+  }
+
+  private var slots: [Slot]
   private static let empty = UInt64.max
 
   init(capacity: Int) {
     var slotCount = 16
     while slotCount < 2 * (capacity + 1) { slotCount *= 2 }
-    keys = Array(repeating: Self.empty, count: slotCount)
-    merges = Array(repeating: .none, count: slotCount)
+    slots = Array(repeating: Slot(key: Self.empty, merge: .none), count: slotCount)
   }
 
   /// The merge of two neighbours, `Merge.none` if they do not merge.
   func find(_ left: Int32, _ right: Int32) -> Merge {
-    merges[slot(Self.key(left, right))]
+    slots[slot(Self.key(left, right))].merge
   }
 
   /// Adds a merge; the first one of a pair stays. The table holds as many as `init` was told.
   mutating func insert(_ left: Int32, _ right: Int32, _ merge: Merge) {
     let key = Self.key(left, right)
     let slot = slot(key)
-    if keys[slot] == key { return }
-    keys[slot] = key
-    merges[slot] = merge
+    if slots[slot].key == key { return }
+    slots[slot] = Slot(key: key, merge: merge)
   }
 
   private func slot(_ key: UInt64) -> Int {
-    let mask = keys.count - 1
+    let mask = slots.count - 1
     let hash = key &* 0x9e37_79b9_7f4a_7c15
     var slot = Int(truncatingIfNeeded: hash >> 32) & mask
-    while keys[slot] != key, keys[slot] != Self.empty { slot = (slot + 1) & mask }
+    while slots[slot].key != key, slots[slot].key != Self.empty { slot = (slot + 1) & mask }
     return slot
   }
 

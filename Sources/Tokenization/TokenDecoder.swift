@@ -32,7 +32,11 @@ public struct TokenDecoder: Sendable {
     self.vocabulary = vocabulary
     spelling =
       switch description.kind {
-      case .bytePairEncoding: .byteLevel
+      case .bytePairEncoding(let name):
+        switch PreTokenizer.spelling(of: name) {
+        case .byteLevel: .byteLevel
+        case .characters: .sentencePiece(addsSpacePrefix: false)
+        }
       case .sentencePiece:
         .sentencePiece(addsSpacePrefix: description.addsSpacePrefix ?? true)
       }
@@ -96,7 +100,7 @@ public struct TokenDecoder: Sendable {
   }
 
   /// The byte of `<0xXX>`.
-  private static func byte(named text: ArraySlice<UInt8>) -> UInt8? {
+  static func byte(named text: ArraySlice<UInt8>) -> UInt8? {
     guard text.count == 6, text.starts(with: "<0x".utf8) else { return nil }
     return UInt8(String(decoding: text.dropFirst(3).dropLast(), as: UTF8.self), radix: 16)
   }

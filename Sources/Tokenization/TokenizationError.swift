@@ -12,8 +12,6 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   case invalidVocabularySize(Int)
   /// A line of `tokenizer.ggml.merges` is not two symbols with a space between.
   case malformedMerge(index: Int, text: String)
-  /// PCRE2 refused a pattern at a byte offset; a defect of Scion or of the installed library.
-  case invalidPattern(pattern: String, offset: Int, reason: String)
   /// `--template auto` found no `tokenizer.chat_template` in the model file.
   case noChatTemplate
   /// A template that is neither ChatML nor none, by its name or by its text.
@@ -36,8 +34,6 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "tokenizer.ggml.tokens has \(count) entries: the model file is damaged"
     case .malformedMerge(let index, let text):
       "entry \(index) of tokenizer.ggml.merges is not two symbols separated by a space: \(text)"
-    case .invalidPattern(let pattern, let offset, let reason):
-      "the pattern \(pattern) fails at offset \(offset) (\(reason)): install PCRE2 with Unicode"
     case .noChatTemplate:
       "the model file has no tokenizer.chat_template: pass --template none or --template chatml"
     case .unsupportedTemplate(let name):

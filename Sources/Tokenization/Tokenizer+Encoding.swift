@@ -52,13 +52,15 @@ extension Tokenizer {
     var ids: [Int32] = []
     var isTarget: [Bool] = []
     ids.reserveCapacity(bytes.count / 3 + 1)
+    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
     var followsSpecial = true
     for (fragment, mark) in fragments {
       if let token = fragment.token {
         ids.append(token)
       } else {
         append(
-          bytes.span.extracting(fragment.range), addsSpacePrefix: followsSpecial, to: &ids)
+          bytes.span.extracting(fragment.range), addsSpacePrefix: followsSpecial, to: &ids,
+          scratch: &scratch)
       }
       followsSpecial = fragment.token != nil
       while isTarget.count < ids.count { isTarget.append(mark) }
@@ -66,11 +68,14 @@ extension Tokenizer {
     return (ids, isTarget)
   }
 
-  private func append(_ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32]) {
+  private func append(
+    _ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32],
+    scratch: inout BytePairEncoding.Scratch
+  ) {
     switch engine {
     case .bytePairEncoding(let encoding, let preTokenizer):
-      var scratch = BytePairEncoding.Scratch()
-      for word in preTokenizer.split(text) {
+      var cursor = preTokenizer.cursor(count: text.count)
+      while let word = preTokenizer.next(text, &cursor) {
         encoding.encode(text.extracting(word), into: &ids, scratch: &scratch)
       }
     case .sentencePiece(let pieces, let wantsSpacePrefix):

@@ -2,7 +2,7 @@ public import ModelFiles
 
 /// Text to token ids and back, as the model's GGUF file describes it.
 ///
-/// Two kinds: byte-level byte pair encoding (`tokenizer.ggml.model` "gpt2") and SentencePiece ("llama"). Ids equal
+/// Two kinds: byte pair encoding (`tokenizer.ggml.model` "gpt2" and "gemma4") and SentencePiece ("llama"). Ids equal
 /// llama.cpp's. The vocabulary is immutable; a tokenizer is a value that any number of threads may use at once.
 public struct Tokenizer: Sendable {
   enum Engine: Sendable {
@@ -38,10 +38,13 @@ public struct Tokenizer: Sendable {
     case .bytePairEncoding(let name):
       let preTokenizer = try PreTokenizer(name)
       let encoding = try BytePairEncoding(
-        vocabulary, merges: description.merges, takesWholeWords: preTokenizer.takesWholeWords)
+        vocabulary, merges: description.merges, spelling: preTokenizer.spelling,
+        takesWholeWords: preTokenizer.takesWholeWords,
+        takesWholeNewlines: preTokenizer.takesWholeNewlines)
       engine = .bytePairEncoding(encoding, preTokenizer)
+      let wantsBeginning = description.addsBeginning ?? preTokenizer.addsBeginning
       addsBeginning =
-        (description.addsBeginning ?? preTokenizer.addsBeginning) && description.beginning != nil
+        (wantsBeginning || preTokenizer.alwaysAddsBeginning) && description.beginning != nil
     case .sentencePiece:
       engine = .sentencePiece(
         SentencePiece(vocabulary, unknown: description.unknown),

@@ -6,7 +6,7 @@ import ModelFiles
 /// (files write 4294967295 for "none") are nil.
 struct TokenizerDescription: Sendable {
   enum Kind: Equatable, Sendable {
-    /// `tokenizer.ggml.model` "gpt2"; the value of `tokenizer.ggml.pre`.
+    /// `tokenizer.ggml.model` "gpt2", the value of `tokenizer.ggml.pre`; or "gemma4" for both.
     case bytePairEncoding(preTokenizer: String)
     /// `tokenizer.ggml.model` "llama".
     case sentencePiece
@@ -41,14 +41,13 @@ struct TokenizerDescription: Sendable {
       throw .missingKey("tokenizer.ggml.tokens")
     }
     switch model {
-    case "gpt2":
+    case "gpt2", "gemma4":
       guard let merges = metadata.strings("tokenizer.ggml.merges") else {
         throw .missingKey("tokenizer.ggml.merges")
       }
+      let name = metadata.string("tokenizer.ggml.pre") ?? "default"
       self.init(
-        kind: .bytePairEncoding(
-          preTokenizer: metadata.string("tokenizer.ggml.pre") ?? "default"),
-        tokens: tokens)
+        kind: .bytePairEncoding(preTokenizer: model == "gpt2" ? name : model), tokens: tokens)
       self.merges = merges
     case "llama":
       self.init(kind: .sentencePiece, tokens: tokens)
@@ -56,7 +55,7 @@ struct TokenizerDescription: Sendable {
       end = 2
       unknown = 0
     default:
-      throw .unsupportedModel(name: model, supported: ["gpt2", "llama"])
+      throw .unsupportedModel(name: model, supported: ["gpt2", "gemma4", "llama"])
     }
     tokenKinds = metadata.ints("tokenizer.ggml.token_type") ?? []
     scores = metadata.floats("tokenizer.ggml.scores") ?? []

@@ -24,7 +24,7 @@ struct Scion: ParsableCommand {
     subcommands: [
       TrainCommand.self, PlanCommand.self, EvalCommand.self, GenerateCommand.self,
       MergeCommand.self,
-      ExportCommand.self, ImportCommand.self, InspectCommand.self,
+      ExportCommand.self, ImportCommand.self, InspectCommand.self, TokenizeCommand.self,
     ]
   )
 }

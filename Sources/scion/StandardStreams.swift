@@ -13,9 +13,12 @@ enum StandardStreams {
   }
 
   /// Writes `text` to stdout as it is. Throws `Failure`.
-  static func result(_ text: String) throws(Failure) {
+  static func result(_ text: String) throws(Failure) { try result(Data(text.utf8)) }
+
+  /// Writes bytes to stdout as they are. Throws `Failure`.
+  static func result(_ bytes: Data) throws(Failure) {
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+      try FileHandle.standardOutput.write(contentsOf: bytes)
     } catch {
       let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
       // Foundation says "The operation could not be completed. No space left on device".

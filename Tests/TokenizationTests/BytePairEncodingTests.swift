@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Tokenization
@@ -12,8 +13,8 @@ struct BytePairEncodingTests {
     let encoding = try BytePairEncoding(
       vocabulary, merges: merges, takesWholeWords: takesWholeWords)
     var ids: [Int32] = []
-    var scratch = BytePairEncoding.Scratch()
     let bytes = Array(word.utf8)
+    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
     encoding.encode(bytes.span, into: &ids, scratch: &scratch)
     return ids.map { description.tokens[Int($0)] }
   }
@@ -33,8 +34,8 @@ struct BytePairEncodingTests {
     let encoding = try BytePairEncoding(
       vocabulary, merges: ["a b", "ab c"], takesWholeWords: false)
     var ids: [Int32] = []
-    var scratch = BytePairEncoding.Scratch()
     let bytes = Array("abcab".utf8)
+    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
     encoding.encode(bytes.span, into: &ids, scratch: &scratch)
     #expect(ids == [256, 97, 98])
   }
@@ -81,6 +82,66 @@ struct BytePairEncodingTests {
     }
     #expect(throws: TokenizationError.malformedMerge(index: 0, text: "")) {
       try encode("a", merges: [""])
+    }
+  }
+
+  // MARK: - Over characters
+
+  /// Gemma 4's kind: ▁ for the space, bytes for what is no token.
+  private func encodeCharacters(_ word: String, merges: [String]) throws -> [String] {
+    let letters = ["▁", "a", "b", "é", "\n", "\n\n", "日"]
+    let tokens =
+      (0..<256).map { String(format: "<0x%02X>", $0) } + letters
+      + merges.map { $0.replacing(" ", with: "") }
+    let vocabulary = try Vocabulary(
+      tokens: tokens, kinds: (0..<256).map { _ in 6 } + tokens.dropFirst(256).map { _ in 1 })
+    let encoding = try BytePairEncoding(
+      vocabulary, merges: merges, spelling: .characters, takesWholeNewlines: true)
+    var ids: [Int32] = []
+    let bytes = Array(word.utf8)
+    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
+    encoding.encode(bytes.span, into: &ids, scratch: &scratch)
+    return ids.map { tokens[Int($0)] }
+  }
+
+  @Test func charactersMergeAndOthersAreWrittenInBytes() throws {
+    #expect(try encodeCharacters(" ab", merges: ["▁ a", "▁a b"]) == ["▁ab"])
+    #expect(try encodeCharacters("▁ab", merges: ["▁ a", "▁a b"]) == ["▁ab"])
+    #expect(try encodeCharacters("é日aé", merges: ["a é"]) == ["é", "日", "aé"])
+    #expect(try encodeCharacters("aüb", merges: []) == ["a", "<0xC3>", "<0xBC>", "b"])
+    #expect(try encodeCharacters("\n\n", merges: []) == ["\n\n"])
+    #expect(try encodeCharacters("\n\n\n", merges: []) == ["\n", "\n", "\n"])
+  }
+
+  @Test func spacesThatMergesCrossKeepTheirWordsTogether() throws {
+    #expect(try encodeCharacters("a b", merges: ["a ▁", "a▁ b"]) == ["a▁b"])
+    #expect(try encodeCharacters("a b", merges: ["b ▁", "▁ b"]) == ["a", "▁b"])
+    #expect(
+      try encodeCharacters("b b  a", merges: ["b ▁", "▁ ▁", "▁ b"]) == ["b▁", "b▁", "▁", "a"])
+    #expect(try encodeCharacters("é é", merges: ["é ▁", "▁ é"]) == ["é▁", "é"])
+  }
+
+  // MARK: - Memory of words
+
+  @Test func wordsMetBeforeAreTheSameAgain() throws {
+    let merges = ["a b", "ab c", "c a"]
+    let description = TestTokenizers.bytePairs(merges: merges)
+    let vocabulary = try Vocabulary(tokens: description.tokens, kinds: description.tokenKinds)
+    let encoding = try BytePairEncoding(vocabulary, merges: merges)
+    // More words than there are slots.
+    var scratch = BytePairEncoding.Scratch(byteCount: 64)
+    var state: UInt32 = 7
+    for _ in 0..<2000 {
+      state = state &* 1_664_525 &+ 1_013_904_223
+      let word = String(
+        (0..<(1 + state >> 28)).map { Character(["a", "b", "c"][Int(state >> ($0 + 3)) % 3]) })
+      var known: [Int32] = []
+      var fresh: [Int32] = []
+      let bytes = Array(word.utf8)
+      encoding.encode(bytes.span, into: &known, scratch: &scratch)
+      var empty = BytePairEncoding.Scratch(byteCount: 0)
+      encoding.encode(bytes.span, into: &fresh, scratch: &empty)
+      #expect(known == fresh, "\(word)")
     }
   }
 }

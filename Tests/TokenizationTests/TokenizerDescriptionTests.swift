@@ -27,7 +27,8 @@ struct TokenizerDescriptionTests {
 
   @Test func otherKindsOfTokenizerAreRefused() {
     #expect(
-      throws: TokenizationError.unsupportedModel(name: "bert", supported: ["gpt2", "llama"])
+      throws: TokenizationError.unsupportedModel(
+        name: "bert", supported: ["gpt2", "gemma4", "llama"])
     ) { try Tokenizer(metadata("bert")) }
   }
 

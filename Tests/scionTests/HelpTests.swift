@@ -13,7 +13,9 @@ import Testing
 
   @Test(
     "Every command explains itself within 80 columns on stdout",
-    arguments: ["train", "plan", "eval", "generate", "merge", "export", "import", "inspect"])
+    arguments: [
+      "train", "plan", "eval", "generate", "merge", "export", "import", "inspect", "tokenize",
+    ])
   func everyCommandExplainsItself(_ verb: String) throws {
     let outcome = try Workplace().scion("\(verb) --help")
     #expect(outcome.code == 0 && outcome.messages.isEmpty)
@@ -69,6 +71,7 @@ import Testing
                               GGUF adapter.
       inspect                 Show what a GGUF file holds, or which kernels this
                               processor runs.
+      tokenize                Show a text as the model's tokens, or tokens as text.
 
       See 'scion help <subcommand>' for detailed help.
 

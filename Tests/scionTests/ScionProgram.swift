@@ -55,10 +55,11 @@ struct ScionProgram {
   static let path = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("scion").path
 
-  /// Starts `scion arguments` with `folder` as working folder. `output` takes stdout, if it is to go elsewhere.
-  static func start(_ arguments: [String], in folder: String, output: String? = nil) throws
-    -> Running
-  {
+  /// Starts `scion arguments` with `folder` as working folder. `output` takes stdout, if it is to go elsewhere;
+  /// `input` is the path of what stdin gives (nothing).
+  static func start(
+    _ arguments: [String], in folder: String, output: String? = nil, input: String? = nil
+  ) throws -> Running {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
@@ -72,7 +73,8 @@ struct ScionProgram {
       }
       return try #require(FileHandle(forWritingAtPath: path))
     }
-    process.standardInput = FileHandle.nullDevice
+    process.standardInput =
+      try input.map { try #require(FileHandle(forReadingAtPath: $0)) } ?? FileHandle.nullDevice
     process.standardOutput = handles[0]
     process.standardError = handles[1]
     try process.run()
