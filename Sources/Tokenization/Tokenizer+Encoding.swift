@@ -33,8 +33,12 @@ extension Tokenizer {
     var bytes: [UInt8] = []
     var fragments: [(fragment: Fragment, isTarget: Bool)] = []
     for run in runs {
-      let start = bytes.count
+      var start = bytes.count
       bytes.append(contentsOf: run.text.utf8)
+      // A token at the end of a run takes the white space along with which the next one begins.
+      if let token = fragments.last?.fragment.token, specialTokens.stripsRight(token) {
+        while start < bytes.count, WhitespaceStripping.isSpace(bytes[start]) { start += 1 }
+      }
       let parts = specialTokens.partition(
         bytes.span, start..<bytes.count, parseSpecial: run.parsesSpecial)
       for part in parts {

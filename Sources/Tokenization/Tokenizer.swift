@@ -48,7 +48,7 @@ public struct Tokenizer: Sendable {
         addsSpacePrefix: description.addsSpacePrefix ?? true)
       addsBeginning = (description.addsBeginning ?? true) && description.beginning != nil
     }
-    specialTokens = SpecialTokens(vocabulary)
+    specialTokens = SpecialTokens(vocabulary, stripping: description.stripping)
     beginning = description.beginning
     end = description.end
     addsEnd = (description.addsEnd ?? false) && description.end != nil

@@ -27,6 +27,8 @@ struct TokenizerDescription: Sendable {
   var addsBeginning: Bool?
   var addsEnd: Bool?
   var addsSpacePrefix: Bool?
+  /// Special tokens that take white space along, by the names in the file.
+  var stripping = WhitespaceStripping.none
 
   init(kind: Kind, tokens: [String]) {
     self.kind = kind
@@ -74,5 +76,9 @@ struct TokenizerDescription: Sendable {
     endOfTurn = id("eot")
     unknown = id("unknown") ?? unknown
     otherEnds = ["eom", "fim_pad", "fim_rep", "fim_sep"].compactMap(id)
+    stripping = .of(
+      name: metadata.string("general.name") ?? "",
+      preTokenizer: metadata.string("tokenizer.ggml.pre") ?? "",
+      architecture: metadata.string("general.architecture") ?? "")
   }
 }
