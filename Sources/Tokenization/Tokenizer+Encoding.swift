@@ -57,12 +57,14 @@ extension Tokenizer {
     var isTarget: [Bool] = []
     ids.reserveCapacity(bytes.count / 3 + 1)
     var followsSpecial = true
+    var pieces = SentencePiece.Scratch()
     for (fragment, mark) in fragments {
       if let token = fragment.token {
         ids.append(token)
       } else {
         append(
-          bytes.span.extracting(fragment.range), addsSpacePrefix: followsSpecial, to: &ids)
+          bytes.span.extracting(fragment.range), addsSpacePrefix: followsSpecial, to: &ids,
+          scratch: &pieces)
       }
       followsSpecial = fragment.token != nil
       while isTarget.count < ids.count { isTarget.append(mark) }
@@ -70,7 +72,10 @@ extension Tokenizer {
     return (ids, isTarget)
   }
 
-  private func append(_ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32]) {
+  private func append(
+    _ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32],
+    scratch: inout SentencePiece.Scratch
+  ) {
     switch engine {
     case .bytePairEncoding(let encoding, let preTokenizer):
       var scratch = BytePairEncoding.Scratch()
@@ -78,7 +83,8 @@ extension Tokenizer {
         encoding.encode(text.extracting(word), into: &ids, scratch: &scratch)
       }
     case .sentencePiece(let pieces, let wantsSpacePrefix):
-      pieces.encode(text, addsSpacePrefix: addsSpacePrefix && wantsSpacePrefix, into: &ids)
+      pieces.encode(
+        text, addsSpacePrefix: addsSpacePrefix && wantsSpacePrefix, into: &ids, scratch: &scratch)
     }
   }
 }
