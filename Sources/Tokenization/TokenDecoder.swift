@@ -35,6 +35,9 @@ public struct TokenDecoder: Sendable {
       case .bytePairEncoding: .byteLevel
       case .sentencePiece:
         .sentencePiece(addsSpacePrefix: description.addsSpacePrefix ?? true)
+      case .unigram:
+        .sentencePiece(
+          addsSpacePrefix: description.mergesSpaces || description.addsSpacePrefix ?? false)
       }
     endOfGeneration = Set(
       EndTokens.controlTexts.compactMap { vocabulary.find($0) } + description.otherEnds

@@ -85,6 +85,7 @@ extension Tokenizer {
     case .sentencePiece(let pieces, let wantsSpacePrefix):
       pieces.encode(
         text, addsSpacePrefix: addsSpacePrefix && wantsSpacePrefix, into: &ids, scratch: &scratch)
+    case .unigram(let unigram): unigram.encode(text, into: &ids)
     }
   }
 }

@@ -10,6 +10,8 @@ struct TokenizerDescription: Sendable {
     case bytePairEncoding(preTokenizer: String)
     /// `tokenizer.ggml.model` "llama".
     case sentencePiece
+    /// `tokenizer.ggml.model` "t5".
+    case unigram
   }
 
   var kind: Kind
@@ -27,6 +29,10 @@ struct TokenizerDescription: Sendable {
   var addsBeginning: Bool?
   var addsEnd: Bool?
   var addsSpacePrefix: Bool?
+  /// Whether a unigram model takes spaces in a row as one.
+  var mergesSpaces = false
+  /// `tokenizer.ggml.precompiled_charsmap` of a unigram model; empty if it has none.
+  var characterMap: [UInt8] = []
   /// Special tokens that take white space along, by the names in the file.
   var stripping = WhitespaceStripping.none
 
@@ -54,11 +60,17 @@ struct TokenizerDescription: Sendable {
       self.merges = merges
     case "llama":
       self.init(kind: .sentencePiece, tokens: tokens)
-      beginning = 1
-      end = 2
-      unknown = 0
+      beginning = tokens.count > 1 ? 1 : nil
+      end = tokens.count > 2 ? 2 : nil
+      unknown = tokens.isEmpty ? nil : 0
+    case "t5":
+      self.init(kind: .unigram, tokens: tokens)
+      end = tokens.count > 1 ? 1 : nil
+      unknown = tokens.count > 2 ? 2 : nil
+      mergesSpaces = metadata.bool("tokenizer.ggml.remove_extra_whitespaces") ?? false
+      characterMap = try Self.characterMap(metadata)
     default:
-      throw .unsupportedModel(name: model, supported: ["gpt2", "llama"])
+      throw .unsupportedModel(name: model, supported: ["gpt2", "llama", "t5"])
     }
     tokenKinds = metadata.ints("tokenizer.ggml.token_type") ?? []
     scores = metadata.floats("tokenizer.ggml.scores") ?? []
@@ -80,5 +92,16 @@ struct TokenizerDescription: Sendable {
       name: metadata.string("general.name") ?? "",
       preTokenizer: metadata.string("tokenizer.ggml.pre") ?? "",
       architecture: metadata.string("general.architecture") ?? "")
+  }
+
+  private static func characterMap(
+    _ metadata: GGUFMetadata
+  ) throws(TokenizationError) -> [UInt8] {
+    let key = "tokenizer.ggml.precompiled_charsmap"
+    guard metadata[key] != nil else { return [] }
+    guard let bytes = metadata.ints(key), !bytes.isEmpty,
+      bytes.allSatisfy({ (-128...255).contains($0) })
+    else { throw .malformedCharacterMap("it is no array of bytes") }
+    return bytes.map { UInt8(truncatingIfNeeded: $0) }
   }
 }

@@ -140,4 +140,19 @@ struct TokenizerTests {
       for await ids in group { #expect(ids == expected) }
     }
   }
+
+  @Test func whiteSpaceThatGoesWithATokenMayLieInTheNextRun() throws {
+    var pieces = TestTokenizers.sentencePieces(["▁", "a"])
+    pieces.stripping = .phi3
+    let tokenizer = try Tokenizer(pieces)
+    let runs = [
+      Tokenizer.Run(text: "</s>\n", parsesSpecial: true),
+      Tokenizer.Run(text: " \n", parsesSpecial: false),
+      Tokenizer.Run(text: "\t a", parsesSpecial: false, isTarget: true),
+    ]
+    let (ids, isTarget) = tokenizer.encode(runs)
+    #expect(ids == [2, 259, 260] && isTarget == [false, true, true])
+    #expect(
+      tokenizer.encode("</s>\n \n\t a", addBeginning: false, parseSpecial: true) == ids)
+  }
 }
