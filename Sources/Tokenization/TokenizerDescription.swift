@@ -26,6 +26,8 @@ struct TokenizerDescription: Sendable {
   var unknown: Int32?
   /// Further tokens that end a generation: end of message, and what llama.cpp takes from fill-in-the-middle.
   var otherEnds: [Int32] = []
+  /// Tokens of fill-in-the-middle that the file names ("fim_pre"…), so that they need not be guessed.
+  var namedFillInTheMiddle: Set<String> = []
   var addsBeginning: Bool?
   var addsEnd: Bool?
   var addsSpacePrefix: Bool?
@@ -88,6 +90,11 @@ struct TokenizerDescription: Sendable {
     endOfTurn = id("eot")
     unknown = id("unknown") ?? unknown
     otherEnds = ["eom", "fim_pad", "fim_rep", "fim_sep"].compactMap(id)
+    namedFillInTheMiddle = Set(EndTokens.fillInTheMiddle.map(\.key).filter { id($0) != nil })
+    for (old, key) in [("prefix", "fim_pre"), ("suffix", "fim_suf"), ("middle", "fim_mid")]
+    where id(old) != nil {
+      namedFillInTheMiddle.insert(key)
+    }
     stripping = .of(
       name: metadata.string("general.name") ?? "",
       preTokenizer: metadata.string("tokenizer.ggml.pre") ?? "",

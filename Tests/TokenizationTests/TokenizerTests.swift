@@ -43,7 +43,7 @@ struct TokenizerTests {
     description.addsBeginning = true
     description.addsEnd = true
     #expect(try ids("hello") == [ID.start, ID.hello, ID.imEnd])
-    #expect(try ids("<|start|>hello<|im_end|>") == [ID.start, ID.hello, ID.imEnd])
+    #expect(try ids("<|begin|>hello<|im_end|>") == [ID.start, ID.hello, ID.imEnd])
     #expect(try ids("") == [ID.start, ID.imEnd])
     let tokenizer = try Tokenizer(description)
     #expect(tokenizer.addsBeginning && tokenizer.addsEnd)
@@ -154,5 +154,15 @@ struct TokenizerTests {
     #expect(ids == [2, 259, 260] && isTarget == [false, true, true])
     #expect(
       tokenizer.encode("</s>\n \n\t a", addBeginning: false, parseSpecial: true) == ids)
+  }
+
+  @Test func bytesWithoutATokenAreCounted() throws {
+    var description = TestTokenizers.bytePairs(merges: ["Ã ©"])
+    description.tokens[0xc3] = "gone"
+    let tokenizer = try Tokenizer(description)
+    #expect(tokenizer.missingByteCount(in: "a<|im_end|>é") == 0)
+    #expect(tokenizer.missingByteCount(in: "àéà") == 2)
+    #expect(
+      try Tokenizer(TestTokenizers.sentencePieces(["▁"])).missingByteCount(in: "àéà") == 0)
   }
 }
