@@ -1,8 +1,8 @@
 /// The tokens of a SentencePiece vocabulary, found by a hash that two neighbours' hashes give
 /// without reading their text again.
 ///
-/// The hash is a polynomial modulo 2⁶⁴: h(ab) = h(a) · base^|b| + h(b). Open addressing with
-/// linear probing, at most half full; a slot holds 31 bits of the hash and the token, and what is found is
+/// The hash is a polynomial modulo 2⁶⁴: h(ab) = h(a) · base^|b| + h(b). Open addressing with linear
+/// probing, at most half full; a slot holds 31 bits of the hash and the token, and what is found is
 /// compared byte by byte. Of two tokens with the same text the later one is found; control tokens
 /// never are.
 struct PieceTable: Sendable {
@@ -18,10 +18,17 @@ struct PieceTable: Sendable {
     }
   }
 
+  /// What merging asks of a token, in one place: 32 bytes.
+  private struct Token {
+    var hash: Hash
+    /// Where its text begins in the storage.
+    var start: Int
+    var count: Int32
+    var priority: UInt32
+  }
+
   private var storage: [UInt8] = []
-  /// Token i occupies `starts[i] ..< starts[i + 1]` of the storage.
-  private var starts: [Int] = [0]
-  private var hashes: [Hash] = []
+  private var tokens: [Token] = []
   private var slots: [UInt64]
   private let shift: UInt64
   private let longestByteCount: Int
@@ -36,23 +43,25 @@ struct PieceTable: Sendable {
     slots = Array(repeating: Self.empty, count: 1 << bits)
     shift = 64 - bits
     longestByteCount = vocabulary.longestTokenByteCount
-    hashes.reserveCapacity(vocabulary.count)
-    starts.reserveCapacity(vocabulary.count + 1)
+    tokens.reserveCapacity(vocabulary.count)
     for id in 0..<Int32(vocabulary.count) {
       var hash = Hash()
+      let start = storage.count
       for byte in vocabulary.text(id) {
         storage.append(byte)
         hash.append(byte)
       }
-      starts.append(storage.count)
-      hashes.append(hash)
+      tokens.append(
+        Token(
+          hash: hash, start: start, count: Int32(storage.count - start),
+          priority: MergeQueue.priority(ofScore: vocabulary.score(id))))
     }
     for id in 0..<Int32(vocabulary.count) where vocabulary.kind(id) != .control {
-      let range = starts[Int(id)]..<starts[Int(id) + 1]
+      let token = tokens[Int(id)]
+      let range = token.start..<(token.start + Int(token.count))
       if range.isEmpty { continue }
-      let hash = hashes[Int(id)].value
-      let slot = slot(hash, storage.span.extracting(range))
-      slots[slot] = Self.tag(hash) | UInt64(id)
+      let slot = slot(token.hash.value, storage.span.extracting(range))
+      slots[slot] = Self.tag(token.hash.value) | UInt64(id)
       if range.count == 1, storage[range.lowerBound] < 128 {
         ascii[Int(storage[range.lowerBound])] = id
       }
@@ -61,7 +70,11 @@ struct PieceTable: Sendable {
 
   /// The hash of a token's text.
   @inline(__always)
-  func hash(_ token: Int32) -> Hash { hashes[Int(token)] }
+  func hash(_ token: Int32) -> Hash { tokens[Int(token)].hash }
+
+  /// The order of merges: the token of lowest priority first.
+  @inline(__always)
+  func priority(_ token: Int32) -> UInt32 { tokens[Int(token)].priority }
 
   /// The token that one character is, or -1.
   func character(_ text: Span<UInt8>) -> Int32 {
@@ -105,8 +118,8 @@ struct PieceTable: Sendable {
 
   @inline(__always)
   private func equals(_ token: Int, _ text: Span<UInt8>) -> Bool {
-    let start = starts[token]
-    guard starts[token + 1] - start == text.count else { return false }
+    let start = tokens[token].start
+    guard tokens[token].count == text.count else { return false }
     for position in text.indices where storage[start + position] != text[position] {
       return false
     }

@@ -13,8 +13,6 @@
 struct SentencePiece: Sendable {
   private let table: PieceTable
   private let neighbours: NeighbourFilter
-  /// The order of merges: the token of lowest priority first.
-  private let priorities: [UInt32]
   /// What each byte becomes when no token covers it; -1 means it is dropped.
   private var tokenOfByte: [Int32] = []
 
@@ -41,9 +39,6 @@ struct SentencePiece: Sendable {
   init(_ vocabulary: Vocabulary, unknown: Int32?) {
     table = PieceTable(vocabulary)
     neighbours = NeighbourFilter(vocabulary)
-    priorities = (0..<Int32(vocabulary.count)).map {
-      MergeQueue.priority(ofScore: vocabulary.score($0))
-    }
     let digits = Array("0123456789ABCDEF".utf8)
     for byte in UInt8.min...UInt8.max {
       let name =
@@ -161,7 +156,7 @@ struct SentencePiece: Sendable {
       var best = -1
       var priority = UInt32.max
       for index in scratch.merged.indices where scratch.merged[index] >= 0 {
-        let candidate = priorities[Int(scratch.merged[index])]
+        let candidate = table.priority(scratch.merged[index])
         if best < 0 || candidate < priority {
           priority = candidate
           best = index
@@ -194,11 +189,11 @@ struct SentencePiece: Sendable {
     scratch.queue.removeAll()
     for index in 0..<count where scratch.merged[index] >= 0 {
       scratch.queue.push(
-        priority: priorities[Int(scratch.merged[index])], position: index)
+        priority: table.priority(scratch.merged[index]), position: index)
     }
     while let (priority, left) = scratch.queue.pop() {
       guard scratch.previous[left] >= -1, scratch.merged[left] >= 0,
-        priorities[Int(scratch.merged[left])] == priority
+        table.priority(scratch.merged[left]) == priority
       else { continue }
       let right = Int(scratch.next[left])
       scratch.tokens[left] = scratch.merged[left]
@@ -221,6 +216,6 @@ struct SentencePiece: Sendable {
     let end = Int(scratch.starts[Int(scratch.next[right])])
     let token = merge(scratch, left, right, end: end)
     scratch.merged[left] = token
-    if token >= 0 { scratch.queue.push(priority: priorities[Int(token)], position: left) }
+    if token >= 0 { scratch.queue.push(priority: table.priority(token), position: left) }
   }
 }

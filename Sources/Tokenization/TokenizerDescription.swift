@@ -2,8 +2,8 @@ import ModelFiles
 
 /// Everything a tokenizer is made of, as plain values: what `tokenizer.ggml.*` of a GGUF file says.
 ///
-/// Absent values stay nil, `Tokenizer` fills in the defaults of the kind. Identifiers that are not in the vocabulary
-/// (files write 4294967295 for "none") are nil.
+/// Absent values stay nil, `Tokenizer` fills in the defaults of the kind. Identifiers that are not
+/// in the vocabulary (files write 4294967295 for "none") are nil.
 struct TokenizerDescription: Sendable {
   enum Kind: Equatable, Sendable {
     /// `tokenizer.ggml.model` "gpt2"; the value of `tokenizer.ggml.pre`.
@@ -24,9 +24,11 @@ struct TokenizerDescription: Sendable {
   var end: Int32?
   var endOfTurn: Int32?
   var unknown: Int32?
-  /// Further tokens that end a generation: end of message, and what llama.cpp takes from fill-in-the-middle.
+  /// Further tokens that end a generation: end of message, and what llama.cpp takes from
+  /// fill-in-the-middle.
   var otherEnds: [Int32] = []
-  /// Tokens of fill-in-the-middle that the file names ("fim_pre"…), so that they need not be guessed.
+  /// Tokens of fill-in-the-middle that the file names ("fim_pre"…), so that they need not be
+  /// guessed.
   var namedFillInTheMiddle: Set<String> = []
   var addsBeginning: Bool?
   var addsEnd: Bool?

@@ -13,8 +13,8 @@ enum TokenKind: Int, Sendable {
 
 /// The tokens of a model: text, kind and score of each, and the number of each text.
 ///
-/// The text is the file's spelling (byte-level alphabet or ▁ for the space), not what the token stands for.
-/// Of two tokens with the same text the later one is found, as in llama.cpp.
+/// The text is the file's spelling (byte-level alphabet or ▁ for the space), not what the token
+/// stands for. Of two tokens with the same text the later one is found, as in llama.cpp.
 struct Vocabulary: Sendable {
   private let texts: ByteStringTable
   private var kinds: [TokenKind]

@@ -128,19 +128,6 @@ struct SpecialTokensTests {
         == ["a", "#0", " b"])
   }
 
-  @Test func knowsTheStrippingTokensByTheNamesOfModels() {
-    func of(_ name: String, _ pre: String = "", _ architecture: String = "") -> WhitespaceStripping
-    {
-      .of(name: name, preTokenizer: pre, architecture: architecture)
-    }
-    #expect(of("Phi-3.5-mini-instruct") == .phi3)
-    #expect(of("Phi3") == .phi3)
-    #expect(of("Phi 3 Mini", "default", "phi3") == .none)
-    #expect(of("phi-3", "jina-v2-de") == .maskOfJina)
-    #expect(of("", "", "nomic-bert-moe") == .maskOfJina)
-    #expect(of("modern-bert-base") == .maskOfModernBERT)
-  }
-
   @Test func isTheRuleOnRandomTextsAndVocabularies() throws {
     var random = SplitMix64(seed: 12)
     let letters = Array("ab \n<>")
