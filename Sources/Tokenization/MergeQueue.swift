@@ -1,8 +1,8 @@
 /// A binary heap of (priority, position), smallest priority first and then leftmost.
 ///
-/// The order in which both tokenizers merge neighbours: by rank (byte pair encoding) or by falling score
-/// (SentencePiece). Entries are never removed when they go stale: whoever pops one checks that the pair at that
-/// position still has that priority. Push and pop are O(log n).
+/// The order in which both tokenizers merge neighbours: by rank (byte pair encoding) or by falling
+/// score (SentencePiece). Entries are never removed when they go stale: whoever pops one checks
+/// that the pair at that position still has that priority. Push and pop are O(log n).
 struct MergeQueue {
   private var heap: [UInt64] = []
 
@@ -27,6 +27,11 @@ struct MergeQueue {
       heap.swapAt(parent, child)
       child = parent
     }
+  }
+
+  /// What `pop` would give.
+  var first: (priority: UInt32, position: Int)? {
+    heap.first.map { (UInt32($0 >> 32), Int($0 & 0xffff_ffff)) }
   }
 
   mutating func pop() -> (priority: UInt32, position: Int)? {

@@ -1,94 +1,154 @@
-/// A stretch of a text: either bytes still to be tokenized or one special token.
-struct Fragment: Equatable, Sendable {
-  /// Bytes of the text it covers.
-  var range: Range<Int>
-  /// The special token written there; nil for ordinary text.
-  var token: Int32?
-}
-
 /// Finds control, unknown and user-defined tokens written out in a text.
 ///
-/// As llama.cpp does: longer tokens first, then from left to right; user-defined tokens always, the others only
-/// when asked. Does not strip the whitespace around a token (the lstrip and rstrip flags of Hugging Face, which
-/// GGUF does not carry).
+/// As llama.cpp does: for every token, the longest first (of equally long ones the lowest id
+/// first), every place in what text is left is cut out, from left to right; user-defined tokens
+/// always, the others only when asked. Where `WhitespaceStripping` says so, the white space beside
+/// a token goes with it.
+///
+/// A text of n bytes costs O(n log k), k being the bytes of the longest token. An automaton (Aho
+/// and Corasick 1975) that reads from right to left gives the longest token that begins at each
+/// byte; `OverlappingTokens` chooses where these overlap.
 struct SpecialTokens: Sendable {
-  private var table = ByteStringTable()
-  private var ids: [Int32] = []
-  private var isAlwaysParsed: [Bool] = []
-  /// For every first byte the lengths of the tokens that begin with it, longest first.
-  private var lengths: [[Int]] = Array(repeating: [], count: 256)
+  /// A special token; they are kept in the order in which they are cut out, which is their rank.
+  struct Entry: Sendable {
+    var id: Int32
+    var count: Int32
+    /// The longest other token that this one begins with, or -1.
+    var shorter: Int32 = -1
+    var isAlwaysParsed: Bool
+    var stripsLeft: Bool
+    var stripsRight: Bool
+  }
 
-  init(_ vocabulary: Vocabulary) {
+  private(set) var entries: [Entry] = []
+  /// The tokens spelled backwards.
+  private var trie = ByteTrie()
+  /// The node of the longest proper suffix of what each node spells.
+  private var suffix: [Int32] = [0]
+  /// The longest token that ends what each node spells, or -1.
+  private var longest: [Int32] = [-1]
+  private let hasAlwaysParsed: Bool
+  private let stripsAny: Bool
+  private var strippingRight: Set<Int32> = []
+
+  init(_ vocabulary: Vocabulary, stripping: WhitespaceStripping = .none) {
+    var ids: [Int32] = []
     for id in 0..<Int32(vocabulary.count) {
       let kind = vocabulary.kind(id)
       guard kind == .control || kind == .unknown || kind == .userDefined else { continue }
-      let text = Array(vocabulary.text(id))
-      guard let first = text.first else { continue }
-      table.append(text.span)
-      ids.append(id)
-      isAlwaysParsed.append(kind == .userDefined)
-      if !lengths[Int(first)].contains(text.count) { lengths[Int(first)].append(text.count) }
+      if !vocabulary.text(id).isEmpty { ids.append(id) }
     }
-    for first in lengths.indices { lengths[first].sort(by: >) }
+    ids.sort {
+      let (left, right) = (vocabulary.text($0).count, vocabulary.text($1).count)
+      return left != right ? left > right : $0 < $1
+    }
+    var nodes: [Int32] = []
+    for id in ids {
+      let text = vocabulary.text(id)
+      let rank = Int32(entries.count)
+      entries.append(
+        Entry(
+          id: id, count: Int32(text.count), isAlwaysParsed: vocabulary.kind(id) == .userDefined,
+          stripsLeft: stripping.left(text), stripsRight: stripping.right(text)))
+      nodes.append(trie.insert(text.reversed(), rank))
+    }
+    hasAlwaysParsed = entries.contains { $0.isAlwaysParsed }
+    stripsAny = entries.contains { $0.stripsLeft || $0.stripsRight }
+    strippingRight = Set(entries.lazy.filter(\.stripsRight).map(\.id))
+    link(vocabulary)
+    for (rank, node) in nodes.enumerated() where trie.value(node) == rank {
+      entries[rank].shorter = longest[Int(suffix[Int(node)])]
+    }
   }
 
-  /// Splits `range` of a text; the fragments cover it without gap, and none is empty.
-  func partition(_ bytes: Span<UInt8>, _ range: Range<Int>, parseSpecial: Bool) -> [Fragment] {
-    let tokens = choose(occurrences(bytes, range, parseSpecial: parseSpecial), in: range)
-    var fragments: [Fragment] = []
-    var start = range.lowerBound
-    for token in tokens {
-      if start < token.range.lowerBound {
-        fragments.append(Fragment(range: start..<token.range.lowerBound, token: nil))
+  /// Fills in `suffix` and `longest`, shallow nodes before deep ones: all tokens advance by one
+  /// byte a round.
+  private mutating func link(_ vocabulary: Vocabulary) {
+    suffix = Array(repeating: ByteTrie.root, count: trie.count)
+    longest = (0..<Int32(trie.count)).map { trie.value($0) }
+    var isLinked = Array(repeating: false, count: trie.count)
+    isLinked[0] = true
+    var places = Array(repeating: ByteTrie.root, count: entries.count)
+    var active = Array(entries.indices)
+    var depth = 0
+    while !active.isEmpty {
+      active.removeAll { entries[$0].count <= depth }
+      for rank in active {
+        let text = vocabulary.text(entries[rank].id)
+        let byte = text[text.endIndex - 1 - depth]
+        let parent = places[rank]
+        let node = trie.child(parent, byte)
+        places[rank] = node
+        if isLinked[Int(node)] { continue }
+        isLinked[Int(node)] = true
+        if parent != ByteTrie.root { suffix[Int(node)] = next(suffix[Int(parent)], byte) }
+        if longest[Int(node)] < 0 { longest[Int(node)] = longest[Int(suffix[Int(node)])] }
       }
-      fragments.append(token)
-      start = token.range.upperBound
+      depth += 1
     }
-    if start < range.upperBound {
-      fragments.append(Fragment(range: start..<range.upperBound, token: nil))
-    }
-    return fragments
   }
 
-  /// Every place where a token is written, from left to right; they may overlap.
+  /// The node of the longest suffix of what `node` spells and `byte` that is in the tree.
+  private func next(_ node: Int32, _ byte: UInt8) -> Int32 {
+    var node = node
+    while true {
+      let child = trie.child(node, byte)
+      if child >= 0 { return child }
+      if node == ByteTrie.root { return node }
+      node = suffix[Int(node)]
+    }
+  }
+
+  /// The first of a token and the ever shorter ones it begins with that is parsed and no longer
+  /// than `room`, or -1.
+  func fitting(_ rank: Int32, room: Int, parseSpecial: Bool) -> Int32 {
+    var rank = rank
+    while rank >= 0 {
+      let entry = entries[Int(rank)]
+      if entry.count <= room, parseSpecial || entry.isAlwaysParsed { return rank }
+      rank = entry.shorter
+    }
+    return -1
+  }
+
+  /// Whether a token takes the white space after it along.
+  func stripsRight(_ id: Int32) -> Bool { strippingRight.contains(id) }
+
+  /// Splits `range` of a text; the fragments cover it without gap, but for white space that goes
+  /// with a token, and none is empty.
+  func partition(_ bytes: Span<UInt8>, _ range: Range<Int>, parseSpecial: Bool) -> [Fragment] {
+    guard !range.isEmpty else { return [] }
+    guard parseSpecial ? !entries.isEmpty : hasAlwaysParsed else {
+      return [Fragment(range: range, token: nil)]
+    }
+    var fragments = FragmentList(range)
+    var group = OverlappingTokens(self, in: range, parseSpecial: parseSpecial)
+    for found in occurrences(bytes, range, parseSpecial: parseSpecial).reversed() {
+      let start = range.lowerBound + Int(found >> 32)
+      if !group.reaches(start, bytes, overSpace: stripsAny) {
+        group.choose(bytes, into: &fragments)
+      }
+      group.append(start, Int32(found & 0xffff_ffff))
+    }
+    group.choose(bytes, into: &fragments)
+    return fragments.finish()
+  }
+
+  /// The longest token that begins at each byte where one begins, from right to left: the byte,
+  /// counted from the beginning of the range, in the upper half of a number, and the rank in the
+  /// lower.
   private func occurrences(
     _ bytes: Span<UInt8>, _ range: Range<Int>, parseSpecial: Bool
-  ) -> [Fragment] {
-    var found: [Fragment] = []
-    guard !ids.isEmpty else { return found }
-    for start in range {
-      let first = Int(bytes[start])
-      if lengths[first].isEmpty { continue }
-      for length in lengths[first] where start + length <= range.upperBound {
-        let candidate = start..<(start + length)
-        guard let index = table.find(bytes.extracting(candidate)) else { continue }
-        guard parseSpecial || isAlwaysParsed[index] else { continue }
-        found.append(Fragment(range: candidate, token: ids[index]))
+  ) -> [UInt64] {
+    var found: [UInt64] = []
+    var node = ByteTrie.root
+    for start in range.reversed() {
+      node = next(node, bytes[start])
+      let rank = fitting(longest[Int(node)], room: .max, parseSpecial: parseSpecial)
+      if rank >= 0 {
+        found.append(UInt64(UInt32(start - range.lowerBound)) << 32 | UInt64(rank))
       }
     }
     return found
-  }
-
-  /// Of overlapping occurrences keeps the longest, then the leftmost.
-  private func choose(_ found: [Fragment], in range: Range<Int>) -> [Fragment] {
-    let overlaps = zip(found, found.dropFirst()).contains {
-      $0.range.upperBound > $1.range.lowerBound
-    }
-    guard overlaps else { return found }
-    let order = found.sorted {
-      $0.range.count != $1.range.count
-        ? $0.range.count > $1.range.count : $0.range.lowerBound < $1.range.lowerBound
-    }
-    var isTaken = Array(repeating: false, count: range.count)
-    var chosen: [Fragment] = []
-    for fragment in order {
-      // What is taken is no shorter than this, so it covers an end of it if it touches it at all.
-      let first = fragment.range.lowerBound - range.lowerBound
-      let last = fragment.range.upperBound - 1 - range.lowerBound
-      if isTaken[first] || isTaken[last] { continue }
-      for position in first...last { isTaken[position] = true }
-      chosen.append(fragment)
-    }
-    return chosen.sorted { $0.range.lowerBound < $1.range.lowerBound }
   }
 }

@@ -26,9 +26,9 @@ public struct TokenDecoder: Sendable {
   }
 
   init(_ description: TokenizerDescription) throws(TokenizationError) {
-    let vocabulary = try Vocabulary(
-      tokens: description.tokens, kinds: description.tokenKinds, scores: description.scores,
-      controlTexts: EndTokens.controlTexts)
+    var vocabulary = try Vocabulary(
+      tokens: description.tokens, kinds: description.tokenKinds, scores: description.scores)
+    endOfGeneration = EndTokens.resolve(&vocabulary, description)
     self.vocabulary = vocabulary
     spelling =
       switch description.kind {
@@ -39,10 +39,10 @@ public struct TokenDecoder: Sendable {
         }
       case .sentencePiece:
         .sentencePiece(addsSpacePrefix: description.addsSpacePrefix ?? true)
+      case .unigram:
+        .sentencePiece(
+          addsSpacePrefix: description.mergesSpaces || description.addsSpacePrefix ?? false)
       }
-    endOfGeneration = Set(
-      EndTokens.controlTexts.compactMap { vocabulary.find($0) } + description.otherEnds
-        + [description.end, description.endOfTurn].compactMap(\.self))
   }
 
   /// Number of tokens; ids are below it.
@@ -51,18 +51,23 @@ public struct TokenDecoder: Sendable {
   /// The text of some tokens: the space that a SentencePiece model puts in front of a text (and
   /// after a special token) is taken away again. Bytes that are not UTF-8 become U+FFFD.
   ///
+  /// Unlike llama.cpp's `llama_detokenize` it takes no space away before punctuation, which that
+  /// does for some vocabularies: the text is what was tokenized.
+  ///
   /// To show tokens as they are generated, use `StreamingDecoder`, which keeps that space.
   ///
   /// - Parameters:
   ///   - ids: tokens; one outside the vocabulary stands for nothing.
-  ///   - skipSpecial: leaves control and unknown tokens out instead of writing their names.
+  ///   - skipSpecial: leaves control, unknown and unused tokens out instead of writing their names.
   public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool) -> String {
     var bytes: [UInt8] = []
     var followsSpecial = true
     for id in ids where vocabulary.contains(id) {
       var piece = self.bytes(of: id)
       let kind = vocabulary.kind(id)
-      if removesSpacePrefix, followsSpecial, kind == .normal, piece.first == 0x20 {
+      if removesSpacePrefix, followsSpecial, kind == .normal || kind == .unused,
+        piece.first == 0x20
+      {
         piece.removeFirst()
       }
       if !skipSpecial || !isSilent(id) { bytes += piece }
@@ -78,21 +83,21 @@ public struct TokenDecoder: Sendable {
     let text = vocabulary.text(id)
     let kind = vocabulary.kind(id)
     guard kind == .normal || kind == .byte || kind == .unused else { return Array(text) }
+    if kind == .byte, let byte = Self.byte(named: text) { return [byte] }
     switch spelling {
     case .byteLevel:
       var bytes: [UInt8] = []
       return alphabet.decode(text, into: &bytes) ? bytes : Array(text)
     case .sentencePiece:
-      if kind == .byte, let byte = Self.byte(named: text) { return [byte] }
       return Self.unescape(text)
     }
   }
 
-  /// Whether a token has a name but no text: control and unknown tokens.
+  /// Whether a token has a name but no text: control, unknown and unused tokens.
   func isSilent(_ id: Int32) -> Bool {
     guard vocabulary.contains(id) else { return true }
     let kind = vocabulary.kind(id)
-    return kind == .control || kind == .unknown
+    return kind == .control || kind == .unknown || kind == .unused
   }
 
   private var removesSpacePrefix: Bool {

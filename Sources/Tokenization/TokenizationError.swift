@@ -10,6 +10,8 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   case lengthMismatch(key: String, expected: Int, found: Int)
   /// The vocabulary holds no token, or more than 2³¹ − 1.
   case invalidVocabularySize(Int)
+  /// `tokenizer.ggml.precompiled_charsmap` is no map of characters, and why.
+  case malformedCharacterMap(String)
   /// A line of `tokenizer.ggml.merges` is not two symbols with a space between.
   case malformedMerge(index: Int, text: String)
   /// `--template auto` found no `tokenizer.chat_template` in the model file.
@@ -32,6 +34,8 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "\(key) has \(found) entries for \(expected) tokens: the model file is damaged"
     case .invalidVocabularySize(let count):
       "tokenizer.ggml.tokens has \(count) entries: the model file is damaged"
+    case .malformedCharacterMap(let reason):
+      "tokenizer.ggml.precompiled_charsmap is damaged, \(reason): convert the model again"
     case .malformedMerge(let index, let text):
       "entry \(index) of tokenizer.ggml.merges is not two symbols separated by a space: \(text)"
     case .noChatTemplate:

@@ -33,8 +33,12 @@ extension Tokenizer {
     var bytes: [UInt8] = []
     var fragments: [(fragment: Fragment, isTarget: Bool)] = []
     for run in runs {
-      let start = bytes.count
+      var start = bytes.count
       bytes.append(contentsOf: run.text.utf8)
+      // A token at the end of a run takes the white space along with which the next one begins.
+      if let token = fragments.last?.fragment.token, specialTokens.stripsRight(token) {
+        while start < bytes.count, WhitespaceStripping.isSpace(bytes[start]) { start += 1 }
+      }
       let parts = specialTokens.partition(
         bytes.span, start..<bytes.count, parseSpecial: run.parsesSpecial)
       for part in parts {
@@ -52,7 +56,8 @@ extension Tokenizer {
     var ids: [Int32] = []
     var isTarget: [Bool] = []
     ids.reserveCapacity(bytes.count / 3 + 1)
-    var scratch = BytePairEncoding.Scratch(byteCount: bytes.count)
+    var scratch = Scratch(
+      words: BytePairEncoding.Scratch(byteCount: bytes.count), pieces: SentencePiece.Scratch())
     var followsSpecial = true
     for (fragment, mark) in fragments {
       if let token = fragment.token {
@@ -68,18 +73,26 @@ extension Tokenizer {
     return (ids, isTarget)
   }
 
+  /// What the kinds of tokenizer keep from one fragment of a text to the next.
+  private struct Scratch {
+    var words: BytePairEncoding.Scratch
+    var pieces: SentencePiece.Scratch
+  }
+
   private func append(
-    _ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32],
-    scratch: inout BytePairEncoding.Scratch
+    _ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32], scratch: inout Scratch
   ) {
     switch engine {
     case .bytePairEncoding(let encoding, let preTokenizer):
       var cursor = preTokenizer.cursor(count: text.count)
       while let word = preTokenizer.next(text, &cursor) {
-        encoding.encode(text.extracting(word), into: &ids, scratch: &scratch)
+        encoding.encode(text.extracting(word), into: &ids, scratch: &scratch.words)
       }
     case .sentencePiece(let pieces, let wantsSpacePrefix):
-      pieces.encode(text, addsSpacePrefix: addsSpacePrefix && wantsSpacePrefix, into: &ids)
+      pieces.encode(
+        text, addsSpacePrefix: addsSpacePrefix && wantsSpacePrefix, into: &ids,
+        scratch: &scratch.pieces)
+    case .unigram(let unigram): unigram.encode(text, into: &ids)
     }
   }
 }

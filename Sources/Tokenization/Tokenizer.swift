@@ -2,12 +2,15 @@ public import ModelFiles
 
 /// Text to token ids and back, as the model's GGUF file describes it.
 ///
-/// Two kinds: byte pair encoding (`tokenizer.ggml.model` "gpt2" and "gemma4") and SentencePiece ("llama"). Ids equal
-/// llama.cpp's. The vocabulary is immutable; a tokenizer is a value that any number of threads may use at once.
+/// Three kinds: byte pair encoding (`tokenizer.ggml.model` "gpt2" and "gemma4"), SentencePiece
+/// ("llama") and unigram ("t5"). Not: word pieces ("bert"), "rwkv", "plamo2". Ids equal
+/// llama.cpp's. The vocabulary is immutable; a tokenizer is a value that any number of threads may
+/// use at once.
 public struct Tokenizer: Sendable {
   enum Engine: Sendable {
     case bytePairEncoding(BytePairEncoding, PreTokenizer)
     case sentencePiece(SentencePiece, addsSpacePrefix: Bool)
+    case unigram(Unigram)
   }
 
   /// The way back, from ids to text.
@@ -19,7 +22,8 @@ public struct Tokenizer: Sendable {
   public let beginning: Int32?
   /// End of text (`eos`), if the model has it.
   public let end: Int32?
-  /// The token that closes an assistant's turn: the file's, or one known by its text, or the end of text.
+  /// The token that closes an assistant's turn: the file's, or one known by its text, or the end of
+  /// text.
   public let endOfTurn: Int32?
   /// Whether the model wants begin-of-text in front of a text.
   public let addsBeginning: Bool
@@ -50,11 +54,22 @@ public struct Tokenizer: Sendable {
         SentencePiece(vocabulary, unknown: description.unknown),
         addsSpacePrefix: description.addsSpacePrefix ?? true)
       addsBeginning = (description.addsBeginning ?? true) && description.beginning != nil
+    case .unigram:
+      guard let unknown = description.unknown else {
+        throw .missingKey("tokenizer.ggml.unknown_token_id")
+      }
+      let map =
+        description.characterMap.isEmpty ? nil : try CharacterMap(description.characterMap)
+      let normalizer = UnigramNormalizer(
+        vocabulary, map: map, addsSpacePrefix: description.addsSpacePrefix ?? false,
+        mergesSpaces: description.mergesSpaces)
+      engine = .unigram(Unigram(vocabulary, normalizer: normalizer, unknown: unknown))
+      addsBeginning = (description.addsBeginning ?? false) && description.beginning != nil
     }
-    specialTokens = SpecialTokens(vocabulary)
+    specialTokens = SpecialTokens(vocabulary, stripping: description.stripping)
     beginning = description.beginning
     end = description.end
-    addsEnd = (description.addsEnd ?? false) && description.end != nil
+    addsEnd = (description.addsEnd ?? (description.kind == .unigram)) && description.end != nil
 
     let named = EndTokens.endsOfTurn.lazy.compactMap { vocabulary.find($0) }.first
     endOfTurn = description.endOfTurn ?? named ?? description.end

@@ -2,14 +2,16 @@ import ModelFiles
 
 /// Everything a tokenizer is made of, as plain values: what `tokenizer.ggml.*` of a GGUF file says.
 ///
-/// Absent values stay nil, `Tokenizer` fills in the defaults of the kind. Identifiers that are not in the vocabulary
-/// (files write 4294967295 for "none") are nil.
+/// Absent values stay nil, `Tokenizer` fills in the defaults of the kind. Identifiers that are not
+/// in the vocabulary (files write 4294967295 for "none") are nil.
 struct TokenizerDescription: Sendable {
   enum Kind: Equatable, Sendable {
     /// `tokenizer.ggml.model` "gpt2", the value of `tokenizer.ggml.pre`; or "gemma4" for both.
     case bytePairEncoding(preTokenizer: String)
     /// `tokenizer.ggml.model` "llama".
     case sentencePiece
+    /// `tokenizer.ggml.model` "t5".
+    case unigram
   }
 
   var kind: Kind
@@ -22,11 +24,21 @@ struct TokenizerDescription: Sendable {
   var end: Int32?
   var endOfTurn: Int32?
   var unknown: Int32?
-  /// Further tokens that end a generation: end of message, and what llama.cpp takes from fill-in-the-middle.
+  /// Further tokens that end a generation: end of message, and what llama.cpp takes from
+  /// fill-in-the-middle.
   var otherEnds: [Int32] = []
+  /// Tokens of fill-in-the-middle that the file names ("fim_pre"…), so that they need not be
+  /// guessed.
+  var namedFillInTheMiddle: Set<String> = []
   var addsBeginning: Bool?
   var addsEnd: Bool?
   var addsSpacePrefix: Bool?
+  /// Whether a unigram model takes spaces in a row as one.
+  var mergesSpaces = false
+  /// `tokenizer.ggml.precompiled_charsmap` of a unigram model; empty if it has none.
+  var characterMap: [UInt8] = []
+  /// Special tokens that take white space along, by the names in the file.
+  var stripping = WhitespaceStripping.none
 
   init(kind: Kind, tokens: [String]) {
     self.kind = kind
@@ -51,11 +63,17 @@ struct TokenizerDescription: Sendable {
       self.merges = merges
     case "llama":
       self.init(kind: .sentencePiece, tokens: tokens)
-      beginning = 1
-      end = 2
-      unknown = 0
+      beginning = tokens.count > 1 ? 1 : nil
+      end = tokens.count > 2 ? 2 : nil
+      unknown = tokens.isEmpty ? nil : 0
+    case "t5":
+      self.init(kind: .unigram, tokens: tokens)
+      end = tokens.count > 1 ? 1 : nil
+      unknown = tokens.count > 2 ? 2 : nil
+      mergesSpaces = metadata.bool("tokenizer.ggml.remove_extra_whitespaces") ?? false
+      characterMap = try Self.characterMap(metadata)
     default:
-      throw .unsupportedModel(name: model, supported: ["gpt2", "gemma4", "llama"])
+      throw .unsupportedModel(name: model, supported: ["gpt2", "gemma4", "llama", "t5"])
     }
     tokenKinds = metadata.ints("tokenizer.ggml.token_type") ?? []
     scores = metadata.floats("tokenizer.ggml.scores") ?? []
@@ -73,5 +91,25 @@ struct TokenizerDescription: Sendable {
     endOfTurn = id("eot")
     unknown = id("unknown") ?? unknown
     otherEnds = ["eom", "fim_pad", "fim_rep", "fim_sep"].compactMap(id)
+    namedFillInTheMiddle = Set(EndTokens.fillInTheMiddle.map(\.key).filter { id($0) != nil })
+    for (old, key) in [("prefix", "fim_pre"), ("suffix", "fim_suf"), ("middle", "fim_mid")]
+    where id(old) != nil {
+      namedFillInTheMiddle.insert(key)
+    }
+    stripping = .of(
+      name: metadata.string("general.name") ?? "",
+      preTokenizer: metadata.string("tokenizer.ggml.pre") ?? "",
+      architecture: metadata.string("general.architecture") ?? "")
+  }
+
+  private static func characterMap(
+    _ metadata: GGUFMetadata
+  ) throws(TokenizationError) -> [UInt8] {
+    let key = "tokenizer.ggml.precompiled_charsmap"
+    guard metadata[key] != nil else { return [] }
+    guard let bytes = metadata.ints(key), !bytes.isEmpty,
+      bytes.allSatisfy({ (-128...255).contains($0) })
+    else { throw .malformedCharacterMap("it is no array of bytes") }
+    return bytes.map { UInt8(truncatingIfNeeded: $0) }
   }
 }

@@ -13,11 +13,11 @@ enum TokenKind: Int, Sendable {
 
 /// The tokens of a model: text, kind and score of each, and the number of each text.
 ///
-/// The text is the file's spelling (byte-level alphabet or ▁ for the space), not what the token stands for.
-/// Of two tokens with the same text the later one is found, as in llama.cpp.
+/// The text is the file's spelling (byte-level alphabet or ▁ for the space), not what the token
+/// stands for. Of two tokens with the same text the later one is found, as in llama.cpp.
 struct Vocabulary: Sendable {
   private let texts: ByteStringTable
-  private let kinds: [TokenKind]
+  private var kinds: [TokenKind]
   private let scores: [Float]
   /// Bytes of the longest token.
   let longestTokenByteCount: Int
@@ -26,9 +26,8 @@ struct Vocabulary: Sendable {
   ///   - tokens: the text of each token.
   ///   - kinds: raw values of `TokenKind`, one per token or none at all; what is not known counts as normal.
   ///   - scores: one per token, or none at all (then 0).
-  ///   - controlTexts: texts whose tokens are control tokens whatever the file says.
   init(
-    tokens: [String], kinds: [Int] = [], scores: [Float] = [], controlTexts: Set<String> = []
+    tokens: [String], kinds: [Int] = [], scores: [Float] = []
   ) throws(TokenizationError) {
     guard !tokens.isEmpty, tokens.count <= Int32.max else {
       throw .invalidVocabularySize(tokens.count)
@@ -48,16 +47,11 @@ struct Vocabulary: Sendable {
       longest = max(longest, bytes.count)
       table.append(bytes.span)
     }
-    var typed =
+    self.kinds =
       kinds.isEmpty
       ? Array(repeating: TokenKind.normal, count: tokens.count)
       : kinds.map { TokenKind(rawValue: $0) ?? .normal }
-    for text in controlTexts {
-      let bytes = Array(text.utf8)
-      if let index = table.find(bytes.span) { typed[index] = .control }
-    }
     texts = table
-    self.kinds = typed
     self.scores = scores
     longestTokenByteCount = longest
   }
@@ -70,6 +64,9 @@ struct Vocabulary: Sendable {
   func text(_ id: Int32) -> ArraySlice<UInt8> { texts[Int(id)] }
 
   func kind(_ id: Int32) -> TokenKind { kinds[Int(id)] }
+
+  /// Says what a token is, better than the file does; the id must be in the vocabulary.
+  mutating func set(_ kind: TokenKind, of id: Int32) { kinds[Int(id)] = kind }
 
   func score(_ id: Int32) -> Float { scores.isEmpty ? 0 : scores[Int(id)] }
 

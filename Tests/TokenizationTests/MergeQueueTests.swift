@@ -13,6 +13,7 @@ struct MergeQueueTests {
     }
     expected.sort { ($0[0], $0[1]) < ($1[0], $1[1]) }
     for pair in expected {
+      #expect(queue.first?.position == pair[1])
       let popped = queue.pop()
       #expect(popped?.priority == UInt32(pair[0]) && popped?.position == pair[1])
     }

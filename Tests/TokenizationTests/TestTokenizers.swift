@@ -50,7 +50,7 @@ enum TestTokenizers {
   static func bytePairs(
     merges: [String] = ["h e", "l l", "he ll", "hell o", "Ġ hello", "1 2"], extra: [String] = [],
     preTokenizer: String = "gpt-2",
-    controls: [String] = ["<|start|>", "<|im_start|>", "<|im_end|>"]
+    controls: [String] = ["<|begin|>", "<|im_start|>", "<|im_end|>"]
   ) -> TokenizerDescription {
     let bytes = (UInt8.min...UInt8.max).map(character(of:))
     let merged = merges.map { $0.replacing(" ", with: "") } + extra

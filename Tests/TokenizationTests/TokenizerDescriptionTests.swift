@@ -28,7 +28,7 @@ struct TokenizerDescriptionTests {
   @Test func otherKindsOfTokenizerAreRefused() {
     #expect(
       throws: TokenizationError.unsupportedModel(
-        name: "bert", supported: ["gpt2", "gemma4", "llama"])
+        name: "bert", supported: ["gpt2", "gemma4", "llama", "t5"])
     ) { try Tokenizer(metadata("bert")) }
   }
 
@@ -60,5 +60,45 @@ struct TokenizerDescriptionTests {
     file.remove("tokenizer.ggml.pre")
     #expect(
       try TokenizerDescription(file).kind == .bytePairEncoding(preTokenizer: "default"))
+  }
+
+  @Test func unigramHasT5sDefaultsAndItsCharacterMap() throws {
+    var file = metadata("t5")
+    #expect(try TokenizerDescription(file).kind == .unigram)
+    let description = try TokenizerDescription(file)
+    #expect(description.beginning == nil && description.end == 1 && description.unknown == 2)
+    #expect(description.characterMap.isEmpty && !description.mergesSpaces)
+    let key = "tokenizer.ggml.precompiled_charsmap"
+    file.set("tokenizer.ggml.remove_extra_whitespaces", .bool(true))
+    file.set(key, .array(.int8([-1, 127])))
+    #expect(try TokenizerDescription(file).characterMap == [255, 127])
+    #expect(try TokenizerDescription(file).mergesSpaces)
+    file.set(key, .array(.uint8([255, 0])))
+    #expect(try TokenizerDescription(file).characterMap == [255, 0])
+    for wrong in [GGUFValue.array(.uint8([])), .string("x"), .array(.int32([0, 256]))] {
+      file.set(key, wrong)
+      #expect(throws: TokenizationError.malformedCharacterMap("it is no array of bytes")) {
+        try TokenizerDescription(file)
+      }
+    }
+  }
+
+  @Test func defaultIdentifiersBeyondTheVocabularyCountAsAbsent() throws {
+    let two = try TokenizerDescription(metadata("t5", tokens: ["a", "b"]))
+    #expect(two.end == 1 && two.unknown == nil)
+    let one = try TokenizerDescription(metadata("llama", tokens: ["a"]))
+    #expect(one.beginning == nil && one.end == nil && one.unknown == 0)
+  }
+
+  @Test func theNameOfPhi3MakesItsTokensTakeWhiteSpaceAlong() throws {
+    var file = metadata("llama", tokens: ["<unk>", "<s>", "</s>", "<|user|>", "▁", "a"])
+    file.set("tokenizer.ggml.token_type", .array(.int32([2, 3, 3, 3, 1, 1])))
+    func ids(_ text: String) throws -> [Int32] {
+      try Tokenizer(file).encode(text, addBeginning: false, parseSpecial: true)
+    }
+    #expect(try ids("<|user|> a") == [3, 4, 4, 5])
+    file.set("general.name", .string("Phi-3.5 mini"))
+    #expect(try ids("<|user|> a") == [3, 4, 5])
+    #expect(try ids("<s> a") == [1, 4, 4, 5])
   }
 }

@@ -43,7 +43,7 @@ struct TokenizerTests {
     description.addsBeginning = true
     description.addsEnd = true
     #expect(try ids("hello") == [ID.start, ID.hello, ID.imEnd])
-    #expect(try ids("<|start|>hello<|im_end|>") == [ID.start, ID.hello, ID.imEnd])
+    #expect(try ids("<|begin|>hello<|im_end|>") == [ID.start, ID.hello, ID.imEnd])
     #expect(try ids("") == [ID.start, ID.imEnd])
     let tokenizer = try Tokenizer(description)
     #expect(tokenizer.addsBeginning && tokenizer.addsEnd)
@@ -139,5 +139,30 @@ struct TokenizerTests {
       }
       for await ids in group { #expect(ids == expected) }
     }
+  }
+
+  @Test func whiteSpaceThatGoesWithATokenMayLieInTheNextRun() throws {
+    var pieces = TestTokenizers.sentencePieces(["▁", "a"])
+    pieces.stripping = .phi3
+    let tokenizer = try Tokenizer(pieces)
+    let runs = [
+      Tokenizer.Run(text: "</s>\n", parsesSpecial: true),
+      Tokenizer.Run(text: " \n", parsesSpecial: false),
+      Tokenizer.Run(text: "\t a", parsesSpecial: false, isTarget: true),
+    ]
+    let (ids, isTarget) = tokenizer.encode(runs)
+    #expect(ids == [2, 259, 260] && isTarget == [false, true, true])
+    #expect(
+      tokenizer.encode("</s>\n \n\t a", addBeginning: false, parseSpecial: true) == ids)
+  }
+
+  @Test func bytesWithoutATokenAreCounted() throws {
+    var description = TestTokenizers.bytePairs(merges: ["Ã ©"])
+    description.tokens[0xc3] = "gone"
+    let tokenizer = try Tokenizer(description)
+    #expect(tokenizer.missingByteCount(in: "a<|im_end|>é") == 0)
+    #expect(tokenizer.missingByteCount(in: "àéà") == 2)
+    #expect(
+      try Tokenizer(TestTokenizers.sentencePieces(["▁"])).missingByteCount(in: "àéà") == 0)
   }
 }

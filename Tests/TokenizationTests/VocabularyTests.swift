@@ -17,8 +17,9 @@ struct VocabularyTests {
     #expect(!vocabulary.contains(3) && !vocabulary.contains(-1) && vocabulary.contains(0))
   }
 
-  @Test func makesControlTokensOfKnownTexts() throws {
-    let vocabulary = try Vocabulary(tokens: ["a", "<x>"], controlTexts: ["<x>", "<y>"])
+  @Test func takesABetterKindThanTheFileHas() throws {
+    var vocabulary = try Vocabulary(tokens: ["a", "<x>"])
+    vocabulary.set(.control, of: 1)
     #expect(vocabulary.kind(1) == .control)
     #expect(vocabulary.kind(0) == .normal)
   }
