@@ -1,5 +1,6 @@
 public import Inference
 internal import Tensors
+internal import Tokenization
 internal import Transformer
 
 /// One training run: everything between a recipe and trained adapters.
@@ -44,7 +45,8 @@ public final class FineTuneSession {
     var loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
     let projections = try recipe.projections(of: loaded.model.configuration)
     let builder = SequenceBuilder(
-      loaded, template: recipe.template, sequenceLength: recipe.seqLen,
+      loaded, template: recipe.template, clock: recipe.now.flatMap { TemplateClock($0) } ?? .today,
+      sequenceLength: recipe.seqLen,
       trainOnPrompt: recipe.trainOnPrompt)
     let data = try TrainingData(
       source: source, builder: builder, skipBad: recipe.skipBad,
@@ -83,6 +85,7 @@ public final class FineTuneSession {
       loaded.model, layout, plan: plan, clip: recipe.clip)
 
     var complete = recipe.spelledOut
+    if builder.readsClock, complete.now == nil { complete.now = TemplateClock.today.text }
     complete.provenance = FineTuneRecipe.Provenance(
       scion: version,
       base: Dataset.Source(path: modelPath, sha256: loaded.file.sha256()),
@@ -135,6 +138,7 @@ public final class FineTuneSession {
       "version": recipe.provenance?.scion ?? "", "--model": recipe.provenance?.base.sha256 ?? "",
       "--data": (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " "),
       "--seq-len": "\(recipe.seqLen)", "--template": recipe.template,
+      "--now": recipe.now ?? "",
       "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
       "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",
       "--alpha": "\(recipe.alpha)", "--rslora": "\(recipe.rslora)",

@@ -66,28 +66,36 @@ public struct LoadedModel: Sendable {
     model.prepare(forSequencesOf: longest)
   }
 
-  /// The chat template `name`. "auto" is the file's own; a file without one (a base model that never learned to chat) joins
-  /// turns plainly, as "none" does. Throws `TokenizationError`.
+  /// The chat template `name`, see `ChatTemplate.resolve`. Throws `TokenizationError`.
   public func template(_ name: String = "auto") throws(TokenizationError) -> ChatTemplate {
-    let isPlain = name == "auto" && !hasTemplate
-    return try ChatTemplate.resolve(name: isPlain ? "none" : name, metadata: file.metadata)
+    try ChatTemplate.resolve(name, file.metadata)
   }
 
+  /// What is to be said where the template `name` is used for turns; nil when there is nothing.
+  public func templateNotice(_ name: String) -> String? {
+    name == "auto" && !hasTemplate ? Self.noTemplateNotice : nil
+  }
+
+  public static let noTemplateNotice =
+    "the model file has no chat template: turns are joined plainly, as the template none does"
+
   /// Whether the file brings a chat template.
-  public var hasTemplate: Bool { file.metadata.string("tokenizer.chat_template") != nil }
+  public var hasTemplate: Bool {
+    file.metadata.string("tokenizer.chat_template") != nil
+      || file.metadata.strings("tokenizer.chat_templates") != nil
+  }
+
+  /// From conversations to tokens by the template `name`. Throws `TokenizationError`.
+  public func encoder(
+    template name: String = "auto"
+  ) throws(TokenizationError) -> ConversationEncoder {
+    ConversationEncoder(try template(name), try tokenizer)
+  }
 
   /// The tokens of plain text, with begin-of-text where the model wants it. Special tokens written out in `text` are
   /// text.
   public func tokens(text: String) throws(TokenizationError) -> [Int32] {
     let tokenizer = try tokenizer
     return tokenizer.encode(text, addBeginning: tokenizer.addsBeginning, parseSpecial: false)
-  }
-
-  /// The tokens of a conversation up to where the assistant begins to speak; begin-of-text is never doubled, and no
-  /// message can forge a turn.
-  public func tokens(
-    messages: [ChatMessage], template: ChatTemplate
-  ) throws(TokenizationError) -> [Int32] {
-    template.encode(messages, tokenizer: try tokenizer, addGenerationPrompt: true).ids
   }
 }

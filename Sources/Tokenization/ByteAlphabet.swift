@@ -1,7 +1,9 @@
-/// GPT-2's alphabet: every byte written as one printable character, so that tokens are readable text.
+/// GPT-2's alphabet: every byte written as one printable character, so that tokens are readable
+/// text.
 ///
-/// Printable bytes of Latin-1 (33…126, 161…172, 174…255) stand for themselves; the other 68, in order, are
-/// U+0100, U+0101, … (the space becomes Ġ, the newline Ċ). From OpenAI's gpt-2, encoder.py, `bytes_to_unicode`.
+/// Printable bytes of Latin-1 (33…126, 161…172, 174…255) stand for themselves; the other 68, in
+/// order, are U+0100, U+0101, … (the space becomes Ġ, the newline Ċ). From OpenAI's gpt-2,
+/// encoder.py, `bytes_to_unicode`.
 struct ByteAlphabet: Sendable {
   /// The byte of each character below U+0144, or -1.
   private let byteOfScalar: [Int16]
@@ -20,8 +22,8 @@ struct ByteAlphabet: Sendable {
     byteOfScalar = bytes
   }
 
-  /// The bytes a token's text stands for, appended to `bytes`; false (and nothing appended) if a character is
-  /// outside the alphabet.
+  /// The bytes a token's text stands for, appended to `bytes`; false (and nothing appended) if a
+  /// character is outside the alphabet.
   func decode(_ text: some Sequence<UInt8>, into bytes: inout [UInt8]) -> Bool {
     let start = bytes.count
     var lead: Int?

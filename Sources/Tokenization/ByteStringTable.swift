@@ -1,8 +1,9 @@
 /// Byte strings numbered in the order they are appended, and found again by content.
 ///
-/// Open addressing (linear probing, at most half full) over FNV-1a hashes; the strings lie end to end in one
-/// buffer. Swift's `Dictionary<String, …>` would be wrong here and slow: `String` compares by canonical
-/// equivalence, so that "é" and "e" + U+0301, two tokens, would be one key. Nothing is ever removed.
+/// Open addressing (linear probing, at most half full) over FNV-1a hashes; the strings lie end to
+/// end in one buffer. Swift's `Dictionary<String, …>` would be wrong here and slow: `String`
+/// compares by canonical equivalence, so that "é" and "e" + U+0301, two tokens, would be one key.
+/// Nothing is ever removed.
 struct ByteStringTable: Sendable {
   private var storage: [UInt8] = []
   /// Entry i occupies `ends[i - 1] ..< ends[i]` of the storage.

@@ -8,7 +8,7 @@
 struct OverlappingTokens {
   private let tokens: SpecialTokens
   private let range: Range<Int>
-  private let parseSpecial: Bool
+  private let selection: SpecialTokens.Selection
   /// The longest token at each byte where one begins, as numbers whose order is that of taking
   /// them: the rank in the upper half, and how far behind `start` it begins in the lower.
   private var candidates: [UInt64] = []
@@ -16,10 +16,10 @@ struct OverlappingTokens {
   private var start = 0
   private var end = 0
 
-  init(_ tokens: SpecialTokens, in range: Range<Int>, parseSpecial: Bool) {
+  init(_ tokens: SpecialTokens, in range: Range<Int>, _ selection: SpecialTokens.Selection) {
     self.tokens = tokens
     self.range = range
-    self.parseSpecial = parseSpecial
+    self.selection = selection
   }
 
   /// Whether a token that begins at `position` belongs to the group: it overlaps another of it, or
@@ -93,7 +93,7 @@ struct OverlappingTokens {
       let taker = owner[place + Int(entry.count) - 1 - lower]
       if taker >= 0 {
         let room = Int(taker) + lower - place
-        rank = tokens.fitting(entry.shorter, room: room, parseSpecial: parseSpecial)
+        rank = tokens.fitting(entry.shorter, room: room, selection)
         if rank >= 0 { queue.push(priority: UInt32(rank), position: place - lower) }
         continue
       }

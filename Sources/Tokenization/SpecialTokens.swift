@@ -20,6 +20,18 @@ struct SpecialTokens: Sendable {
     var stripsRight: Bool
   }
 
+  /// Which tokens are looked for in a text.
+  struct Selection: Sendable {
+    /// Whether control and unknown tokens count; user-defined ones always do.
+    var parsesSpecial: Bool
+    /// Tokens that are plain text all the same.
+    var letters: Set<Int32> = []
+
+    func contains(_ entry: Entry) -> Bool {
+      (parsesSpecial || entry.isAlwaysParsed) && (letters.isEmpty || !letters.contains(entry.id))
+    }
+  }
+
   private(set) var entries: [Entry] = []
   /// The tokens spelled backwards.
   private var trie = ByteTrie()
@@ -101,11 +113,11 @@ struct SpecialTokens: Sendable {
 
   /// The first of a token and the ever shorter ones it begins with that is parsed and no longer
   /// than `room`, or -1.
-  func fitting(_ rank: Int32, room: Int, parseSpecial: Bool) -> Int32 {
+  func fitting(_ rank: Int32, room: Int, _ selection: Selection) -> Int32 {
     var rank = rank
     while rank >= 0 {
       let entry = entries[Int(rank)]
-      if entry.count <= room, parseSpecial || entry.isAlwaysParsed { return rank }
+      if entry.count <= room, selection.contains(entry) { return rank }
       rank = entry.shorter
     }
     return -1
@@ -116,14 +128,19 @@ struct SpecialTokens: Sendable {
 
   /// Splits `range` of a text; the fragments cover it without gap, but for white space that goes
   /// with a token, and none is empty.
-  func partition(_ bytes: Span<UInt8>, _ range: Range<Int>, parseSpecial: Bool) -> [Fragment] {
+  ///
+  /// - Parameter letters: tokens that are plain text here.
+  func partition(
+    _ bytes: Span<UInt8>, _ range: Range<Int>, parseSpecial: Bool, letters: Set<Int32> = []
+  ) -> [Fragment] {
     guard !range.isEmpty else { return [] }
     guard parseSpecial ? !entries.isEmpty : hasAlwaysParsed else {
       return [Fragment(range: range, token: nil)]
     }
     var fragments = FragmentList(range)
-    var group = OverlappingTokens(self, in: range, parseSpecial: parseSpecial)
-    for found in occurrences(bytes, range, parseSpecial: parseSpecial).reversed() {
+    let selection = Selection(parsesSpecial: parseSpecial, letters: letters)
+    var group = OverlappingTokens(self, in: range, selection)
+    for found in occurrences(bytes, range, selection).reversed() {
       let start = range.lowerBound + Int(found >> 32)
       if !group.reaches(start, bytes, overSpace: stripsAny) {
         group.choose(bytes, into: &fragments)
@@ -138,13 +155,13 @@ struct SpecialTokens: Sendable {
   /// counted from the beginning of the range, in the upper half of a number, and the rank in the
   /// lower.
   private func occurrences(
-    _ bytes: Span<UInt8>, _ range: Range<Int>, parseSpecial: Bool
+    _ bytes: Span<UInt8>, _ range: Range<Int>, _ selection: Selection
   ) -> [UInt64] {
     var found: [UInt64] = []
     var node = ByteTrie.root
     for start in range.reversed() {
       node = next(node, bytes[start])
-      let rank = fitting(longest[Int(node)], room: .max, parseSpecial: parseSpecial)
+      let rank = fitting(longest[Int(node)], room: .max, selection)
       if rank >= 0 {
         found.append(UInt64(UInt32(start - range.lowerBound)) << 32 | UInt64(rank))
       }

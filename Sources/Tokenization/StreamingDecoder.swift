@@ -1,9 +1,10 @@
 /// Turns tokens into text one at a time and never shows half a character.
 ///
-/// A token may end inside a code point: its bytes wait until the rest has come. The pieces put together equal the
-/// text of all the bytes: U+FFFD stands only where bytes are not UTF-8, at the latest when `finish` finds an
-/// unfinished character. Unlike `Tokenizer.decode` it keeps the leading space of a SentencePiece text, which
-/// separates a continuation from its prompt. Not for several streams at once: one decoder per stream.
+/// A token may end inside a code point: its bytes wait until the rest has come. The pieces put
+/// together equal the text of all the bytes: U+FFFD stands only where bytes are not UTF-8, at the
+/// latest when `finish` finds an unfinished character. Unlike `Tokenizer.decode` it keeps the
+/// leading space of a SentencePiece text, which separates a continuation from its prompt. Not for
+/// several streams at once: one decoder per stream.
 public struct StreamingDecoder: Sendable {
   private let tokens: TokenDecoder
   private let skipSpecial: Bool

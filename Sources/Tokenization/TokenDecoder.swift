@@ -2,9 +2,9 @@ public import ModelFiles
 
 /// Token ids to text: the part of a tokenizer that printing an answer needs.
 ///
-/// It asks less of a model file than `Tokenizer` does: tokens and their kind, but not a known way of
-/// splitting text (`tokenizer.ggml.pre`). The vocabulary is immutable; any number of threads may use
-/// it at once.
+/// It asks less of a model file than `Tokenizer` does: tokens and their kind, but not a known way
+/// of splitting text (`tokenizer.ggml.pre`). The vocabulary is immutable; any number of threads may
+/// use it at once.
 public struct TokenDecoder: Sendable {
   /// How the file spells what its tokens stand for.
   private enum Spelling {

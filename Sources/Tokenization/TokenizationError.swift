@@ -14,10 +14,18 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   case malformedCharacterMap(String)
   /// A line of `tokenizer.ggml.merges` is not two symbols with a space between.
   case malformedMerge(index: Int, text: String)
-  /// `--template auto` found no `tokenizer.chat_template` in the model file.
-  case noChatTemplate
-  /// A template that is neither ChatML nor none, by its name or by its text.
-  case unsupportedTemplate(String)
+  /// A record's conversation is not what templates can read; `place` says where in the record.
+  case malformedConversation(place: String, reason: String)
+  /// A name that is neither "auto", nor one of `NamedTemplates`, nor a file.
+  case unknownTemplate(String)
+  /// The file of a template could not be read; `reason` is the system's word.
+  case unreadableTemplate(path: String, reason: String)
+  /// The text of a chat template is not Jinja, or uses what Scion does not know of it.
+  case malformedTemplate(name: String, reason: String)
+  /// The template refused a conversation (`raise_exception`), in its own words.
+  case templateRaised(name: String, message: String)
+  /// The template failed on a conversation, or went beyond what a template may cost.
+  case templateFailed(name: String, reason: String)
 
   public var description: String {
     switch self {
@@ -38,11 +46,25 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "tokenizer.ggml.precompiled_charsmap is damaged, \(reason): convert the model again"
     case .malformedMerge(let index, let text):
       "entry \(index) of tokenizer.ggml.merges is not two symbols separated by a space: \(text)"
-    case .noChatTemplate:
-      "the model file has no tokenizer.chat_template: pass --template none or --template chatml"
-    case .unsupportedTemplate(let name):
-      "chat template \(name) is not supported, only ChatML and none are so far: "
-        + "pass --template none or --template chatml, or use text records"
+    case .malformedConversation(let place, let reason):
+      "\(place) \(reason)"
+    case .unknownTemplate(let name):
+      "there is no chat template \(name): give a file or one of auto, "
+        + NamedTemplates.names.joined(separator: ", ")
+    case .unreadableTemplate(let path, let reason):
+      "cannot read the chat template \(path): \(reason)"
+    case .malformedTemplate(let name, let reason):
+      "\(Self.subject(name)) cannot be read (\(reason)): correct it, or choose another with "
+        + "--template, such as chatml"
+    case .templateRaised(let name, let message):
+      "\(Self.subject(name)) refuses the conversation: \(message)"
+    case .templateFailed(let name, let reason):
+      "\(Self.subject(name)) fails on the conversation: \(reason)"
     }
+  }
+
+  private static func subject(_ template: String) -> String {
+    template.hasPrefix("auto")
+      ? "the model's chat template\(template.dropFirst(4))" : "the chat template \(template)"
   }
 }

@@ -1,10 +1,13 @@
 /// Text to tokens.
 extension Tokenizer {
-  /// A piece of a text that is put together from several: what it says, whether control tokens written in it
-  /// count as such, and a mark that its tokens carry along.
+  /// A piece of a text that is put together from several: what it says, whether control tokens
+  /// written in it count as such, which user-defined tokens do not, and a mark that its tokens
+  /// carry along.
   struct Run: Equatable, Sendable {
     var text: String
     var parsesSpecial: Bool
+    /// User-defined tokens that are plain text here.
+    var letters: Set<Int32> = []
     var isTarget = false
   }
 
@@ -12,10 +15,11 @@ extension Tokenizer {
   ///
   /// - Parameters:
   ///   - text: any text; user-defined tokens in it are always recognised.
-  ///   - addBeginning: puts begin-of-text in front if the model wants it (`addsBeginning`) and the text does not
-  ///     already begin with it.
+  ///   - addBeginning: puts begin-of-text in front if the model wants it (`addsBeginning`) and the
+  ///     text does not already begin with it.
   ///   - addEnd: puts end-of-text behind if the model wants it (`addsEnd`), likewise.
-  ///   - parseSpecial: whether control tokens written in the text are those tokens; otherwise they are plain text.
+  ///   - parseSpecial: whether control tokens written in the text are those tokens; otherwise they
+  ///     are plain text.
   public func encode(
     _ text: String, addBeginning: Bool, addEnd: Bool = false, parseSpecial: Bool
   ) -> [Int32] {
@@ -27,8 +31,8 @@ extension Tokenizer {
     return ids
   }
 
-  /// The tokens of several runs as of one text, but that special tokens are parsed run by run and no token reaches
-  /// from a run that is a target into one that is not.
+  /// The tokens of several runs as of one text, but that special tokens are parsed run by run and
+  /// no token reaches from a run that is a target into one that is not.
   func encode(_ runs: [Run]) -> (ids: [Int32], isTarget: [Bool]) {
     var bytes: [UInt8] = []
     var fragments: [(fragment: Fragment, isTarget: Bool)] = []
@@ -40,7 +44,7 @@ extension Tokenizer {
         while start < bytes.count, WhitespaceStripping.isSpace(bytes[start]) { start += 1 }
       }
       let parts = specialTokens.partition(
-        bytes.span, start..<bytes.count, parseSpecial: run.parsesSpecial)
+        bytes.span, start..<bytes.count, parseSpecial: run.parsesSpecial, letters: run.letters)
       for part in parts {
         if part.token == nil, let last = fragments.last, last.fragment.token == nil,
           last.isTarget == run.isTarget
@@ -56,8 +60,7 @@ extension Tokenizer {
     var ids: [Int32] = []
     var isTarget: [Bool] = []
     ids.reserveCapacity(bytes.count / 3 + 1)
-    var scratch = Scratch(
-      words: BytePairEncoding.Scratch(byteCount: bytes.count), pieces: SentencePiece.Scratch())
+    var scratch = Scratch(words: BytePairEncoding.Scratch(byteCount: bytes.count))
     var followsSpecial = true
     for (fragment, mark) in fragments {
       if let token = fragment.token {
@@ -73,14 +76,15 @@ extension Tokenizer {
     return (ids, isTarget)
   }
 
-  /// What the kinds of tokenizer keep from one fragment of a text to the next.
+  /// Buffers kept from one fragment to the next.
   private struct Scratch {
     var words: BytePairEncoding.Scratch
-    var pieces: SentencePiece.Scratch
+    var pieces = SentencePiece.Scratch()
   }
 
   private func append(
-    _ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32], scratch: inout Scratch
+    _ text: Span<UInt8>, addsSpacePrefix: Bool, to ids: inout [Int32],
+    scratch: inout Scratch
   ) {
     switch engine {
     case .bytePairEncoding(let encoding, let preTokenizer):

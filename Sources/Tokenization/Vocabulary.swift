@@ -24,7 +24,8 @@ struct Vocabulary: Sendable {
 
   /// - Parameters:
   ///   - tokens: the text of each token.
-  ///   - kinds: raw values of `TokenKind`, one per token or none at all; what is not known counts as normal.
+  ///   - kinds: raw values of `TokenKind`, one per token or none at all; what is not known counts
+  ///     as normal.
   ///   - scores: one per token, or none at all (then 0).
   init(
     tokens: [String], kinds: [Int] = [], scores: [Float] = []

@@ -147,7 +147,7 @@ struct EvalCommand: ParsableCommand {
     case .exact:
       let examples = try examples(data, limit)
       return try ExactEvaluation(
-        loaded, adapters: adapters, storage: storage, template: try loaded.template(template),
+        loaded, adapters: adapters, storage: storage, template: template,
         examples: examples, shots: try shotsData.map { try self.examples($0, shots) } ?? [],
         maxTokens: maxTokens)
     }

@@ -169,9 +169,15 @@ struct GenerateCommand: ParsableCommand {
     }
     guard chat else { return try loaded.tokens(text: text) }
     let messages =
-      (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
-      + [ChatMessage(role: "user", content: text)]
-    return try loaded.tokens(messages: messages, template: try loaded.template(template))
+      (system.map { [ChatMessage(.system, $0)] } ?? []) + [ChatMessage(.user, text)]
+    let encoded = try loaded.encoder(template: template).prompt(Conversation(messages))
+    var notices = ConversationNotices()
+    notices.add(encoded)
+    var reporter = TerminalReporter(quiet: quiet)
+    for notice in [loaded.templateNotice(template)].compactMap({ $0 }) + notices.sentences {
+      reporter.warn(notice)
+    }
+    return encoded.ids
   }
 
   /// Writes the text as it comes, then the figures.

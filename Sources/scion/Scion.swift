@@ -24,7 +24,8 @@ struct Scion: ParsableCommand {
     subcommands: [
       TrainCommand.self, PlanCommand.self, EvalCommand.self, GenerateCommand.self,
       MergeCommand.self,
-      ExportCommand.self, ImportCommand.self, InspectCommand.self, TokenizeCommand.self,
+      ExportCommand.self, ImportCommand.self, InspectCommand.self, TemplateCommand.self,
+      TokenizeCommand.self,
     ]
   )
 }

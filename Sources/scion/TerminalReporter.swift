@@ -1,7 +1,7 @@
 import Foundation
 
-/// Progress and messages on stderr. On a terminal the progress line is redrawn; elsewhere each is a line of its own,
-/// at most one every few seconds.
+/// Progress and messages on stderr. On a terminal the progress line is redrawn; elsewhere each is a
+/// line of its own, at most one every few seconds.
 struct TerminalReporter {
   let quiet: Bool
   private let isTerminal: Bool
@@ -26,7 +26,8 @@ struct TerminalReporter {
     write("scion: \(text)\n")
   }
 
-  /// The progress line. Off a terminal it is written when `every` seconds have passed, or when `always`.
+  /// The progress line. Off a terminal it is written when `every` seconds have passed, or when
+  /// `always`.
   mutating func progress(_ text: String, every seconds: Double = 5, always: Bool = false) {
     guard !quiet else { return }
     if isTerminal {

@@ -103,7 +103,8 @@ struct TokenizeCommand: ParsableCommand {
     }
   }
 
-  /// The tokens of a text, as llama.cpp has them: begin-of-text comes first even if the text has it.
+  /// The tokens of a text, as llama.cpp has them: begin-of-text comes first even if the text has
+  /// it.
   private func tokens(_ text: String, _ tokenizer: Tokenizer) -> [Int32] {
     let body = tokenizer.encode(text, addBeginning: false, parseSpecial: !noParseSpecial)
     guard !noBos else { return body }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import FineTuning
 
-/// The training flags: long names are the contract, recipe keys are the same words with `_`. A flag that is given wins
-/// over the recipe file; what neither sets has its default.
+/// The training flags: long names are the contract, recipe keys are the same words with `_`. A flag
+/// that is given wins over the recipe file; what neither sets has its default.
 struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -264,6 +264,12 @@ struct TrainOptions: ParsableArguments {
   var template: String?
 
   @Option(
+    help: ArgumentHelp(
+      "The time that a template's strftime_now tells (default: today; kept in the recipe).",
+      valueName: "time"))
+  var now: String?
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Steps between progress lines off a terminal (default: 1).", valueName: "n"))
@@ -331,6 +337,7 @@ struct TrainOptions: ParsableArguments {
     if trainOnPrompt { result.trainOnPrompt = true }
     if skipBad { result.skipBad = true }
     set(template, \.template)
+    if let now { result.now = now }
     set(logEvery, \.logEvery)
     if quiet { result.quiet = true }
     if let compute = model.compute { result.compute = compute.rawValue }

@@ -4,7 +4,8 @@ import Inference
 import Tensors
 import Transformer
 
-/// Drives a session from its start to its results: progress to the terminal, metrics and adapters to the run's folder.
+/// Drives a session from its start to its results: progress to the terminal, metrics and adapters
+/// to the run's folder.
 struct TrainingRun {
   let session: FineTuneSession
   let directory: RunDirectory
@@ -216,8 +217,8 @@ struct TrainingRun {
     return card
   }
 
-  /// Ends the run at a safe place after ctrl-C. The best adapters so far stay; without a validation the present ones
-  /// are written.
+  /// Ends the run at a safe place after ctrl-C. The best adapters so far stay; without a validation
+  /// the present ones are written.
   private func stopIfInterrupted(saving: Bool, _ reporter: inout TerminalReporter) throws {
     guard interrupt.isSet else { return }
     reporter.closeLine()

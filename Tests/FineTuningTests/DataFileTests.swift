@@ -39,9 +39,7 @@ struct DataFileTests {
     #expect(file.format == .messages)
     #expect(
       file.records.first?.content
-        == .messages([
-          ChatMessage(role: "user", content: "hi"), ChatMessage(role: "assistant", content: "yo"),
-        ]))
+        == .conversation(Conversation([ChatMessage(.user, "hi"), ChatMessage(.assistant, "yo")])))
   }
 
   @Test func readsTextAndTokens() throws {
@@ -116,12 +114,13 @@ struct DataFileTests {
   }
 
   @Test(arguments: [
-    (#"[{"role":"robot","content":"x"}]"#, "the role \"robot\""),
-    (#"[{"role":"user","content":"x"}]"#, "messages holds no assistant"),
-    (#"[{"role":"assistant","content":""}]"#, "an assistant message is empty"),
-    (#"[{"role":"user"}]"#, "the field messages[0].content is missing"),
-    (#"[{"role":"assistant","content":[1]}]"#, "messages[0].content is not a string"),
-    (#"[{"role":"assistant","content":"x","tool_calls":[{}]}]"#, "tools"),
+    (#"[{"content":"x"}]"#, "messages[0] has no role"),
+    (#"[{"role":"user","content":"u"},{"role":7}]"#, "messages[1] has a role that is no text"),
+    (#"[{"role":"user","content":5}]"#, "messages[0] has a content that is neither"),
+    (#"[{"role":"assistant","content":"a","weight":2}]"#, "messages[0] has a weight that is"),
+    (#"[{"role":"assistant","content":"a"}],"tools":1"#, "tools is not an array"),
+    (#"[{"role":"user","content":"u"}],"options":{"messages":1}"#, "options.messages is the"),
+    (#"["hi"]"#, "messages[0] is not an object"),
     (#""hi""#, "messages is not an array"),
   ])
   func refusesBrokenMessages(messages: String, reason: String) throws {

@@ -7,7 +7,7 @@ import Tokenization
 struct DatasetTests {
   private func builder(length: Int = 16) throws -> SequenceBuilder {
     SequenceBuilder(
-      tokenizer: try SmallModel.tokenizer(), template: .none(endOfTurn: "</s>"),
+      tokenizer: try SmallModel.tokenizer(), template: try SmallModel.template("none"),
       sequenceLength: length)
   }
 

@@ -49,27 +49,30 @@ struct EvaluationExactTests {
   @Test func recordsGiveAPromptAndAnAnswer() throws {
     let completion = try ExactExample(
       DataRecord(content: .completion(prompt: "p", completion: "c"), line: 3))
-    #expect(completion.messages == [message("user", "p")])
+    #expect(completion.conversation.messages == [message("user", "p")])
     #expect(completion.expected == "c" && completion.line == 3)
     let turns = [message("user", "1"), message("assistant", "2"), message("user", "3")]
     let chat = try ExactExample(
-      DataRecord(content: .messages(turns + [message("assistant", "4")]), line: 1))
-    #expect(chat.messages == turns && chat.expected == "4")
+      DataRecord(
+        content: .conversation(Conversation(turns + [message("assistant", "4")])), line: 1))
+    #expect(chat.conversation.messages == turns && chat.expected == "4")
     #expect(throws: EvaluationError.noAnswer(line: 9)) {
       try ExactExample(DataRecord(content: .text("t"), line: 9))
     }
     #expect(throws: EvaluationError.noAnswer(line: 8)) {
-      try ExactExample(DataRecord(content: .messages(turns), line: 8))
+      try ExactExample(DataRecord(content: .conversation(Conversation(turns)), line: 8))
     }
   }
 
   @Test func shotsStandBetweenTheSystemAndTheQuestion() {
     let shot = ExactExample(
-      messages: [message("system", "other"), message("user", "q")], expected: "a", line: 1)
+      conversation: Conversation([message("system", "other"), message("user", "q")]), expected: "a",
+      line: 1)
     let example = ExactExample(
-      messages: [message("system", "s"), message("user", "u")], expected: "e", line: 2)
+      conversation: Conversation([message("system", "s"), message("user", "u")]), expected: "e",
+      line: 2)
     #expect(
-      example.preceded(by: [shot]).messages == [
+      example.preceded(by: [shot]).conversation.messages == [
         message("system", "s"), message("user", "q"), message("assistant", "a"),
         message("user", "u"),
       ])
@@ -93,11 +96,13 @@ struct EvaluationExactTests {
       SyntheticModel(contextLength: 96, headScale: 6, seed: 4).file())
     let session = try GenerationSession(loaded, storage: .float32)
     var examples = ["hello", "a b c", "x", "some more words", "42"].enumerated().map {
-      ExactExample(messages: [message("user", $1)], expected: "never", line: $0 + 1)
+      ExactExample(
+        conversation: Conversation([message("user", $1)]), expected: "never", line: $0 + 1)
     }
     let outputs = try examples.map { example in
       try session.start(
-        prompt: loaded.tokens(text: example.messages[0].content), GenerationOptions(maxTokens: 10))
+        prompt: loaded.tokens(text: example.conversation.messages[0].content),
+        GenerationOptions(maxTokens: 10))
       var text = ""
       var piece: GenerationPiece?
       repeat {
@@ -112,7 +117,7 @@ struct EvaluationExactTests {
     // Two of five are expected as they come.
     for index in [1, 3] { examples[index].expected = "  " + outputs[index] }
     let evaluation = try ExactEvaluation(
-      loaded, storage: .float32, template: nil, examples: examples, maxTokens: 10, slots: 2)
+      loaded, storage: .float32, template: "none", examples: examples, maxTokens: 10, slots: 2)
     let report = try evaluation.run()
     #expect(evaluation.rows.map(\.index) == [0, 1, 2, 3, 4])
     #expect(evaluation.rows.map { $0.output?.trimmed } == outputs.map { $0.trimmed })
@@ -125,16 +130,17 @@ struct EvaluationExactTests {
   @Test func namesTheLineOfAPromptThatIsTooLong() throws {
     let loaded = try LoadedModel(SyntheticModel(contextLength: 16).file())
     let example = ExactExample(
-      messages: [message("user", String(repeating: "ab", count: 20))], expected: "c", line: 7)
+      conversation: Conversation([message("user", String(repeating: "ab", count: 20))]),
+      expected: "c", line: 7)
     #expect {
-      try ExactEvaluation(loaded, storage: .float32, template: nil, examples: [example])
+      try ExactEvaluation(loaded, storage: .float32, template: "none", examples: [example])
     } throws: { error in
       guard case .promptTooLong(line: 7, tokens: 40..., context: 16)? = error as? EvaluationError
       else { return false }
       return true
     }
     #expect(throws: EvaluationError.noExamples) {
-      try ExactEvaluation(loaded, storage: .float32, template: nil, examples: [])
+      try ExactEvaluation(loaded, storage: .float32, template: "none", examples: [])
     }
   }
 }

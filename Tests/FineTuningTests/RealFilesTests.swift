@@ -22,11 +22,12 @@ struct RealFilesTests {
   func aDataSetHasAsManyTokensAsItsAuthorsCounted() throws {
     let file = try GGUFFile(path: Self.model)
     let builder = SequenceBuilder(
-      tokenizer: try Tokenizer(file.metadata), template: .none(), sequenceLength: 1024)
+      tokenizer: try Tokenizer(file.metadata), template: try .named("none"), sequenceLength: 1024)
     let data = try Dataset(paths: ["\(Self.data)/geoquery/train.jsonl"], builder: builder)
     #expect(data.sequences.count == 595)
     #expect((34_000...36_500).contains(data.tokenCount), "\(data.tokenCount)")
-    #expect(data.notices.isEmpty)
+    // Joined plainly, without a model's end.
+    #expect(data.notices.count == 1 && data.notices[0].contains("ends answers with no marker"))
   }
 
   @Test(.enabled(if: hasModel && hasData))
@@ -35,7 +36,7 @@ struct RealFilesTests {
     let tokenizer = try Tokenizer(file.metadata)
     let builder = SequenceBuilder(
       tokenizer: tokenizer,
-      template: try ChatTemplate.resolve(name: "auto", metadata: file.metadata),
+      template: try ChatTemplate.resolve("auto", file.metadata),
       sequenceLength: 1024)
     let record = DataRecord(
       content: .completion(prompt: "Which rivers are long?", completion: "The Mississippi."),

@@ -6,11 +6,12 @@ import Transformer
 
 struct SequenceBuilderTests {
   private func build(
-    _ content: DataRecord.Content, template: ChatTemplate = .none(endOfTurn: "</s>"),
+    _ content: DataRecord.Content, template: ChatTemplate? = nil,
     length: Int = 64, trainOnPrompt: Bool = false, addsBeginning: Bool = false
   ) throws -> SequenceBuilder.Outcome {
     let builder = SequenceBuilder(
-      tokenizer: try SmallModel.tokenizer(addsBeginning: addsBeginning), template: template,
+      tokenizer: try SmallModel.tokenizer(addsBeginning: addsBeginning),
+      template: try template ?? SmallModel.template("none"),
       sequenceLength: length, trainOnPrompt: trainOnPrompt)
     return try builder.sequences(of: DataRecord(content: content, line: 7), path: "p")
   }
@@ -41,10 +42,11 @@ struct SequenceBuilderTests {
 
   @Test func chatTargetsAreTheAssistantsTurnsWithTheirEnds() throws {
     let result = try build(
-      .messages([
-        ChatMessage(.system, "s"), ChatMessage(.user, "u"), ChatMessage(.assistant, "A"),
-        ChatMessage(.user, "v"), ChatMessage(.assistant, "B"),
-      ]), template: .chatML(), length: 200)
+      .conversation(
+        Conversation([
+          ChatMessage(.system, "s"), ChatMessage(.user, "u"), ChatMessage(.assistant, "A"),
+          ChatMessage(.user, "v"), ChatMessage(.assistant, "B"),
+        ])), template: SmallModel.template("chatml"), length: 200)
     let sequence = try #require(result.sequences.first)
     let targets = sequence.targets.filter { $0 != none }
     #expect(targets == [65, SmallModel.turnEnd, 66, SmallModel.turnEnd])
@@ -54,13 +56,33 @@ struct SequenceBuilderTests {
     #expect(sequence.ids.count { $0 == SmallModel.turnStart } == 5)
   }
 
+  @Test func conversationsWithoutAnAnswerAreBad() throws {
+    for (messages, reason) in [
+      ([], "messages holds no assistant message to learn"),
+      ([ChatMessage(.user, "u")], "messages holds no assistant message to learn"),
+      (
+        [ChatMessage(.user, "u"), ChatMessage(.assistant, " ")],
+        "an assistant message is empty (messages[1])"
+      ),
+    ] {
+      #expect(throws: DataError.badRecord(path: "p", line: 7, reason: reason)) {
+        try build(.conversation(Conversation(messages)))
+      }
+    }
+    let unlearned = Conversation([
+      ChatMessage(.assistant, "").trained(false), ChatMessage(.assistant, "a"),
+    ])
+    #expect(try build(.conversation(unlearned)).sequences.count == 1)
+  }
+
   @Test func aCompletionUnderATemplateIsAConversation() throws {
     let completion = try build(
-      .completion(prompt: "u", completion: "A"), template: .chatML(defaultSystem: "be"), length: 200
+      .completion(prompt: "u", completion: "A"), template: SmallModel.template("chatml"),
+      length: 200
     )
     let messages = try build(
-      .messages([ChatMessage(.user, "u"), ChatMessage(.assistant, "A")]),
-      template: .chatML(defaultSystem: "be"), length: 200)
+      .conversation(Conversation([ChatMessage(.user, "u"), ChatMessage(.assistant, "A")])),
+      template: SmallModel.template("chatml"), length: 200)
     #expect(completion == messages)
     #expect(completion.sequences.first?.targetCount == 2)
   }

@@ -27,6 +27,14 @@ enum SmallModel {
     return try Tokenizer(metadata)
   }
 
+  /// A template by name, with this vocabulary's ends.
+  static func template(_ name: String) throws -> ChatTemplate {
+    var template = try ChatTemplate.named(name)
+    template.beginning = "<s>"
+    template.end = "</s>"
+    return template
+  }
+
   /// GPT-2's printable stand-in of a byte.
   private static func byteText(_ byte: UInt8) -> String {
     var next: UInt32 = 256

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Tokenization
 
-/// Templates that do not end, make too much, or nest without bound: an error, on a thread with a small stack.
+/// Templates that do not end, make too much, or nest without bound: an error, on a thread with a
+/// small stack.
 struct JinjaHostileTests {
   private enum Outcome: Sendable {
     case text(Int)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Tokenization
 
-/// Against Jinja2 in the environment that transformers makes: small templates of our own (`scripts/reference-jinja`), and,
-/// where the shared folder is, whole templates of models.
+/// Against Jinja2 in the environment that transformers makes: small templates of our own
+/// (`scripts/reference-jinja`), and, where the shared folder is, whole templates of models.
 struct JinjaReferenceTests {
   private func render(
     _ source: String, _ variables: [(String, JSONValue)]

@@ -92,8 +92,8 @@ struct PreTokenizerTests {
     #expect(PreTokenizer.spelling(of: "no such name") == .byteLevel)
   }
 
-  /// Words come one at a time, and each character is looked at a few times only, however long its run is: with work
-  /// that grows with the square of the text, these would take minutes.
+  /// Words come one at a time, and each character is looked at a few times only, however long its
+  /// run is: with work that grows with the square of the text, these would take minutes.
   @Test(arguments: [
     " ", "\n", " \n", "a", "A", "é", "aA", "7", "日", "\u{301}", "A\u{301}", "'", "-", "😀",
   ])

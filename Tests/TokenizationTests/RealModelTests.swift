@@ -62,19 +62,20 @@ struct RealModelTests {
     #expect(tokenizer.beginning == 1 && tokenizer.end == 2 && tokenizer.endOfTurn == 2)
     #expect(!tokenizer.addsBeginning)
     #expect(tokenizer.endOfGeneration == [0, 2, 4])
-    let template = try ChatTemplate.resolve(name: "auto", metadata: metadata)
+    let template = try #require(try ChatTemplate.own(metadata))
+    let encoder = ConversationEncoder(template, tokenizer)
+    let encoded = try encoder.encode(
+      Conversation([ChatMessage(.user, "What's 2 + 2?"), ChatMessage(.assistant, "It is 4.")]))
     #expect(
-      template
-        == .chatML(
-          defaultSystem:
-            "You are a helpful AI assistant named SmolLM, trained by Hugging Face"))
-    let messages = [ChatMessage(.user, "What's 2 + 2?"), ChatMessage(.assistant, "It is 4.")]
-    let (ids, isTarget) = template.encode(messages, tokenizer: tokenizer)
-    let text = template.render(messages, addGenerationPrompt: false)
-    #expect(ids == tokenizer.encode(text, addBeginning: true, parseSpecial: true))
+      encoded.text.hasPrefix(
+        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"))
+    #expect(encoded.ids == tokenizer.encode(encoded.text, addBeginning: true, parseSpecial: true))
     #expect(
-      tokenizer.decode(zip(ids, isTarget).filter(\.1).map(\.0), skipSpecial: false)
+      tokenizer.decode(zip(encoded.ids, encoded.isTarget).filter(\.1).map(\.0), skipSpecial: false)
         == "It is 4.<|im_end|>")
+    var notices = ConversationNotices()
+    notices.add(encoded)
+    #expect(notices.sentences.isEmpty)
     for text in TestTokenizers.texts {
       let ids = tokenizer.encode(text, addBeginning: true, parseSpecial: true)
       #expect(tokenizer.decode(ids, skipSpecial: false) == text)
@@ -112,7 +113,8 @@ struct RealModelTests {
     #expect(text == story.text)
     #expect(tokenizer.decode(story.ids, skipSpecial: true) == story.text.dropFirst())
     #expect(tokenizer.addsBeginning && tokenizer.beginning == 1 && tokenizer.end == 2)
-    // The model wrote "so she" and stopped inside a word or not: all but the last words tokenize the same.
+    // The model wrote "so she" and stopped inside a word or not: all but the last words tokenize
+    // the same.
     let ids = tokenizer.encode(
       String(story.text.dropFirst()), addBeginning: true, parseSpecial: false)
     #expect(ids.prefix(190) == story.ids.prefix(190))

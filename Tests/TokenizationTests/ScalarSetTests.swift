@@ -22,7 +22,8 @@ struct ScalarSetTests {
     #expect((!ScalarSet([])).ranges == [0...0x10ffff])
   }
 
-  /// Every scalar against Swift's own tables, which know at least Unicode 15.1: what is younger is unassigned here.
+  /// Every scalar against Swift's own tables, which know at least Unicode 15.1: what is younger is
+  /// unassigned here.
   @Test func groupsAreUnicodes() {
     let groups: [(ScalarSet, Set<Character>)] = [
       (.letters, ["L"]), (.marks, ["M"]), (.numbers, ["N"]), (.punctuation, ["P"]),

@@ -56,7 +56,8 @@ struct SplitMatcherTests {
       matches("ab e\u{301}f  g1 h", SplitExpression([.joinedWords])) == ["ab e\u{301}f", "g", "h"])
   }
 
-  /// A run that failed is not run through again from each of its characters; what follows it is found all the same.
+  /// A run that failed is not run through again from each of its characters; what follows it is
+  /// found all the same.
   @Test func afterARunThatFailedTheSearchGoesOn() {
     let expression = SplitExpression([.some(ScalarSet("a")), .one(ScalarSet("b"))])
     #expect(matches("aaacaab", expression) == ["aab"])

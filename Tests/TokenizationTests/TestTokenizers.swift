@@ -8,7 +8,8 @@ enum TestTokenizers {
   static let packageRoot = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  /// The root of a checkout beside which reference data lies, through however many folders of work trees.
+  /// The root of a checkout beside which reference data lies, through however many folders of work
+  /// trees.
   static func shared(_ path: String) -> String? {
     var folder = packageRoot
     for _ in 0..<3 {
@@ -46,7 +47,8 @@ enum TestTokenizers {
     }
   }
 
-  /// Ids 0…255 are the bytes; then what the merges make; then three control tokens and a user-defined one.
+  /// Ids 0…255 are the bytes; then what the merges make; then three control tokens and a
+  /// user-defined one.
   static func bytePairs(
     merges: [String] = ["h e", "l l", "he ll", "hell o", "Ġ hello", "1 2"], extra: [String] = [],
     preTokenizer: String = "gpt-2",

@@ -14,7 +14,8 @@ import Testing
   @Test(
     "Every command explains itself within 80 columns on stdout",
     arguments: [
-      "train", "plan", "eval", "generate", "merge", "export", "import", "inspect", "tokenize",
+      "train", "plan", "eval", "generate", "merge", "export", "import", "inspect", "template",
+      "tokenize",
     ])
   func everyCommandExplainsItself(_ verb: String) throws {
     let outcome = try Workplace().scion("\(verb) --help")
@@ -71,6 +72,8 @@ import Testing
                               GGUF adapter.
       inspect                 Show what a GGUF file holds, or which kernels this
                               processor runs.
+      template                Show how conversations are written for the model, and
+                              which tokens are learned.
       tokenize                Show a text as the model's tokens, or tokens as text.
 
       See 'scion help <subcommand>' for detailed help.

@@ -1,13 +1,12 @@
 import Foundation
 import Testing
 
-/// Models whose text Scion cannot read yet: a foreign chat template, an unknown way of splitting
+/// Models whose text Scion cannot read: a broken chat template, an unknown way of splitting
 /// text, no tokenizer at all. Whatever does not need the missing part runs; what needs it is refused
 /// in one sentence that says what does run.
 @Suite struct UnreadableTokenizerTests {
   private static let template =
-    "chat template of the model file (tokenizer.chat_template) is not supported, only ChatML and "
-    + "none are so far: pass --template none or --template chatml, or use text records"
+    "the model's chat template cannot be read (line 1: "
   private static let preTokenizer =
     "tokenizer.ggml.pre unknwn is not supported: use input_ids records, or a model with one of "
   private static let noTokenizer =
@@ -40,8 +39,8 @@ import Testing
     return place
   }
 
-  private func foreignTemplate() throws -> Workplace {
-    try place([("'<|im_start|>", "'<|xx_start|>")])
+  private func brokenTemplate() throws -> Workplace {
+    try place([("{% for message", "{% fro message")])
   }
 
   private func unknownPreTokenizer() throws -> Workplace { try place([("smollm", "unknwn")]) }
@@ -69,9 +68,9 @@ import Testing
     "train -m base.gguf --data \(data) -o run --overwrite --quiet --batch 4 --steps 2 \(flags)"
   }
 
-  @Test("A model with a foreign chat template trains on tokens, on texts, and with --template none")
-  func foreignTemplateTrains() throws {
-    let place = try foreignTemplate()
+  @Test("A model with a broken chat template trains on tokens, on texts, and with --template none")
+  func brokenTemplateTrains() throws {
+    let place = try brokenTemplate()
     try expectDone(place, train("ids.jsonl"))
     try expectDone(place, train("text.jsonl"))
     try expectDone(place, train("data.jsonl", "--template none"))
@@ -86,9 +85,9 @@ import Testing
     try expectDone(place, "generate -m base.gguf -p hello --max-tokens 2")
   }
 
-  @Test("Chat records and --chat with a foreign template are refused, with what to do instead")
-  func foreignTemplateIsNamed() throws {
-    let place = try foreignTemplate()
+  @Test("Chat records and --chat with a broken template are refused, with what to do instead")
+  func brokenTemplateIsNamed() throws {
+    let place = try brokenTemplate()
     for arguments in [
       "train -m base.gguf --data data.jsonl -o run --steps 2",
       "train -m base.gguf --data data.jsonl -o run --steps 2 --skip-bad",

@@ -36,7 +36,10 @@ import Testing
     Case("\(train) --lr -1", 2, "lr is -1.0: it must be a positive number"),
     Case(
       "\(train) --epochs 1 --steps 5", 2, "epochs and steps exclude each other: give one of them"),
-    Case("\(train) --template foo", 2, "template is \"foo\": it must be auto or chatml or none"),
+    Case(
+      "\(train) --template foo", 2,
+      "template is \"foo\": it must be auto, chatml, llama3, mistral, gemma, phi3, zephyr, alpaca, "
+        + "none or a file such as mine.jinja"),
     Case(
       "\(train) --init PiSSA", 2,
       "init PiSSA does not suit a quantized base: it subtracts its start from the base, an offset that "

@@ -1,11 +1,13 @@
 internal import Tensors
 public import Transformer
 
-/// Which sequences each optimizer step sees, decided whole before training: the number of steps is known.
+/// Which sequences each optimizer step sees, decided whole before training: the number of steps is
+/// known.
 ///
-/// Every epoch is a seeded shuffle of its own, cut into `ceil(size / step size)` steps of nearly equal size (a rest is spread
-/// instead of left as one tiny step). Inside a step whole sequences are packed into micro-batches, first fit, longest first.
-/// Same lengths, options and seed give the same plan.
+/// Every epoch is a seeded shuffle of its own, cut into `ceil(size / step size)` steps of nearly
+/// equal size (a rest is spread instead of left as one tiny step). Inside a step whole sequences
+/// are packed into micro-batches, first fit, longest first. Same lengths, options and seed give the
+/// same plan.
 public struct BatchPlan: Sendable {
   /// How large one optimizer step is.
   public enum StepSize: Sendable, Equatable {
@@ -120,8 +122,8 @@ public struct BatchPlan: Sendable {
     return step(index).microBatches.map { TokenBatch($0.map { sequences[$0] }) }
   }
 
-  /// Whole sequences packed into as few runs of at most `limit` tokens as first fit, longest first, finds.
-  /// A sequence longer than `limit` gets a run of its own.
+  /// Whole sequences packed into as few runs of at most `limit` tokens as first fit, longest first,
+  /// finds. A sequence longer than `limit` gets a run of its own.
   public static func pack(_ indices: [Int], lengths: [Int], limit: Int) -> [[Int]] {
     let sorted = indices.enumerated().sorted {
       let (left, right) = (lengths[$0.element], lengths[$1.element])

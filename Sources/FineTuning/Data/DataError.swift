@@ -12,6 +12,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case unknownFormat(path: String, line: Int, fields: [String])
   /// A record that cannot be used.
   case badRecord(path: String, line: Int, reason: String)
+  /// A record that the chat template refuses, where no other record is wanted instead.
+  case refusedRecord(path: String, line: Int, reason: String)
   /// A file that is not UTF-8 text, from `line` on; `found` says what it is.
   case notText(path: String, line: Int, found: String)
   /// Files of one data set hold different formats.
@@ -20,7 +22,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case noRecords(path: String, skipped: Int)
   /// No sequence with a target is left.
   case noTargets(path: String, sequenceLength: Int)
-  /// The first record that needs the model's tokenizer or chat template, of a model where Scion cannot read it.
+  /// The first record that needs the model's tokenizer or chat template, of a model where Scion
+  /// cannot read it.
   case cannotTokenize(TokenizationError)
 
   public var description: String {
@@ -36,6 +39,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
         + " is in no known format: use \(Self.supported)"
     case .badRecord(let path, let line, let reason):
       "\(path):\(line): \(reason): correct it, or pass --skip-bad to leave such records out"
+    case .refusedRecord(let path, let line, let reason):
+      "\(path):\(line): \(reason)"
     case .notText(let path, let line, let found):
       "\(path):\(line): \(found): convert the file to UTF-8"
     case .mixedFiles(let path, let format, let expectedPath, let expected):

@@ -4,16 +4,16 @@ internal import Tokenization
 
 /// One data file, read and checked record by record; its format is told from the first record.
 ///
-/// Formats: JSON lines or one JSON array of `{"prompt","completion"}`, `{"messages":[{role,content}]}`, `{"text"}`,
-/// `{"input_ids","labels"?}`; any other text is raw text. UTF-8, with or without byte-order mark; blank lines are skipped.
-/// Does not tokenize.
+/// Formats: JSON lines or one JSON array of `{"prompt","completion"}`,
+/// `{"messages":[{role,content}]}`, `{"text"}`, `{"input_ids","labels"?}`; any other text is raw
+/// text. UTF-8, with or without byte-order mark; blank lines are skipped. Does not tokenize.
 public struct DataFile: Sendable {
   /// The longest record read, in bytes: a longer line is no record but a broken file.
   public static let longestRecord = 16 << 20
 
   public let path: String
   public let format: DataFormat
-  public let records: [DataRecord]
+  public private(set) var records: [DataRecord]
   /// Bad records left out under `skipBad`, with their reasons.
   public let skipped: [DataError]
   /// Size in bytes.
@@ -21,8 +21,13 @@ public struct DataFile: Sendable {
   /// As `sha256sum` prints it.
   public let sha256: String
 
-  /// Reads the file at `path`. A bad record throws `badRecord`, or is left out and listed when `skipBad`.
-  public init(path: String, skipBad: Bool = false) throws(DataError) {
+  /// Reads the file at `path`. A bad record throws `badRecord`, or is left out and listed when
+  /// `skipBad`.
+  ///
+  /// - Parameter isRecords: takes the file for JSON whatever its name.
+  public init(
+    path: String, skipBad: Bool = false, isRecords: Bool = false
+  ) throws(DataError) {
     let name = path.lowercased()
     for (suffix, format) in Self.unsupportedSuffixes where name.hasSuffix(suffix) {
       throw .unsupportedFormat(path: path, format: format)
@@ -43,7 +48,8 @@ public struct DataFile: Sendable {
       throw .notText(path: path, line: 1, found: "the file is UTF-16")
     }
     let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-    let isJSON = name.hasSuffix(".jsonl") || name.hasSuffix(".json") || name.hasSuffix(".ndjson")
+    let isJSON =
+      isRecords || name.hasSuffix(".jsonl") || name.hasSuffix(".json") || name.hasSuffix(".ndjson")
     if isJSON {
       let reader = RecordReader(path: path, bytes: bytes, start: start, skipBad: skipBad)
       (format, records, skipped) = try reader.read()
@@ -58,7 +64,15 @@ public struct DataFile: Sendable {
     }
   }
 
-  /// The whole file as text, whatever its name. Throws `DataError` when it cannot be read or is not UTF-8.
+  /// The same file with only its first `count` records.
+  public func prefix(_ count: Int) -> DataFile {
+    var file = self
+    file.records = Array(records.prefix(count))
+    return file
+  }
+
+  /// The whole file as text, whatever its name. Throws `DataError` when it cannot be read or is not
+  /// UTF-8.
   public static func text(path: String) throws(DataError) -> String {
     do {
       let file = try MappedFile(path: path)
@@ -180,7 +194,7 @@ private struct RecordReader {
       }
       return .completion(prompt: fields.prompt, completion: fields.completion)
     case .messages:
-      return .messages(try messages(try decode(MessagesFields.self, data, line: line), line: line))
+      return .conversation(try conversation(data, line: line))
     case .text, .raw:
       let fields = try decode(TextFields.self, data, line: line)
       guard !fields.text.isEmpty else { throw bad(line, "the text is empty") }
@@ -197,22 +211,15 @@ private struct RecordReader {
     }
   }
 
-  private func messages(_ fields: MessagesFields, line: Int) throws(DataError) -> [ChatMessage] {
-    if fields.tools?.isEmpty == false || fields.messages.contains(where: { $0.toolCalls != nil }) {
-      throw bad(line, "tools and tool calls are not supported yet")
+  /// A record of messages; which roles there may be is the template's affair.
+  private func conversation(_ data: Data, line: Int) throws(DataError) -> Conversation {
+    do {
+      return try Conversation(try JSONValue(parsing: data))
+    } catch let error as TokenizationError {
+      throw bad(line, error.description)
+    } catch {
+      throw bad(line, "\(error)")
     }
-    for message in fields.messages where !["system", "user", "assistant"].contains(message.role) {
-      throw bad(line, "the role \"\(message.role)\" is not system, user or assistant")
-    }
-    for message in fields.messages where message.role == "assistant" {
-      guard message.content.contains(where: { !$0.isWhitespace }) else {
-        throw bad(line, "an assistant message is empty")
-      }
-    }
-    guard fields.messages.contains(where: { $0.role == "assistant" }) else {
-      throw bad(line, "messages holds no assistant message to learn")
-    }
-    return fields.messages.map { ChatMessage(role: $0.role, content: $0.content) }
   }
 }
 

@@ -14,7 +14,7 @@ public enum DataFormat: String, Sendable, Codable {
 public struct DataRecord: Sendable, Equatable {
   public enum Content: Sendable, Equatable {
     case completion(prompt: String, completion: String)
-    case messages([ChatMessage])
+    case conversation(Conversation)
     case text(String)
     /// `labels` as Hugging Face has them: aligned with `ids`, -100 = no loss, shifted inside.
     case tokens(ids: [Int32], labels: [Int32]?)
@@ -69,22 +69,6 @@ struct CompletionFields: Decodable {
   let completion: String
 }
 
-struct MessagesFields: Decodable {
-  struct Message: Decodable {
-    let role: String
-    let content: String
-    let toolCalls: [Anything]?
-
-    enum CodingKeys: String, CodingKey {
-      case role, content
-      case toolCalls = "tool_calls"
-    }
-  }
-
-  let messages: [Message]
-  let tools: [Anything]?
-}
-
 struct TextFields: Decodable { let text: String }
 
 struct TokenFields: Decodable {
@@ -95,9 +79,4 @@ struct TokenFields: Decodable {
     case ids = "input_ids"
     case labels
   }
-}
-
-/// A JSON value of no interest but for its presence.
-struct Anything: Decodable {
-  init(from decoder: any Decoder) throws {}
 }

@@ -2,8 +2,9 @@ internal import Foundation
 
 /// Which files a `--data` argument means: one file, or a folder laid out as mlx-lm's and others'.
 ///
-/// In a folder: `train.jsonl` (or shards `train-0.jsonl`, `train-1.jsonl`, …), `valid.jsonl` (also validation, val, dev),
-/// `test.jsonl`; each also as `.json` or `.txt`. Other files are left alone. Does not look inside files.
+/// In a folder: `train.jsonl` (or shards `train-0.jsonl`, `train-1.jsonl`, …), `valid.jsonl` (also
+/// validation, val, dev), `test.jsonl`; each also as `.json` or `.txt`. Other files are left alone.
+/// Does not look inside files.
 public struct DataSource: Sendable, Equatable {
   /// Files to train on, in order of name; never empty.
   public let train: [String]

@@ -1,4 +1,5 @@
 internal import Tensors
+internal import Tokenization
 public import Transformer
 
 /// Token sequences ready for training or evaluation, with where they came from.
@@ -28,9 +29,11 @@ public struct Dataset: Sendable {
   public let truncatedCount: Int
   /// Records that had no target (within the sequence length).
   public let droppedCount: Int
+  /// What the chat template did to the records, in sentences.
+  private let templateNotices: [String]
 
-  /// Reads and tokenizes `paths`, which must hold one format. Throws the first thing wrong; under `skipBad`, bad records are
-  /// listed in `skipped` instead.
+  /// Reads and tokenizes `paths`, which must hold one format. Throws the first thing wrong; under
+  /// `skipBad`, bad records are listed in `skipped` instead.
   public init(
     paths: [String], builder: SequenceBuilder, skipBad: Bool = false
   ) throws(DataError) {
@@ -41,6 +44,7 @@ public struct Dataset: Sendable {
     var skipped: [DataError] = []
     var (records, truncated, dropped) = (0, 0, 0)
     var format: DataFormat?
+    var conversations: ConversationNotices?
     for path in paths {
       let file = try DataFile(path: path, skipBad: skipBad)
       if let format, format != file.format {
@@ -57,6 +61,10 @@ public struct Dataset: Sendable {
           records += 1
           if result.isTruncated { truncated += 1 }
           if result.sequences.isEmpty { dropped += 1 }
+          if let notices = result.notices {
+            conversations = conversations ?? ConversationNotices()
+            conversations?.add(notices)
+          }
           sequences += result.sequences
           lines += result.sequences.map { _ in record.line }
         } catch {
@@ -77,6 +85,8 @@ public struct Dataset: Sendable {
     recordCount = records
     truncatedCount = truncated
     droppedCount = dropped
+    templateNotices =
+      conversations.map { [builder.templateNotice].compactMap(\.self) + $0.sentences } ?? []
   }
 
   private init(_ whole: Dataset, indices: [Int]) {
@@ -88,6 +98,7 @@ public struct Dataset: Sendable {
     skipped = whole.skipped
     truncatedCount = whole.truncatedCount
     droppedCount = whole.droppedCount
+    templateNotices = whole.templateNotices
   }
 
   /// Tokens in all sequences.
@@ -97,8 +108,9 @@ public struct Dataset: Sendable {
   /// Tokens of each sequence: what a `BatchPlan` is made from.
   public var lengths: [Int] { sequences.map(\.ids.count) }
 
-  /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at least one to train on.
-  /// Both parts keep the order of the file. With `fraction` 0, or a single sequence, there is no validation part.
+  /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at
+  /// least one to train on. Both parts keep the order of the file. With `fraction` 0, or a single
+  /// sequence, there is no validation part.
   public func split(fraction: Double, seed: UInt64) -> (train: Dataset, validation: Dataset?) {
     guard fraction > 0, sequences.count > 1 else { return (self, nil) }
     let wanted = Int((Double(sequences.count) * fraction).rounded())
@@ -124,7 +136,7 @@ public struct Dataset: Sendable {
     if droppedCount > 0 {
       notices.append("dropped \(droppedCount) of \(recordCount) records that have no target left")
     }
-    return notices
+    return notices + templateNotices
   }
 }
 
@@ -138,7 +150,8 @@ public struct TrainingData: Sendable {
   /// Tokens of the longest sequence of training and validation; at least 1.
   public var longest: Int { max(train.lengths.max() ?? 1, validation?.lengths.max() ?? 1) }
 
-  /// Loads everything that `source` names. `validationFraction` applies only without a validation file.
+  /// Loads everything that `source` names. `validationFraction` applies only without a validation
+  /// file.
   public init(
     source: DataSource, builder: SequenceBuilder, skipBad: Bool = false,
     validationFraction: Double, seed: UInt64

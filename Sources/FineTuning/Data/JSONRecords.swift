@@ -1,7 +1,9 @@
-/// The byte ranges of the records of a JSON-lines file or of one JSON array, with the line each begins on.
+/// The byte ranges of the records of a JSON-lines file or of one JSON array, with the line each
+/// begins on.
 ///
-/// Only finds where records begin and end (strings, escapes and nesting are followed, nothing else is checked):
-/// whether a record is JSON is the decoder's affair, so that one broken record can be named and skipped alone.
+/// Only finds where records begin and end (strings, escapes and nesting are followed, nothing else
+/// is checked): whether a record is JSON is the decoder's affair, so that one broken record can be
+/// named and skipped alone.
 struct JSONRecords: Sequence {
   struct Record: Equatable {
     let range: Range<Int>
@@ -39,7 +41,8 @@ struct JSONRecords: Sequence {
     }
   }
 
-  /// Elements of the outermost array. What follows its end, or lacks its end, comes as one more (broken) record.
+  /// Elements of the outermost array. What follows its end, or lacks its end, comes as one more
+  /// (broken) record.
   private func arrayElements() -> AnyIterator<Record> {
     var position = (bytes[start...].firstIndex(of: UInt8(ascii: "[")) ?? start) + 1
     var line = 1 + bytes[..<position].count { $0 == UInt8(ascii: "\n") }
@@ -90,7 +93,8 @@ struct JSONRecords: Sequence {
         }
         position += 1
       }
-      // A stray bracket or comma is a broken record of its own length, so that the scan always moves on.
+      // A stray bracket or comma is a broken record of its own length, so that the scan always
+      // moves on.
       position = Swift.min(Swift.max(position, first + 1), bytes.count)
       let end = position
       skipSpace()

@@ -4,16 +4,19 @@ public import Transformer
 
 /// Turns records into token sequences with their targets.
 ///
-/// Targets: completions and assistant turns including the token that ends them; every token under `trainOnPrompt`; every
-/// token of texts. Text, raw text: windows of `sequenceLength`, each token a target once. Other records that are longer are
-/// cut at the end. Beginning-of-text is added where the tokenizer wants it and never doubled.
+/// Targets: completions and assistant turns including the token that ends them; every token under
+/// `trainOnPrompt`; every token of texts. Text, raw text: windows of `sequenceLength`, each token a
+/// target once. Other records that are longer are cut at the end. Beginning-of-text is added where
+/// the tokenizer wants it and never doubled.
 ///
-/// A model's tokenizer and chat template are asked for by the first record that needs them: token ids need neither, texts
-/// no template.
+/// A model's tokenizer and chat template are asked for by the first record that needs them: token
+/// ids need neither, texts no template.
 public struct SequenceBuilder: Sendable {
   private let tokenizer: Result<Tokenizer, TokenizationError>
-  /// How turns are written; `ChatTemplate.none` joins prompt and completion plainly.
-  private let template: Result<ChatTemplate, TokenizationError>
+  /// How turns are written.
+  private let encoder: Result<ConversationEncoder, TokenizationError>
+  /// What is to be said if a record needs the template; nil when there is nothing.
+  public let templateNotice: String?
   /// Ids below it are tokens.
   private let vocabularySize: Int
   /// Most tokens in a sequence.
@@ -26,23 +29,34 @@ public struct SequenceBuilder: Sendable {
   ) {
     precondition(sequenceLength > 1)
     self.tokenizer = .success(tokenizer)
-    self.template = .success(template)
+    encoder = .success(ConversationEncoder(template, tokenizer))
+    templateNotice = nil
     vocabularySize = tokenizer.vocabularySize
     self.sequenceLength = sequenceLength
     self.trainOnPrompt = trainOnPrompt
   }
 
-  /// With what `loaded` has; `template` is a name that `LoadedModel.template` knows.
+  /// With what `loaded` has; `template` is a name that `LoadedModel.template` knows, `clock` the
+  /// time it tells.
   public init(
-    _ loaded: LoadedModel, template: String, sequenceLength: Int, trainOnPrompt: Bool = false
+    _ loaded: LoadedModel, template: String, clock: TemplateClock? = nil, sequenceLength: Int,
+    trainOnPrompt: Bool = false
   ) {
     precondition(sequenceLength > 1)
     tokenizer = Result { () throws(TokenizationError) in try loaded.tokenizer }
-    self.template = Result { () throws(TokenizationError) in try loaded.template(template) }
+    encoder = Result { () throws(TokenizationError) in
+      var template = try loaded.template(template)
+      template.clock = clock
+      return ConversationEncoder(template, try loaded.tokenizer)
+    }
+    templateNotice = loaded.templateNotice(template)
     vocabularySize = loaded.vocabularySize
     self.sequenceLength = sequenceLength
     self.trainOnPrompt = trainOnPrompt
   }
+
+  /// Whether what the template writes may depend on the day.
+  public var readsClock: Bool { (try? encoder.get())?.template.readsClock ?? false }
 
   /// What became of one record.
   public struct Outcome: Sendable, Equatable {
@@ -50,16 +64,22 @@ public struct SequenceBuilder: Sendable {
     public var sequences: [TokenSequence] = []
     /// Whether the end was cut off.
     public var isTruncated = false
+    /// What the chat template did to it; nil for a record that needs none.
+    public var notices: ConversationNotices?
   }
 
-  /// The sequences of `record`. Throws `badRecord` (with `path`) for tokens outside the vocabulary and shifted labels,
-  /// `cannotTokenize` for a record that needs what the model does not have.
+  /// The sequences of `record`. Throws `badRecord` (with `path`) for tokens outside the vocabulary
+  /// and shifted labels, `cannotTokenize` for a record that needs what the model does not have.
   public func sequences(of record: DataRecord, path: String) throws(DataError) -> Outcome {
     switch record.content {
     case .completion(let prompt, let completion):
-      return finish(try encode([ChatMessage(.user, prompt), ChatMessage(.assistant, completion)]))
-    case .messages(let messages):
-      return finish(try encode(messages))
+      let turns = [ChatMessage(.user, prompt), ChatMessage(.assistant, completion)]
+      return try encode(Conversation(turns), record: record, path: path)
+    case .conversation(let conversation):
+      if let reason = Self.reasonAgainst(conversation) {
+        throw .badRecord(path: path, line: record.line, reason: reason)
+      }
+      return try encode(conversation, record: record, path: path)
     case .text(let text):
       let tokenizer = try needed(tokenizer)
       var ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
@@ -74,15 +94,41 @@ public struct SequenceBuilder: Sendable {
     }
   }
 
+  /// Why nothing can be learned of a conversation, whatever the template; nil when something can.
+  private static func reasonAgainst(_ conversation: Conversation) -> String? {
+    guard !conversation.assistantTurns.isEmpty else {
+      return "messages holds no assistant message to learn"
+    }
+    for index in conversation.assistantTurns {
+      let turn = conversation.messages[index]
+      if turn.isTrained && turn.isEmpty {
+        return "an assistant message is empty (messages[\(index)])"
+      }
+    }
+    return nil
+  }
+
   private func needed<Part>(
     _ part: Result<Part, TokenizationError>
   ) throws(DataError) -> Part {
     do { return try part.get() } catch { throw .cannotTokenize(error) }
   }
 
-  private func encode(_ messages: [ChatMessage]) throws(DataError) -> Marked {
-    let tokenizer = try needed(tokenizer)
-    return try needed(template).encode(messages, tokenizer: tokenizer)
+  private func encode(
+    _ conversation: Conversation, record: DataRecord, path: String
+  ) throws(DataError) -> Outcome {
+    let encoder = try needed(encoder)
+    let encoded: EncodedConversation
+    do {
+      encoded = try encoder.encode(conversation)
+    } catch {
+      throw .badRecord(path: path, line: record.line, reason: error.description)
+    }
+    var outcome = finish((encoded.ids, encoded.isTarget))
+    var notices = ConversationNotices()
+    notices.add(encoded)
+    outcome.notices = notices
+    return outcome
   }
 
   /// Ids with a mark at each token that is to be predicted.
@@ -118,7 +164,8 @@ public struct SequenceBuilder: Sendable {
       isTruncated: marked.ids.count > sequenceLength)
   }
 
-  /// Consecutive windows; each predicts its successor's first token, unless that follows a beginning of its own.
+  /// Consecutive windows; each predicts its successor's first token, unless that follows a
+  /// beginning of its own.
   private func windows(_ ids: [Int32], _ tokenizer: Tokenizer) -> [TokenSequence] {
     let beginning = tokenizer.addsBeginning ? tokenizer.beginning : nil
     let ids = ids.first == beginning ? Array(ids.dropFirst()) : ids

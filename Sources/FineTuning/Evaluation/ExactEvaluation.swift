@@ -1,6 +1,6 @@
 public import Inference
 public import Tensors
-public import Tokenization
+internal import Tokenization
 public import Transformer
 
 /// The task `exact`: greedy answers, many at once, compared with the expected ones.
@@ -17,7 +17,7 @@ public final class ExactEvaluation: Evaluation {
 
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
-  ///   - template: nil for a model without one: the contents of the turns are joined plainly.
+  ///   - template: a name that `LoadedModel.template` knows.
   ///   - shots: put before each prompt as earlier turns.
   ///   - maxTokens: most tokens of an answer.
   ///   - slots: most answers at a time.
@@ -25,33 +25,32 @@ public final class ExactEvaluation: Evaluation {
   /// Throws `noExamples`, `promptTooLong`, `TokenizationError` or `TensorError.outOfMemory`.
   public init(
     _ loaded: LoadedModel, adapters: AdapterSet? = nil, storage: ElementType,
-    template: ChatTemplate?, examples: [ExactExample], shots: [ExactExample] = [],
+    template: String = "auto", examples: [ExactExample], shots: [ExactExample] = [],
     maxTokens: Int = 256, slots: Int = 64
   ) throws {
     guard !examples.isEmpty else { throw EvaluationError.noExamples }
     let context = loaded.model.configuration.contextLength
+    let encoder = try loaded.encoder(template: template)
+    var conversations = ConversationNotices()
     prompts = try examples.map { example in
-      let messages = example.preceded(by: shots).messages
-      let ids =
-        if let template {
-          try loaded.tokens(messages: messages, template: template)
-        } else {
-          try loaded.tokens(text: messages.map(\.content).joined(separator: "\n"))
-        }
-      guard ids.count < context else {
+      let prompt = try encoder.prompt(example.preceded(by: shots).conversation)
+      guard prompt.ids.count < context else {
         throw EvaluationError.promptTooLong(
-          line: example.line, tokens: ids.count, context: context)
+          line: example.line, tokens: prompt.ids.count, context: context)
       }
-      return ids
+      conversations.add(prompt)
+      return prompt.ids
     }
     decoder = try loaded.decoder
     self.examples = examples
     generator = try BatchGenerator(
       loaded.model, adapters: adapters, storage: storage, prompts: prompts, maxTokens: maxTokens,
       ends: decoder.endOfGeneration, slots: slots)
-    notices = [
-      loaded.model.configuration.rotationNotice(forSequencesOf: generator.capacity)
-    ].compactMap(\.self)
+    notices =
+      [
+        loaded.templateNotice(template),
+        loaded.model.configuration.rotationNotice(forSequencesOf: generator.capacity),
+      ].compactMap(\.self) + conversations.sentences
   }
 
   public func step() throws -> EvaluationProgress? {

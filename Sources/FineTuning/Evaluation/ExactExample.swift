@@ -3,13 +3,13 @@ public import Tokenization
 /// A prompt with the answer that is expected to it.
 public struct ExactExample: Sendable, Equatable {
   /// The turns up to where the assistant answers.
-  public var messages: [ChatMessage]
+  public var conversation: Conversation
   public var expected: String
   /// Line of the file where its record begins.
   public var line: Int
 
-  public init(messages: [ChatMessage], expected: String, line: Int) {
-    self.messages = messages
+  public init(conversation: Conversation, expected: String, line: Int) {
+    self.conversation = conversation
     self.expected = expected
     self.line = line
   }
@@ -19,13 +19,14 @@ public struct ExactExample: Sendable, Equatable {
     line = record.line
     switch record.content {
     case .completion(let prompt, let completion):
-      messages = [ChatMessage(role: "user", content: prompt)]
+      conversation = Conversation([ChatMessage(.user, prompt)])
       expected = completion
-    case .messages(let all):
-      guard let last = all.last, last.role == "assistant" else {
+    case .conversation(let whole):
+      guard let last = whole.messages.last, last.role == ChatRole.assistant.rawValue else {
         throw .noAnswer(line: record.line)
       }
-      messages = Array(all.dropLast())
+      conversation = whole
+      conversation.messages.removeLast()
       expected = last.content
     case .text, .tokens, .raw:
       throw .noAnswer(line: record.line)
@@ -46,13 +47,14 @@ public struct ExactExample: Sendable, Equatable {
 
   /// The same with `shots` as earlier turns, between the system's message and the first question.
   public func preceded(by shots: [ExactExample]) -> ExactExample {
-    let system = messages.prefix { $0.role == "system" }
+    let messages = conversation.messages
+    let system = messages.prefix { $0.role == ChatRole.system.rawValue }
     var result = self
-    result.messages =
+    result.conversation.messages =
       system
       + shots.flatMap { shot in
-        shot.messages.filter { $0.role != "system" }
-          + [ChatMessage(role: "assistant", content: shot.expected)]
+        shot.conversation.messages.filter { $0.role != ChatRole.system.rawValue }
+          + [ChatMessage(.assistant, shot.expected)]
       } + messages.dropFirst(system.count)
     return result
   }
@@ -70,14 +72,14 @@ struct AnswerComparison: Sendable, Equatable {
     let output = output.trimmed
     let expected = expected.trimmed
     exact = output == expected
-    guard let wanted = JSONValue.object(expected) else {
+    guard let wanted = JSONValue.object(in: expected) else {
       json = nil
       intent = nil
       return
     }
-    let found = JSONValue.object(output)
-    json = found == wanted
-    intent = wanted["intent"].map { found?["intent"] == $0 }
+    let found = JSONValue.object(in: output)
+    json = found?.isEquivalent(to: wanted) ?? false
+    intent = wanted["intent"].map { found?["intent"]?.isEquivalent(to: $0) ?? false }
   }
 }
 

@@ -29,7 +29,7 @@ extension FineTuneRecipe: Codable {
     case patience
     case trainOnPrompt = "train_on_prompt"
     case skipBad = "skip_bad"
-    case template
+    case template, now
     case logEvery = "log_every"
     case quiet, provenance
   }
@@ -90,6 +90,7 @@ extension FineTuneRecipe: Codable {
     try read(.trainOnPrompt, &trainOnPrompt)
     try read(.skipBad, &skipBad)
     try read(.template, &template)
+    try read(.now, optional: &now)
     try read(.logEvery, &logEvery)
     try read(.quiet, &quiet)
     try read(.provenance, optional: &provenance)
@@ -148,6 +149,7 @@ extension FineTuneRecipe: Codable {
     try container.encode(trainOnPrompt, forKey: .trainOnPrompt)
     try container.encode(skipBad, forKey: .skipBad)
     try container.encode(template, forKey: .template)
+    try container.encode(now, forKey: .now)
     try container.encode(logEvery, forKey: .logEvery)
     try container.encode(quiet, forKey: .quiet)
     try container.encodeIfPresent(provenance, forKey: .provenance)

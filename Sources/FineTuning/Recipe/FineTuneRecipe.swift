@@ -1,4 +1,5 @@
 internal import Tensors
+internal import Tokenization
 public import Transformer
 
 /// Every setting of a training run, as a value: what the command line fills in, the session obeys, and `recipe.yaml` keeps.
@@ -97,8 +98,10 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var trainOnPrompt = false
   /// Leave bad records out instead of stopping.
   public var skipBad = false
-  /// See `templates`; `auto` is the model's own.
+  /// One of `templates`, or the path of a file; `auto` is the model's own.
   public var template = "auto"
+  /// The time that a template's `strftime_now` tells, such as 2026-07-04T09:05:03; nil: the day of the run.
+  public var now: String?
 
   // MARK: Messages
 
@@ -138,7 +141,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public static let initScales = InitializationScale.allCases.map(\.rawValue)
   public static let schedules = ["linear", "cosine", "constant"]
   public static let computes = ComputeType.allCases.map(\.rawValue)
-  public static let templates = ["auto", "chatml", "none"]
+  public static let templates = ["auto"] + NamedTemplates.names
 
   // MARK: - What the settings mean
 
@@ -263,7 +266,13 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
     for step in evalAt { try check("eval_at", step, step >= 0, "steps of 0 or more") }
     try check("patience", patience, patience.map { $0 > 0 } ?? true, "at least 1")
-    try check("template", template, among: Self.templates)
+    let isFile = template.contains { "./".contains($0) }
+    try check(
+      "template", template, isFile || Self.templates.contains(template),
+      Self.templates.joined(separator: ", ") + " or a file such as mine.jinja")
+    try check(
+      "now", now, now.map { TemplateClock($0) != nil } ?? true, "a time such as 2026-07-04T09:05:03"
+    )
     try check("log_every", logEvery, logEvery > 0, "at least 1")
   }
 

@@ -1,7 +1,8 @@
-/// Reads one JSON text (RFC 8259) from UTF-8 bytes: recursive descent with a limit of depth, no look-ahead.
+/// Reads one JSON text (RFC 8259) from UTF-8 bytes: recursive descent with a limit of depth, no
+/// look-ahead.
 ///
-/// Strict: no comments, no trailing comma, no `NaN`, no raw control character in a string, no lone surrogate, no bytes that
-/// are not UTF-8, nothing after the value but white space.
+/// Strict: no comments, no trailing comma, no `NaN`, no raw control character in a string, no lone
+/// surrogate, no bytes that are not UTF-8, nothing after the value but white space.
 struct JSONParser {
   let bytes: [UInt8]
   let depthLimit: Int

@@ -1,5 +1,5 @@
-/// A JSON text's value with everything kept that a chat template can see: the order of keys, repeated keys, `2` apart from
-/// `2.0`, and integers of any length.
+/// A JSON text's value with everything kept that a chat template can see: the order of keys,
+/// repeated keys, `2` apart from `2.0`, and integers of any length.
 public enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -23,8 +23,8 @@ public enum JSONValue: Equatable, Sendable {
     }
   }
 
-  /// Parses one JSON text (RFC 8259). What the grammar does not allow is refused, `NaN` and `Infinity` too.
-  /// Throws the first error with its byte offset.
+  /// Parses one JSON text (RFC 8259). What the grammar does not allow is refused, `NaN` and
+  /// `Infinity` too. Throws the first error with its byte offset.
   public init(parsing bytes: some Collection<UInt8>, depthLimit: Int = 128) throws(JSONError) {
     var parser = JSONParser(bytes: Array(bytes), depthLimit: depthLimit)
     self = try parser.parse()
@@ -35,14 +35,15 @@ public enum JSONValue: Equatable, Sendable {
     try self.init(parsing: text.utf8, depthLimit: depthLimit)
   }
 
-  /// The value of the last member with this key, as most readers take it; nil when there is none or this is no object.
+  /// The value of the last member with this key, as most readers take it; nil when there is none or
+  /// this is no object.
   public subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
-  /// The first key that an object in this value holds twice, nil when there is none. RFC 8259 leaves open what such an
-  /// object means.
+  /// The first key that an object in this value holds twice, nil when there is none. RFC 8259
+  /// leaves open what such an object means.
   public var repeatedKey: String? {
     switch self {
     case .array(let items):

@@ -1,5 +1,6 @@
-/// `strftime` in the C locale, with glibc's flags (`-`, `_`, `0`, `^`, `#`) and widths. A directive that glibc does not know
-/// stays as it is written; `%z` and `%Z` are empty because the time has no zone.
+/// `strftime` in the C locale, with glibc's flags (`-`, `_`, `0`, `^`, `#`) and widths. A directive
+/// that glibc does not know stays as it is written; `%z` and `%Z` are empty because the time has no
+/// zone.
 extension JinjaClock {
   private static let weekdays = [
     "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",

@@ -1,6 +1,7 @@
 import Foundation
 
-/// The time of day that `strftime_now` tells: a local date and time without a zone, as Python's `datetime.now()`.
+/// The time of day that `strftime_now` tells: a local date and time without a zone, as Python's
+/// `datetime.now()`.
 struct JinjaClock: Equatable, Sendable {
   let year: Int
   let month: Int
@@ -9,7 +10,8 @@ struct JinjaClock: Equatable, Sendable {
   let minute: Int
   let second: Int
 
-  /// The date is of the Gregorian calendar, years 1 to 9999; what lies outside is moved to the nearest day or time there is.
+  /// The date is of the Gregorian calendar, years 1 to 9999; what lies outside is moved to the
+  /// nearest day or time there is.
   init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {
     self.year = min(max(year, 1), 9999)
     self.month = min(max(month, 1), 12)

@@ -9,12 +9,13 @@ enum JinjaError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A limit was reached: the template does not end, or makes too much.
   case limit(line: Int, reason: String)
 
+  /// The place and the reason, to stand behind the template's name.
   var description: String {
     switch self {
-    case .syntax(let line, let reason): "the chat template, line \(line): \(reason)"
-    case .raised(let message): "the chat template refuses this conversation: \(message)"
-    case .runtime(let line, let reason): "the chat template fails in line \(line): \(reason)"
-    case .limit(let line, let reason): "the chat template was stopped in line \(line): \(reason)"
+    case .syntax(let line, let reason): "line \(line): \(reason)"
+    case .raised(let message): message
+    case .runtime(let line, let reason): "line \(line): \(reason)"
+    case .limit(let line, let reason): "line \(line), stopped: \(reason)"
     }
   }
 }

@@ -1,5 +1,5 @@
-/// An expression of a template. Chains (`a + b - c`, `a and b and c`, `a < b < c`) are flat, so that a long one needs no deep
-/// recursion.
+/// An expression of a template. Chains (`a + b - c`, `a and b and c`, `a < b < c`) are flat, so
+/// that a long one needs no deep recursion.
 enum JinjaExpression: Sendable {
   case constant(JinjaValue)
   case variable(JinjaVariable)

@@ -152,7 +152,8 @@ struct JinjaField {
       isNegative: isNegative, prefix: "", digits: digits + suffix, groupSize: 3, render)
   }
 
-  /// A float without a letter: its shortest text, or with a precision like `g` but with one digit after the point at least.
+  /// A float without a letter: its shortest text, or with a precision like `g` but with one digit
+  /// after the point at least.
   private func plain(_ number: Double) -> String {
     guard let precision else { return JinjaNumber.text(number) }
     let places = max(precision, 1)

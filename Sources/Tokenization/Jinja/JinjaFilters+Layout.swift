@@ -1,6 +1,7 @@
 /// Filters that lay text out in lines.
 extension JinjaFilters {
-  /// Python's `pformat` where the value fits in a line; longer values are laid out by rules that are not here.
+  /// Python's `pformat` where the value fits in a line; longer values are laid out by rules that
+  /// are not here.
   static let prettyPrint: JinjaFilter = { (render, value, arguments) throws(JinjaError) in
     _ = try arguments.checked(0...0, render.meter)
     let text = try sorted(value, render).represented(render.meter)
@@ -134,7 +135,8 @@ struct JinjaWrapper {
     scalar == " " || (scalar.value >= 9 && scalar.value <= 13)
   }
 
-  /// Words and the white space between them; words also end after a hyphen between letters, and around dashes.
+  /// Words and the white space between them; words also end after a hyphen between letters, and
+  /// around dashes.
   private func chunks(_ scalars: Scalars) throws(JinjaError) -> [Range<Int>] {
     var chunks: [Range<Int>] = []
     var start = 0
@@ -166,7 +168,8 @@ struct JinjaWrapper {
       } else {
         end = start + 1
         while end < scalars.count {
-          // A hyphen after two letters (or a letter, a hyphen and a letter), before a letter that another follows.
+          // A hyphen after two letters (or a letter, a hyphen and a letter), before a letter that
+          // another follows.
           if at(end) == "-",
             (isLetter(end - 1) && isLetter(end - 2))
               || (isLetter(end - 1) && at(end - 2) == "-" && isLetter(end - 3)),

@@ -40,7 +40,8 @@ extension JinjaFilters {
     _ = try arguments.checked(0...0, render.meter)
     if case .text(let text) = value { return .text(try render.part(text, nil, nil, -1)) }
     let items = try render.items(of: value)
-    // A value without order from its end becomes a list, others an iterator, as Python's reversed gives.
+    // A value without order from its end becomes a list, others an iterator, as Python's reversed
+    // gives.
     if render.length(of: value) == nil {
       return try render.list(items.reversed())
     }

@@ -2,8 +2,8 @@
 typealias JinjaFilter =
   @Sendable (JinjaRender, JinjaValue, JinjaArguments) throws(JinjaError) -> JinjaValue
 
-/// The filters of Jinja2 3.1 by name, with transformers' `tojson`. `random` and `urlize` are there only to say that they are
-/// not supported.
+/// The filters of Jinja2 3.1 by name, with transformers' `tojson`. `random` and `urlize` are there
+/// only to say that they are not supported.
 enum JinjaFilters {
   static let named: [String: JinjaFilter] = [
     "abs": absolute, "attr": attribute, "batch": batch, "capitalize": cased(.capitalized),

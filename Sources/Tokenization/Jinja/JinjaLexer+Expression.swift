@@ -135,7 +135,8 @@ extension JinjaLexer {
     advance(to: end + 1)
   }
 
-  /// An escape as Python's `unicode-escape` reads it; one that it does not know stays as it is written.
+  /// An escape as Python's `unicode-escape` reads it; one that it does not know stays as it is
+  /// written.
   private func appendEscape(
     at index: inout Int, before end: Int, to text: inout String.UnicodeScalarView
   ) throws(JinjaError) {

@@ -1,6 +1,6 @@
-/// Cuts a template into tokens, with the white space that tags take away: `trim_blocks` (the newline after a block),
-/// `lstrip_blocks` (spaces before a block that begins its line), `-` and `+` in tags. One newline at the end of the
-/// template goes too; `\r\n` and `\r` are newlines.
+/// Cuts a template into tokens, with the white space that tags take away: `trim_blocks` (the
+/// newline after a block), `lstrip_blocks` (spaces before a block that begins its line), `-` and
+/// `+` in tags. One newline at the end of the template goes too; `\r\n` and `\r` are newlines.
 struct JinjaLexer {
   let source: [Unicode.Scalar]
   var position = 0

@@ -1,5 +1,5 @@
-/// What one rendering may use. Work and memory grow with what is rendered, so that a long conversation passes where a
-/// short one with an endless loop does not.
+/// What one rendering may use. Work and memory grow with what is rendered, so that a long
+/// conversation passes where a short one with an endless loop does not.
 struct JinjaLimits: Sendable {
   /// Steps: an expression or statement is one, 128 bytes written or compared are one.
   var steps = 3_000_000

@@ -1,4 +1,5 @@
-/// `loop`: where a loop is, what comes before and after. It looks one value ahead only when it is asked.
+/// `loop`: where a loop is, what comes before and after. It looks one value ahead only when it is
+/// asked.
 final class JinjaLoop: JinjaObject, @unchecked Sendable {
   private var iterator: JinjaIterator
   private var known: Int?

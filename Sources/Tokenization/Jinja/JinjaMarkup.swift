@@ -23,8 +23,8 @@ enum JinjaMarkup {
     return result.finish(isMarkup: true)
   }
 
-  /// Without tags and comments, white space as single spaces, the five entities of `escaped` as their characters. Other
-  /// named entities are an error.
+  /// Without tags and comments, white space as single spaces, the five entities of `escaped` as
+  /// their characters. Other named entities are an error.
   static func withoutTags(
     _ text: JinjaString, _ meter: JinjaMeter
   ) throws(JinjaError) -> JinjaString {

@@ -1,5 +1,5 @@
-/// Counts what one rendering uses and knows the line that it is at. It belongs to one rendering on one thread; strings and
-/// lists made there hold it, to give their bytes back when they go.
+/// Counts what one rendering uses and knows the line that it is at. It belongs to one rendering on
+/// one thread; strings and lists made there hold it, to give their bytes back when they go.
 final class JinjaMeter: @unchecked Sendable {
   /// The line of the template that is worked on, for errors.
   var line = 1

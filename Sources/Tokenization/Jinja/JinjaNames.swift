@@ -1,5 +1,5 @@
-/// Which of some names statements read before they set them anywhere, inner scopes included: whether a loop needs `loop`,
-/// a macro `caller`, `kwargs` or `varargs`.
+/// Which of some names statements read before they set them anywhere, inner scopes included:
+/// whether a loop needs `loop`, a macro `caller`, `kwargs` or `varargs`.
 struct JinjaNames {
   private var wanted: Set<String>
   private(set) var read: Set<String> = []

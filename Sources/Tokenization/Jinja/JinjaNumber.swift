@@ -2,7 +2,8 @@ import Foundation
 
 /// Numbers as Python writes and reads them.
 enum JinjaNumber {
-  /// Python's `repr` of a float: the shortest digits that read back, an exponent below 1e-4 and from 1e16 on.
+  /// Python's `repr` of a float: the shortest digits that read back, an exponent below 1e-4 and
+  /// from 1e16 on.
   static func text(_ value: Double) -> String {
     if value.isNaN { return "nan" }
     if value.isInfinite { return value < 0 ? "-inf" : "inf" }
@@ -81,7 +82,8 @@ enum JinjaNumber {
     return value.sign == .minus ? -result : result
   }
 
-  /// Python's `int(text, base)`: white space around, a sign, underscores between digits, a prefix where the base allows it.
+  /// Python's `int(text, base)`: white space around, a sign, underscores between digits, a prefix
+  /// where the base allows it.
   static func integer(parsing text: JinjaString, base: Int) -> JinjaValue? {
     guard base == 0 || (2...36).contains(base) else { return nil }
     var rest = Substring(JinjaText.stripped(text.text))
@@ -111,7 +113,8 @@ enum JinjaNumber {
     return .bigInteger(digits: (isNegative ? "-" : "") + significant)
   }
 
-  /// Digits of any script as ASCII, underscores between them left out; nil where something else stands.
+  /// Digits of any script as ASCII, underscores between them left out; nil where something else
+  /// stands.
   private static func plainDigits(_ text: Substring) -> String? {
     var result = ""
     var wasDigit = false

@@ -1,5 +1,5 @@
-/// A value with an identity: what changes, what can be called, what is made step by step. It never leaves the rendering that
-/// made it, which happens on one thread.
+/// A value with an identity: what changes, what can be called, what is made step by step. It never
+/// leaves the rendering that made it, which happens on one thread.
 class JinjaObject: @unchecked Sendable {
   /// Lists, dictionaries and iterators inside each other.
   var depth: Int { 0 }
@@ -187,7 +187,8 @@ final class JinjaJoiner: JinjaObject, @unchecked Sendable {
 }
 
 extension JinjaValue {
-  /// Python's `is`. Equal numbers of one type count as the same, and strings of one character at most.
+  /// Python's `is`. Equal numbers of one type count as the same, and strings of one character at
+  /// most.
   func isSame(as other: JinjaValue) -> Bool {
     switch (self, other) {
     case (.none, .none): true

@@ -2,7 +2,8 @@
 enum JinjaPadding {
   case left, right, center
 
-  /// Filled up to a width in scalars; the filling is the template's, or where the fill character comes from.
+  /// Filled up to a width in scalars; the filling is the template's, or where the fill character
+  /// comes from.
   static func pad(
     _ text: JinjaString, to width: Int, _ fill: JinjaString, _ alignment: JinjaPadding,
     _ meter: JinjaMeter

@@ -1,5 +1,5 @@
-/// Expressions. From the loosest to the tightest: inline if, `or`, `and`, `not`, comparisons, `+ -`, `~`, `* / // %`, `**`,
-/// signs, then attributes, items, calls, filters and tests.
+/// Expressions. From the loosest to the tightest: inline if, `or`, `and`, `not`, comparisons, `+
+/// -`, `~`, `* / // %`, `**`, signs, then attributes, items, calls, filters and tests.
 extension JinjaParser {
   /// One expression, or a tuple of several with commas between them.
   mutating func expressionOrTuple(
@@ -22,7 +22,8 @@ extension JinjaParser {
     return .tuple(JinjaGroup(items, line: line))
   }
 
-  /// Where a comma may stand last. (Jinja2 means `in` and `recursive` to end a loop's tuple too, but they do not.)
+  /// Where a comma may stand last. (Jinja2 means `in` and `recursive` to end a loop's tuple too,
+  /// but they do not.)
   var endsTuple: Bool {
     switch current.kind {
     case .printEnd, .blockEnd, .symbol(.closeParenthesis): true

@@ -1,4 +1,5 @@
-/// Where filters such as `map(attribute=…)` and `sort(attribute=…)` look: names and indices with dots between them.
+/// Where filters such as `map(attribute=…)` and `sort(attribute=…)` look: names and indices with
+/// dots between them.
 struct JinjaPath {
   private let parts: [JinjaValue]
   /// What stands for a part that is not there.

@@ -1,4 +1,5 @@
-/// A stretch of rendered text with one provenance. The pieces' texts, joined, are what Jinja2 renders.
+/// A stretch of rendered text with one provenance. The pieces' texts, joined, are what Jinja2
+/// renders.
 struct JinjaPiece: Equatable, Sendable {
   var text: String
   /// 0: the template wrote it; else the number that the caller gave to the data it comes from.

@@ -1,4 +1,5 @@
-/// Attributes, items and slices of values: `x.name` finds a method before a key, `x['name']` a key before a method.
+/// Attributes, items and slices of values: `x.name` finds a method before a key, `x['name']` a key
+/// before a method.
 extension JinjaRender {
   func attribute(
     of object: JinjaValue, _ attribute: JinjaAttribute

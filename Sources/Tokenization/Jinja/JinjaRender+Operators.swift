@@ -144,7 +144,8 @@ extension JinjaRender {
     }
   }
 
-  /// The quotient nearest to the exact one. Floats hold integers up to 2⁵³; beyond, the division is in greater width.
+  /// The quotient nearest to the exact one. Floats hold integers up to 2⁵³; beyond, the division is
+  /// in greater width.
   private func quotient(_ a: Int, _ b: Int) throws(JinjaError) -> Double {
     if let x = Double(exactly: a), let y = Double(exactly: b) { return x / y }
     #if arch(x86_64)

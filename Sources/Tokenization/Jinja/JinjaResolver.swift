@@ -1,6 +1,6 @@
-/// Gives every variable of a parsed template its place, and finds what Jinja2 refuses before it renders: unknown filters and
-/// tests (unless an `if` or inline if stands directly around them, then they fail only when they are reached), `break`
-/// outside a loop, a loop that sets `loop`.
+/// Gives every variable of a parsed template its place, and finds what Jinja2 refuses before it
+/// renders: unknown filters and tests (unless an `if` or inline if stands directly around them,
+/// then they fail only when they are reached), `break` outside a loop, a loop that sets `loop`.
 struct JinjaResolver {
   /// What holds at a place of the template.
   private struct Context {

@@ -1,4 +1,5 @@
-/// Which names statements read and set, in the order of their text. It stops where a scope of its own begins.
+/// Which names statements read and set, in the order of their text. It stops where a scope of its
+/// own begins.
 extension JinjaScope {
   mutating func analyze(_ statements: [JinjaStatement]) {
     for statement in statements { analyze(statement) }

@@ -1,7 +1,8 @@
-/// The variables of one scope of a template, by Jinja2's rules: what a scope only reads comes from outside, what it sets is
-/// its own and begins as the outer variable's copy.
+/// The variables of one scope of a template, by Jinja2's rules: what a scope only reads comes from
+/// outside, what it sets is its own and begins as the outer variable's copy.
 struct JinjaScope {
-  /// Variables stand in the frame of a function: the template, a macro, a recursive loop, a loop's test.
+  /// Variables stand in the frame of a function: the template, a macro, a recursive loop, a loop's
+  /// test.
   final class Function {
     /// Functions around it.
     let depth: Int
@@ -159,7 +160,8 @@ struct JinjaScope {
     return result
   }
 
-  /// Takes over what the branches of an `if` did: what one of them sets keeps its value from before in the others.
+  /// Takes over what the branches of an `if` did: what one of them sets keeps its value from before
+  /// in the others.
   mutating func merge(_ branches: [Branch]) {
     var set: [String] = []
     for branch in branches { set += branch.stores.filter { !stores.contains($0) } }

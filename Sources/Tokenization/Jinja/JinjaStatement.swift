@@ -19,8 +19,8 @@ enum JinjaStatement: Sendable {
   case refused(line: Int, reason: String)
 }
 
-/// What a scope does to its variables when it begins: places to fill from the caller's variables, from an outer place,
-/// or with nothing; and the places to clear when it ends.
+/// What a scope does to its variables when it begins: places to fill from the caller's variables,
+/// from an outer place, or with nothing; and the places to clear when it ends.
 struct JinjaScopeEntry: Sendable {
   enum Load: Sendable {
     case named(String, into: Int)
@@ -103,7 +103,8 @@ final class JinjaAssignment: Sendable {
   }
 }
 
-/// `{% set target | filter %}…{% endset %}`. Its filters are a chain whose innermost value is the text.
+/// `{% set target | filter %}…{% endset %}`. Its filters are a chain whose innermost value is the
+/// text.
 final class JinjaCapture: @unchecked Sendable {
   let target: JinjaTarget
   let filter: JinjaExpression?

@@ -1,4 +1,5 @@
-/// Upper and lower case as Python has them, by Unicode's full mappings; a letter's provenance goes with what it becomes.
+/// Upper and lower case as Python has them, by Unicode's full mappings; a letter's provenance goes
+/// with what it becomes.
 extension JinjaString {
   enum Casing { case upper, lower, title, capitalized, swapped, folded }
 

@@ -1,6 +1,8 @@
-/// Finding, cutting and replacing, all in bytes between scalars; provenance stays with each character.
+/// Finding, cutting and replacing, all in bytes between scalars; provenance stays with each
+/// character.
 extension JinjaString {
-  /// The range of bytes that Python's `[start:end]` takes, indices in scalars, negative ones from the end.
+  /// The range of bytes that Python's `[start:end]` takes, indices in scalars, negative ones from
+  /// the end.
   func range(from start: Int?, to end: Int?) -> Range<Int>? {
     func clamped(_ index: Int) -> Int { index < 0 ? max(0, count &+ index) : min(index, count) }
     if let start, start > count { return nil }
@@ -149,7 +151,8 @@ extension JinjaString {
     return fromRight ? parts.reversed() : parts
   }
 
-  /// Words between white space; what is left after `limit` cuts keeps the white space at its far end.
+  /// Words between white space; what is left after `limit` cuts keeps the white space at its far
+  /// end.
   func words(limit: Int, fromRight: Bool, _ meter: JinjaMeter) throws(JinjaError) -> [JinjaString] {
     try meter.spend(bytes: bytes.count)
     if fromRight { return try wordsFromRight(limit: limit, meter) }

@@ -1,5 +1,6 @@
-/// Text while a template is rendered: UTF-8, measured in Unicode scalars as Python's `str` is (never in graphemes, never
-/// compared by canonical equivalence), with the provenance of every stretch.
+/// Text while a template is rendered: UTF-8, measured in Unicode scalars as Python's `str` is
+/// (never in graphemes, never compared by canonical equivalence), with the provenance of every
+/// stretch.
 ///
 /// Immutable. Lengths and indices are O(1) in ASCII text and O(n) in other text.
 final class JinjaString: @unchecked Sendable {
@@ -25,7 +26,8 @@ final class JinjaString: @unchecked Sendable {
   let mark: Mark
   /// Two or more stretches that cover all bytes, or none.
   let runs: [Run]
-  /// Python's `Markup`: `escape` and `safe` make it, and joining it with plain text escapes that text.
+  /// Python's `Markup`: `escape` and `safe` make it, and joining it with plain text escapes that
+  /// text.
   let isMarkup: Bool
   private let meter: JinjaMeter?
 

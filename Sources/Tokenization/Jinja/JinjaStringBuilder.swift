@@ -1,4 +1,5 @@
-/// Text that grows: appending is amortized O(1) a byte and keeps provenance. It throws where the rendering's memory ends.
+/// Text that grows: appending is amortized O(1) a byte and keeps provenance. It throws where the
+/// rendering's memory ends.
 struct JinjaStringBuilder {
   let meter: JinjaMeter
   private(set) var bytes: [UInt8] = []

@@ -1,6 +1,7 @@
-/// A chat template: the part of Jinja2 that such templates use, with the semantics of Jinja2 3.1 in the environment that
-/// transformers makes (immutable sandbox, `trim_blocks`, `lstrip_blocks`, loop controls, `{% generation %}`, `tojson` of
-/// Python's `json`, `raise_exception`, `strftime_now`). What it does not have is an error, never other text.
+/// A chat template: the part of Jinja2 that such templates use, with the semantics of Jinja2 3.1 in
+/// the environment that transformers makes (immutable sandbox, `trim_blocks`, `lstrip_blocks`, loop
+/// controls, `{% generation %}`, `tojson` of Python's `json`, `raise_exception`, `strftime_now`).
+/// What it does not have is an error, never other text.
 ///
 /// Immutable; one template may be rendered on many threads.
 struct JinjaTemplate: Sendable {
@@ -23,7 +24,8 @@ struct JinjaTemplate: Sendable {
 
   /// Renders the template.
   /// - Parameters:
-  ///   - variables: what the template sees beside the environment's functions; a later one of a name replaces an earlier.
+  ///   - variables: what the template sees beside the environment's functions; a later one of a
+  ///     name replaces an earlier.
   ///   - now: the time that `strftime_now` tells.
   /// - Returns: the text in stretches of one provenance; joined, what Jinja2 renders.
   func render(

@@ -1,6 +1,7 @@
 /// Equality and order as Python defines them.
 extension JinjaValue {
-  /// Whether two numbers are equal, nil where one is no number. Integers and floats are compared exactly.
+  /// Whether two numbers are equal, nil where one is no number. Integers and floats are compared
+  /// exactly.
   static func numbersAreEqual(_ a: JinjaValue, _ b: JinjaValue) -> Bool? {
     if let x = a.asInteger, let y = b.asInteger { return x == y }
     switch (a, b) {
@@ -92,8 +93,8 @@ extension JinjaValue {
     }
   }
 
-  /// The items in rising order; those of equal keys keep their order, in a falling one too. A merge sort, since a key's
-  /// comparison can throw.
+  /// The items in rising order; those of equal keys keep their order, in a falling one too. A merge
+  /// sort, since a key's comparison can throw.
   static func sorted(
     _ items: [JinjaValue], keys: [JinjaValue], descending: Bool, _ meter: JinjaMeter
   ) throws(JinjaError) -> [JinjaValue] {

@@ -1,4 +1,5 @@
-/// A value of a template: what the caller gives, and what expressions make of it. The rules are Python's.
+/// A value of a template: what the caller gives, and what expressions make of it. The rules are
+/// Python's.
 ///
 /// Lists and dictionaries never change once made, as in Jinja2's immutable sandbox.
 enum JinjaValue: Sendable {
