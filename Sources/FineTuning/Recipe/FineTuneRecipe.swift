@@ -268,7 +268,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("patience", patience, patience.map { $0 > 0 } ?? true, "at least 1")
     let isFile = template.contains { "./".contains($0) }
     try check(
-      "template", template, isFile || Self.templates.contains(template),
+      "template", "\"\(template)\"", isFile || Self.templates.contains(template),
       Self.templates.joined(separator: ", ") + " or a file such as mine.jinja")
     try check(
       "now", now, now.map { TemplateClock($0) != nil } ?? true, "a time such as 2026-07-04T09:05:03"
