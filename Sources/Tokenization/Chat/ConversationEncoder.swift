@@ -123,6 +123,8 @@ public struct ConversationEncoder: Sendable {
     where !origins.contains(Conversation.origin(ofMessage: index)) && !message.isEmpty {
       result.unwrittenRoles.insert(message.role)
     }
+    result.hasMedia = Unwritten.hasMedia(conversation)
+    result.unwrittenParts = Unwritten.parts(of: conversation, in: rendering)
     let hasTools = conversation.tools.map { $0 != .array([]) } ?? false
     result.leavesOutTools = hasTools && !origins.contains(Conversation.surroundings)
     result.unknownMarkers = unknownMarkers(rendering)
