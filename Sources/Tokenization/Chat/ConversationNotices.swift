@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// What is to be said of conversations once they are encoded: gathered over all of a data set, a
 /// sentence each.
 public struct ConversationNotices: Sendable, Equatable {
@@ -72,6 +74,6 @@ public struct ConversationNotices: Sendable, Equatable {
         "the chat template ends answers with no marker (\(withoutEnd) of \(count) conversations): "
           + "the model does not learn where to stop")
     }
-    return sentences
+    return sentences.map(\.onOneLine)
   }
 }
