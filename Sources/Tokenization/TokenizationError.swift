@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// What can fail between text and tokens on a user's file or flags.
 public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   /// The model file lacks a key without which there is no tokenizer.
@@ -27,7 +29,9 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   /// The template failed on a conversation, or went beyond what a template may cost.
   case templateFailed(name: String, reason: String)
 
-  public var description: String {
+  public var description: String { sentence.onOneLine }
+
+  private var sentence: String {
     switch self {
     case .missingKey(let key):
       "the model file has no \(key): convert the model again, with its tokenizer, or use input_ids "

@@ -106,6 +106,32 @@ struct AssistantTurnsTests {
       result.texts == [#"<call>{"name": "f", "arguments": {"x": 1}}</call><|im_end|>"#])
   }
 
+  /// As Gemma 4 does: an empty thought in the prompt, quotes that are markers in calls.
+  @Test func aCallIsLearntWholeWhateverThePromptHoldsAndItsMarkersAre() throws {
+    let source =
+      Self.head + "{% for call in m.tool_calls %}<|call_begin|>{{ call.function.name }}<|\"|>"
+      + "<call_end|>{% endfor %}{{ m.content }}<|im_end|>\n{% endfor %}"
+      + "{% if add_generation_prompt %}<|im_start|>assistant\n<thought></thought>{% endif %}"
+    let call = try ChatMessage(
+      JSONValue(parsing: #"{"role":"assistant","tool_calls":[{"function":{"name":"f"}}]}"#),
+      place: "m")
+    let result = try learned(
+      source, Conversation([ChatMessage(.user, "q"), call, ChatMessage(.tool, "42")]))
+    #expect(result.texts == [#"<|call_begin|>f<|"|><call_end|><|im_end|>"#])
+  }
+
+  /// As GLM does, whose answers end with the mark of the next turn; the model's file says so.
+  @Test func theMarkOfTheNextTurnEndsAnAnswerIfItEndsAGeneration() throws {
+    var template = try ChatTemplate(
+      name: "test", source: "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}")
+    template.end = "<user>"
+    let encoder = ConversationEncoder(template, try Tokenizer(TestTokenizers.bytePairs()))
+    let encoded = try encoder.encode(Conversation(turns))
+    let bytes = Array(encoded.text.utf8)
+    let texts = encoded.learned.map { String(decoding: bytes[$0], as: UTF8.self) }
+    #expect(texts == ["<assistant>a<user>", "<assistant>b"])
+  }
+
   @Test func turnsOfWeightZeroAreNotLearnt() throws {
     var conversation = Conversation(turns)
     conversation.messages[2] = conversation.messages[2].trained(false)

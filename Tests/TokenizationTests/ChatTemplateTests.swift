@@ -28,6 +28,20 @@ struct ChatTemplateTests {
     #expect(try ChatTemplate.own(metadata()) == nil)
   }
 
+  @Test func aByteOrderMarkIsNoText() throws {
+    #expect(
+      try ChatTemplate(name: "t", source: "\u{FEFF}a\u{FEFF}").text(conversation) == "a\u{FEFF}")
+  }
+
+  @Test func whatATemplateRaisesStaysOnOneLineAndSteersNoTerminal() throws {
+    let template = try ChatTemplate(
+      name: "t", source: "{{ raise_exception('no\nway \u{1B}[31m') }}")
+    let error = try #require(throws: TokenizationError.self) { try template.text(conversation) }
+    #expect(
+      error.description
+        == "the chat template t refuses the conversation: no\\u{a}way \\u{1b}[31m")
+  }
+
   @Test func aModelWithoutATokenHasNoSuchVariable() throws {
     var template = try ChatTemplate(
       name: "t", source: "{{ bos_token is defined }}{{ eos_token is defined }}")

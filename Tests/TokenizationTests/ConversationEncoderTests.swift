@@ -137,6 +137,34 @@ struct ConversationEncoderTests {
       ])
   }
 
+  @Test func partsOfMessagesThatTheTemplateLeavesOutAreNoticed() throws {
+    let read = try Conversation(
+      JSONValue(
+        parsing: """
+          {"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "q"}]},
+          {"role": "assistant", "content": " an answer ", "reasoning_content": "why",
+          "tool_calls": [{"function": {"name": "f"}}]}]}
+          """))
+    #expect(
+      notices(try named("chatml").encode(read)) == [
+        "the chat template leaves out calls of tools (1 of 1 conversations)",
+        "the chat template leaves out reasoning (1 of 1 conversations)",
+        "1 of 1 conversations have parts that are no text (images, audio): the model sees at most "
+          + "a marker in their place",
+      ])
+    let source = """
+      {% for m in messages %}{{ m.thinking }}{{ m.tool_calls | tojson if m.tool_calls }}
+      {{- m.content | trim if m.role == 'assistant' else m.content[1].text }}<|im_end|>
+      {% endfor %}
+      """
+    #expect(try encoder(source).encode(read).unwrittenParts.isEmpty)
+    let calls =
+      "{% for m in messages %}{{ (m.tool_calls or m.content) | tojson }}<|im_end|>{% endfor %}"
+    #expect(
+      try encoder(calls).encode(read).unwrittenParts
+        == ["reasoning", "the text beside calls of tools or reasoning"])
+  }
+
   @Test func answersWithoutAnEndAreNoticed() throws {
     let encoder = try encoder("{% for m in messages %}\n{{ m.role }}: {{ m.content }}{% endfor %}")
     let encoded = try encoder.encode(conversation)

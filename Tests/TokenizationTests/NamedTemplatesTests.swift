@@ -47,10 +47,13 @@ struct NamedTemplatesTests {
     #expect(try template.text(conversation, addGenerationPrompt: true) == text)
   }
 
-  @Test func everyNameHasATemplateThatReadsParts() throws {
+  @Test func everyNameHasATemplateThatReadsPartsAndObjects() throws {
     let parts = try ChatMessage(
       ["role": "user", "content": .array([["type": "text", "text": "one"], "two"])], place: "m")
+    let object = try ChatMessage(["role": "tool", "content": ["a": "b"]], place: "m")
     for name in NamedTemplates.names {
+      let answer = try ChatTemplate.named(name).text(Conversation([object]))
+      #expect(answer.contains(#"{"a": "b"}"#), "\(name): \(answer)")
       let text = try ChatTemplate.named(name).text(Conversation([parts]))
       #expect(text.contains("onetwo"), "\(name): \(text)")
     }

@@ -36,11 +36,11 @@ struct AssistantTurns: Sendable {
   ///
   /// - Parameters:
   ///   - whole: the whole conversation, rendered without a generation prompt.
-  ///   - render: the first n messages, with or without a generation prompt; nil where the template
-  ///     refuses them.
+  ///   - render: a conversation, with or without a generation prompt; nil where the template
+  ///     refuses it.
   init(
     _ conversation: Conversation, whole: Rendering, ends: TurnEnds,
-    render: (_ count: Int, _ addGenerationPrompt: Bool) -> Rendering?
+    render: (_ conversation: Conversation, _ addGenerationPrompt: Bool) -> Rendering?
   ) {
     let indices = conversation.assistantTurns
     let wanted = indices.filter { conversation.messages[$0].isTrained }
@@ -49,11 +49,25 @@ struct AssistantTurns: Sendable {
       turns = Self.tagged(indices, generated, whole).filter { wanted.contains($0.message) }
       return
     }
-    for index in wanted {
+    func turn(_ index: Int) -> Turn {
       let isLast = index == conversation.messages.count - 1
-      let alone = isLast ? whole : render(index + 1, false)
-      turns.append(
-        Self.find(index, whole: whole, alone: alone, prompt: render(index, true), ends: ends))
+      let alone = isLast ? whole : render(conversation.prefix(index + 1), false)
+      return Self.find(
+        index, whole: whole, alone: alone, prompt: render(conversation.prefix(index), true),
+        ends: ends
+      ) {
+        var plain = conversation.prefix(index)
+        plain.messages.append(ChatMessage(.assistant, "Yes."))
+        return render(plain, false)
+      }
+    }
+    for index in wanted {
+      turns.append(turn(index))
+      // One that was rewritten is enough to learn the last only.
+      if let last = wanted.last, index != last, turns.contains(where: { !$0.isFaithful }) {
+        turns.append(turn(last))
+        break
+      }
     }
   }
 
@@ -75,14 +89,19 @@ struct AssistantTurns: Sendable {
   }
 
   private static func find(
-    _ index: Int, whole: Rendering, alone: Rendering?, prompt: Rendering?, ends: TurnEnds
+    _ index: Int, whole: Rendering, alone: Rendering?, prompt: Rendering?, ends: TurnEnds,
+    plain: () -> Rendering?
   ) -> Turn {
     let origin = Conversation.origin(ofMessage: index)
-    guard let alone, let said = said(origin, alone: alone, prompt: prompt, ends: ends) else {
-      return located(index, whole, ends)
-    }
+    guard let alone,
+      let said = said(origin, alone: alone, prompt: prompt, ends: ends, plain: plain)
+    else { return located(index, whole, ends) }
     let bytes = alone.bytes[said.range]
     if whole.begins(with: alone, count: said.range.upperBound) {
+      // GLM ends an answer with the mark that begins the next turn.
+      if !said.isMarked, let end = ends.ownEnd(whole.bytes, at: said.range.upperBound) {
+        return Turn(message: index, range: said.range.lowerBound..<end)
+      }
       return Turn(message: index, range: said.range, isMarked: said.isMarked)
     }
     // Later messages have moved it: the same bytes around the last of its strings.
@@ -97,41 +116,27 @@ struct AssistantTurns: Sendable {
   }
 
   /// The turn where it is the last: behind its prompt, or around its strings.
+  ///
+  /// A prompt may hold what turns do not begin with: DeepSeek R1 opens a thought in it, Gemma 4 an
+  /// empty one. Then the turn begins where a plain answer in its place would.
   private static func said(
-    _ origin: Int32, alone: Rendering, prompt: Rendering?, ends: TurnEnds
+    _ origin: Int32, alone: Rendering, prompt: Rendering?, ends: TurnEnds,
+    plain: () -> Rendering?
   ) -> (range: Range<Int>, isMarked: Bool)? {
     let strings = alone.extent(of: origin)
     var start = strings?.lowerBound
-    if let prompt {
-      if alone.begins(with: prompt, count: prompt.bytes.count) {
-        start = prompt.bytes.count
-      } else if let strings, let header = Self.header(of: prompt, in: alone, before: strings) {
-        start = header
-      }
+    if let prompt, alone.begins(with: prompt, count: prompt.bytes.count) {
+      start = prompt.bytes.count
+    } else if let strings, let plain = plain(),
+      let header = plain.extent(of: origin)?.lowerBound, header <= strings.lowerBound,
+      alone.begins(with: plain, count: header)
+    {
+      start = header
     }
     guard let start else { return nil }
     let contentEnd = max(strings?.upperBound ?? start, start)
     let (end, isMarked) = ends.end(alone.bytes, from: contentEnd, limit: alone.bytes.count)
     return (start..<end, isMarked)
-  }
-
-  /// Where the turn begins if its header is what the prompt ends with, behind its last string.
-  private static func header(
-    of prompt: Rendering, in alone: Rendering, before strings: Range<Int>
-  ) -> Int? {
-    guard let last = prompt.stretches.last(where: { $0.origin != 0 }) else { return nil }
-    let header = prompt.bytes[last.range.upperBound...]
-    // The strings of the message before end where the header begins.
-    let before = alone.stretches.last {
-      $0.origin != 0 && $0.range.upperBound <= strings.lowerBound
-    }
-    guard !header.isEmpty, let before else { return nil }
-    let start = before.range.upperBound
-    let end = start + header.count
-    guard end <= strings.lowerBound, alone.bytes[start..<end].elementsEqual(header) else {
-      return nil
-    }
-    return end
   }
 
   /// The turn in the whole text by its strings alone, which is not how it was said.

@@ -18,7 +18,7 @@ public struct ChatTemplate: Sendable {
   public var clock: TemplateClock?
 
   /// - Parameters:
-  ///   - source: the text of the template.
+  ///   - source: the text of the template; a byte order mark in front is not of it.
   ///   - toolUse: another template, for conversations that have tools (`tool_use` in the file).
   /// - Throws: `malformedTemplate`.
   public init(
@@ -26,6 +26,8 @@ public struct ChatTemplate: Sendable {
     end: String? = nil
   ) throws(TokenizationError) {
     self.name = name
+    let source =
+      source.unicodeScalars.first == "\u{FEFF}" ? String(source.unicodeScalars.dropFirst()) : source
     readsClock = (source + (toolUse ?? "")).contains("strftime_now")
     engine = try Self.parse(source, name)
     self.toolUse =

@@ -76,8 +76,8 @@ public struct ConversationEncoder: Sendable {
     _ conversation: Conversation, addGenerationPrompt: Bool = false
   ) throws(TokenizationError) -> EncodedConversation {
     let whole = try template.render(conversation, addGenerationPrompt: false)
-    let found = AssistantTurns(conversation, whole: whole, ends: ends) { count, addPrompt in
-      try? template.render(conversation.prefix(count), addGenerationPrompt: addPrompt)
+    let found = AssistantTurns(conversation, whole: whole, ends: ends) { part, addPrompt in
+      try? template.render(part, addGenerationPrompt: addPrompt)
     }
     let learnable = found.learnable
     let shown =
@@ -123,6 +123,8 @@ public struct ConversationEncoder: Sendable {
     where !origins.contains(Conversation.origin(ofMessage: index)) && !message.isEmpty {
       result.unwrittenRoles.insert(message.role)
     }
+    result.hasMedia = Unwritten.hasMedia(conversation)
+    result.unwrittenParts = Unwritten.parts(of: conversation, in: rendering)
     let hasTools = conversation.tools.map { $0 != .array([]) } ?? false
     result.leavesOutTools = hasTools && !origins.contains(Conversation.surroundings)
     result.unknownMarkers = unknownMarkers(rendering)

@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// What is to be said of conversations once they are encoded: gathered over all of a data set, a
 /// sentence each.
 public struct ConversationNotices: Sendable, Equatable {
@@ -5,7 +7,9 @@ public struct ConversationNotices: Sendable, Equatable {
   private var rewritten = 0
   private var withoutTools = 0
   private var withoutEnd = 0
+  private var withMedia = 0
   private var unwritten: [String: Int] = [:]
+  private var parts: [String: Int] = [:]
   private var markers: Set<String> = []
 
   public init() {}
@@ -15,7 +19,9 @@ public struct ConversationNotices: Sendable, Equatable {
     if conversation.isRewritten { rewritten += 1 }
     if conversation.leavesOutTools { withoutTools += 1 }
     if conversation.lacksEnd { withoutEnd += 1 }
+    if conversation.hasMedia { withMedia += 1 }
     for role in conversation.unwrittenRoles { unwritten[role, default: 0] += 1 }
+    for part in conversation.unwrittenParts { parts[part, default: 0] += 1 }
     markers.formUnion(conversation.unknownMarkers)
   }
 
@@ -24,7 +30,9 @@ public struct ConversationNotices: Sendable, Equatable {
     rewritten += other.rewritten
     withoutTools += other.withoutTools
     withoutEnd += other.withoutEnd
+    withMedia += other.withMedia
     unwritten.merge(other.unwritten, uniquingKeysWith: +)
+    parts.merge(other.parts, uniquingKeysWith: +)
     markers.formUnion(other.markers)
   }
 
@@ -45,7 +53,17 @@ public struct ConversationNotices: Sendable, Equatable {
     for (role, number) in unwritten.sorted(by: { $0.key < $1.key }) {
       sentences.append(
         "the chat template leaves out messages of the role \(role) (\(number) of \(count) "
-          + "conversations)")
+          + "conversations)\(role == ChatRole.assistant.rawValue ? ": of these at most the end is learned" : "")"
+      )
+    }
+    for (part, number) in parts.sorted(by: { $0.key < $1.key }) {
+      sentences.append(
+        "the chat template leaves out \(part) (\(number) of \(count) conversations)")
+    }
+    if withMedia > 0 {
+      sentences.append(
+        "\(withMedia) of \(count) conversations have parts that are no text (images, audio): the "
+          + "model sees at most a marker in their place")
     }
     if withoutTools > 0 {
       sentences.append(
@@ -56,6 +74,6 @@ public struct ConversationNotices: Sendable, Equatable {
         "the chat template ends answers with no marker (\(withoutEnd) of \(count) conversations): "
           + "the model does not learn where to stop")
     }
-    return sentences
+    return sentences.map(\.onOneLine)
   }
 }

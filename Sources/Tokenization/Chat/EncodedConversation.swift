@@ -12,6 +12,11 @@ public struct EncodedConversation: Sendable, Equatable {
   public internal(set) var isRewritten = false
   /// Roles of messages with a text of which the template writes nothing.
   public internal(set) var unwrittenRoles: Set<String> = []
+  /// What the template leaves out of messages that it otherwise writes, as `ConversationNotices`
+  /// names it.
+  public internal(set) var unwrittenParts: Set<String> = []
+  /// Whether messages have parts that are no text: images, audio.
+  public internal(set) var hasMedia = false
   /// Whether the conversation has tools and the template writes nothing of them.
   public internal(set) var leavesOutTools = false
   /// Whether no marker ends a learned turn: the model does not learn to stop there.

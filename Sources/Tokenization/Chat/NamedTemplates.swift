@@ -20,6 +20,7 @@ public enum NamedTemplates {
   private static let said = """
     {%- macro said(message) -%}
     {%- if message.content is string -%}{{ message.content }}
+    {%- elif message.content is mapping -%}{{ message.content | tojson }}
     {%- else -%}
     {%- for part in message.content or [] -%}{{ part if part is string else part.text }}{%- endfor -%}
     {%- endif -%}

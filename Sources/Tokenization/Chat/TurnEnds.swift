@@ -3,17 +3,28 @@
 struct TurnEnds: Sendable {
   /// Markers, the longest first.
   private let markers: [[UInt8]]
+  /// Those of the model.
+  private let own: [[UInt8]]
 
-  /// - Parameter texts: markers that end a turn or a generation; those that models commonly have
-  ///   are known.
+  /// - Parameter texts: markers of the model that end a turn or a generation; those that models
+  ///   commonly have are known.
   init(_ texts: [String]) {
-    let all = Set(texts + EndTokens.endsOfTurn + EndTokens.otherEnds).subtracting([""])
-    markers = all.map { Array($0.utf8) }.sorted { $0.count > $1.count }
+    func bytes(_ texts: Set<String>) -> [[UInt8]] {
+      texts.subtracting([""]).map { Array($0.utf8) }.sorted { $0.count > $1.count }
+    }
+    own = bytes(Set(texts))
+    markers = bytes(Set(texts + EndTokens.endsOfTurn + EndTokens.otherEnds))
+  }
+
+  /// The end of a marker of the model that stands at `position`; nil where none does.
+  func ownEnd(_ bytes: [UInt8], at position: Int) -> Int? {
+    own.first { bytes[position...].starts(with: $0) }.map { position + $0.count }
   }
 
   /// The end of the turn whose contents end at `start`, looked for up to `limit`. Without a known
   /// marker it is what looks like one (`<|…|>`); without that, the last character that is not white
-  /// space.
+  /// space. A known one comes first wherever it stands, since calls of tools have markers of their
+  /// own before it.
   ///
   /// - Returns: the end, and whether a marker stands there.
   func end(_ bytes: [UInt8], from start: Int, limit: Int) -> (end: Int, isMarked: Bool) {
@@ -22,6 +33,8 @@ struct TurnEnds: Sendable {
         let end = position + marker.count
         if end <= limit, bytes[position..<end].elementsEqual(marker) { return (end, true) }
       }
+    }
+    for position in start..<limit {
       if let marker = Markers.marker(in: bytes, at: position, limit: limit) {
         return (marker.upperBound, true)
       }
