@@ -85,11 +85,14 @@ public struct LoadedModel: Sendable {
       || file.metadata.strings("tokenizer.chat_templates") != nil
   }
 
-  /// From conversations to tokens by the template `name`. Throws `TokenizationError`.
+  /// From conversations to tokens by the template `name`, whose `strftime_now` tells `clock` (nil: the time of the call).
+  /// Throws `TokenizationError`.
   public func encoder(
-    template name: String = "auto"
+    template name: String = "auto", clock: TemplateClock? = nil
   ) throws(TokenizationError) -> ConversationEncoder {
-    ConversationEncoder(try template(name), try tokenizer)
+    var template = try template(name)
+    template.clock = clock
+    return ConversationEncoder(template, try tokenizer)
   }
 
   /// The tokens of plain text, with begin-of-text where the model wants it. Special tokens written out in `text` are

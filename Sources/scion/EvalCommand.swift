@@ -68,10 +68,7 @@ struct EvalCommand: ParsableCommand {
     completion: .file())
   var shotsData: String?
 
-  @Option(
-    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
-    completion: .list(TemplateName.all))
-  var template = "auto"
+  @OptionGroup var templates: TemplateOptions
 
   @Option(
     help: ArgumentHelp("Write the result as one JSON document.", valueName: "file"),
@@ -90,7 +87,6 @@ struct EvalCommand: ParsableCommand {
   var skipBad = false
 
   func validate() throws {
-    try TemplateName.check(template)
     if context < 4 { throw ValidationError("--context must be at least 4") }
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
     if shots < 0 { throw ValidationError("--shots must be 0 or more") }
@@ -136,7 +132,7 @@ struct EvalCommand: ParsableCommand {
         sequences: Array(windows.prefix(limit ?? windows.count)))
     case .nll:
       let builder = SequenceBuilder(
-        loaded, template: template,
+        loaded, template: templates.template, clock: templates.clock,
         sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
       let dataset = try Dataset(paths: [data], builder: builder, skipBad: skipBad)
       var reporter = TerminalReporter(quiet: quiet)
@@ -147,7 +143,8 @@ struct EvalCommand: ParsableCommand {
     case .exact:
       let examples = try examples(data, limit)
       return try ExactEvaluation(
-        loaded, adapters: adapters, storage: storage, template: template,
+        loaded, adapters: adapters, storage: storage, template: templates.template,
+        clock: templates.clock,
         examples: examples, shots: try shotsData.map { try self.examples($0, shots) } ?? [],
         maxTokens: maxTokens)
     }

@@ -50,10 +50,7 @@ struct GenerateCommand: ParsableCommand {
     help: ArgumentHelp("System message of the chat.", valueName: "text"))
   var system: String?
 
-  @Option(
-    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
-    completion: .list(TemplateName.all))
-  var template = "auto"
+  @OptionGroup var templates: TemplateOptions
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
@@ -112,7 +109,6 @@ struct GenerateCommand: ParsableCommand {
     if system != nil && !chat { throw ValidationError("--system needs --chat") }
     if let context, context < 2 { throw ValidationError("--context must be at least 2") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1") }
-    try TemplateName.check(template)
   }
 
   func run() throws {
@@ -170,11 +166,13 @@ struct GenerateCommand: ParsableCommand {
     guard chat else { return try loaded.tokens(text: text) }
     let messages =
       (system.map { [ChatMessage(.system, $0)] } ?? []) + [ChatMessage(.user, text)]
-    let encoded = try loaded.encoder(template: template).prompt(Conversation(messages))
+    let encoded = try loaded.encoder(template: templates.template, clock: templates.clock)
+      .prompt(Conversation(messages))
     var notices = ConversationNotices()
     notices.add(encoded)
     var reporter = TerminalReporter(quiet: quiet)
-    for notice in [loaded.templateNotice(template)].compactMap({ $0 }) + notices.sentences {
+    for notice in [loaded.templateNotice(templates.template)].compactMap({ $0 }) + notices.sentences
+    {
       reporter.warn(notice)
     }
     return encoded.ids

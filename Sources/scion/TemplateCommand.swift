@@ -18,7 +18,7 @@ struct TemplateCommand: ParsableCommand {
 
       --raw prints the first record's text and nothing else, byte for byte. With --raw and a template of your own -m \
       may be left out; --bos and --eos then say what bos_token and eos_token stand for. --json prints an object a \
-      record: text, ids, learned (0 or 1 a token).
+      record: line (of the file), text, ids, learned (0 or 1 a token) and spans (the learned bytes of the text).
 
         scion template -m base.gguf --data train.jsonl
         scion template --template mine.jinja --data train.jsonl --raw --generation-prompt
@@ -30,10 +30,7 @@ struct TemplateCommand: ParsableCommand {
     completion: .file())
   var model: String?
 
-  @Option(
-    help: ArgumentHelp(TemplateName.help, valueName: TemplateName.values),
-    completion: .list(TemplateName.all))
-  var template = "auto"
+  @OptionGroup var templates: TemplateOptions
 
   @Option(
     help: ArgumentHelp("Records, as train reads them.", valueName: "file"), completion: .file())
@@ -44,6 +41,9 @@ struct TemplateCommand: ParsableCommand {
 
   @Flag(help: "Print one JSON object a record.")
   var json = false
+
+  @Flag(help: "Leave bad records out instead of stopping.")
+  var skipBad = false
 
   @Flag(help: "End with the header of the assistant's next turn.")
   var generationPrompt = false
@@ -62,24 +62,14 @@ struct TemplateCommand: ParsableCommand {
     help: ArgumentHelp("What eos_token stands for (default: the model's).", valueName: "text"))
   var eos: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "The time that strftime_now tells, such as 2026-07-04T09:05:03 (default: now).",
-      valueName: "time"))
-  var now: String?
-
   func validate() throws {
-    try TemplateName.check(template)
     if raw && json { throw ValidationError("--raw and --json exclude each other") }
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
-    if let now, TemplateClock(now) == nil {
-      throw ValidationError("--now \(now) is not a time such as 2026-07-04T09:05:03")
-    }
   }
 
   func run() throws {
     // Texts need no vocabulary, unless the template is the model's.
-    let isAlone = raw && model == nil && template != "auto"
+    let isAlone = raw && model == nil && templates.template != "auto"
     let path =
       isAlone ? nil : model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] ?? ""
     if path == "" { throw UsageError("no model given: add -m base.gguf or set SCION_MODEL") }
@@ -87,8 +77,8 @@ struct TemplateCommand: ParsableCommand {
     var template = try chosen(metadata)
     if let bos { template.beginning = bos }
     if let eos { template.end = eos }
-    template.clock = now.flatMap { TemplateClock($0) }
-    var file = try DataFile(path: data, isRecords: true)
+    template.clock = templates.clock
+    var file = try DataFile(path: data, skipBad: skipBad, isRecords: true)
     if raw { file = file.prefix(1) }
     if let limit { file = file.prefix(limit) }
     if raw {
@@ -114,7 +104,10 @@ struct TemplateCommand: ParsableCommand {
             encoded, number: index + 1, line: record.line, inColour: Self.hasColour))
     }
     var reporter = TerminalReporter()
-    if self.template == "auto", template.name == "none" {
+    if let first = file.skipped.first {
+      reporter.warn("skipped \(file.skipped.count) bad records; the first: \(first)")
+    }
+    if templates.template == "auto", template.name == "none" {
       reporter.warn(LoadedModel.noTemplateNotice)
     }
     for notice in notices.sentences { reporter.warn(notice) }
@@ -122,10 +115,10 @@ struct TemplateCommand: ParsableCommand {
 
   private func chosen(_ metadata: GGUFMetadata?) throws -> ChatTemplate {
     guard let metadata else {
-      return NamedTemplates.names.contains(template)
-        ? try .named(template) : try ChatTemplate(path: template)
+      return NamedTemplates.names.contains(templates.template)
+        ? try .named(templates.template) : try ChatTemplate(path: templates.template)
     }
-    return try .resolve(template, metadata)
+    return try .resolve(templates.template, metadata)
   }
 
   private func conversation(_ record: DataRecord) throws -> Conversation {

@@ -45,9 +45,7 @@ public struct SequenceBuilder: Sendable {
     precondition(sequenceLength > 1)
     tokenizer = Result { () throws(TokenizationError) in try loaded.tokenizer }
     encoder = Result { () throws(TokenizationError) in
-      var template = try loaded.template(template)
-      template.clock = clock
-      return ConversationEncoder(template, try loaded.tokenizer)
+      try loaded.encoder(template: template, clock: clock)
     }
     templateNotice = loaded.templateNotice(template)
     vocabularySize = loaded.vocabularySize

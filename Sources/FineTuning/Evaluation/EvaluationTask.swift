@@ -1,3 +1,5 @@
+public import Tokenization
+
 /// What `scion eval --task` measures.
 public enum EvaluationTask: String, Sendable, Codable, CaseIterable {
   /// Negative log-likelihood of targets (completions, assistant turns) given what comes before them.
@@ -22,6 +24,8 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   case tooFewShots(asked: Int, found: Int)
   /// A prompt that leaves no room for an answer.
   case promptTooLong(line: Int, tokens: Int, context: Int)
+  /// A record that the chat template or the tokenizer refuses.
+  case refusedPrompt(line: Int, reason: TokenizationError)
   /// A sequence longer than the model's context.
   case sequenceTooLong(index: Int, tokens: Int, context: Int)
 
@@ -42,6 +46,8 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case .promptTooLong(let line, let tokens, let context):
       "the prompt of the record in line \(line) has \(tokens) tokens, the model's context only "
         + "\(context): shorten it or use fewer --shots"
+    case .refusedPrompt(let line, let reason):
+      "the record in line \(line) cannot be asked: \(reason)"
     case .sequenceTooLong(let index, let tokens, let context):
       "example \(index) has \(tokens) tokens, the model's context only \(context): lower --seq-len"
     }

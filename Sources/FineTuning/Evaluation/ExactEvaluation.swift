@@ -1,6 +1,6 @@
 public import Inference
 public import Tensors
-internal import Tokenization
+public import Tokenization
 public import Transformer
 
 /// The task `exact`: greedy answers, many at once, compared with the expected ones.
@@ -18,6 +18,7 @@ public final class ExactEvaluation: Evaluation {
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
   ///   - template: a name that `LoadedModel.template` knows.
+  ///   - clock: the time that it tells; nil: now.
   ///   - shots: put before each prompt as earlier turns.
   ///   - maxTokens: most tokens of an answer.
   ///   - slots: most answers at a time.
@@ -25,15 +26,21 @@ public final class ExactEvaluation: Evaluation {
   /// Throws `noExamples`, `promptTooLong`, `TokenizationError` or `TensorError.outOfMemory`.
   public init(
     _ loaded: LoadedModel, adapters: AdapterSet? = nil, storage: ElementType,
-    template: String = "auto", examples: [ExactExample], shots: [ExactExample] = [],
+    template: String = "auto", clock: TemplateClock? = nil, examples: [ExactExample],
+    shots: [ExactExample] = [],
     maxTokens: Int = 256, slots: Int = 64
   ) throws {
     guard !examples.isEmpty else { throw EvaluationError.noExamples }
     let context = loaded.model.configuration.contextLength
-    let encoder = try loaded.encoder(template: template)
+    let encoder = try loaded.encoder(template: template, clock: clock)
     var conversations = ConversationNotices()
     prompts = try examples.map { example in
-      let prompt = try encoder.prompt(example.preceded(by: shots).conversation)
+      let prompt: EncodedConversation
+      do {
+        prompt = try encoder.prompt(example.preceded(by: shots).conversation)
+      } catch {
+        throw EvaluationError.refusedPrompt(line: example.line, reason: error)
+      }
       guard prompt.ids.count < context else {
         throw EvaluationError.promptTooLong(
           line: example.line, tokens: prompt.ids.count, context: context)

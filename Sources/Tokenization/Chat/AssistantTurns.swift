@@ -47,6 +47,10 @@ struct AssistantTurns: Sendable {
     let generated = whole.generated
     if !generated.isEmpty {
       turns = Self.tagged(indices, generated, whole).filter { wanted.contains($0.message) }
+      for index in turns.indices {
+        turns[index].isMarked =
+          turns[index].range.map { ends.isMarked(whole.bytes, $0) } ?? false
+      }
       return
     }
     func turn(_ index: Int) -> Turn {

@@ -21,6 +21,11 @@ struct TurnEnds: Sendable {
     own.first { bytes[position...].starts(with: $0) }.map { position + $0.count }
   }
 
+  /// Whether a marker that ends a turn or a generation stands in `range`.
+  func isMarked(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+    end(bytes, from: range.lowerBound, limit: range.upperBound).isMarked
+  }
+
   /// The end of the turn whose contents end at `start`, looked for up to `limit`. Without a known
   /// marker it is what looks like one (`<|…|>`); without that, the last character that is not white
   /// space. A known one comes first wherever it stands, since calls of tools have markers of their
