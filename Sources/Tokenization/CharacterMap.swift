@@ -6,11 +6,18 @@
 /// XOR-compressed); then replacements, each ended by a zero byte. A unit holds its label in bits
 /// 0…7, in bit 8 whether a sequence ends there, and in bits 10…30 how far its children lie, 256
 /// times as far if bit 9 is set. The unit of a value holds where the replacement begins.
+///
+/// Real maps replace a dozen bytes by some thirty at most. One whose sequences have no end, or that
+/// would make a text hundreds of times as long, is refused.
 struct CharacterMap: Sendable {
+  /// Bytes of a sequence, and of a replacement.
+  private static let longest = 256
+
   private let units: [UInt32]
   private let replacements: [UInt8]
 
-  /// - Throws: `malformedCharacterMap` where the map reaches outside itself.
+  /// - Throws: `malformedCharacterMap` where the map reaches outside itself or what it replaces is
+  ///   longer than any character is.
   init(_ bytes: [UInt8]) throws(TokenizationError) {
     guard bytes.count >= 4 else {
       throw .malformedCharacterMap("it is shorter than its header of four bytes")
@@ -58,31 +65,59 @@ struct CharacterMap: Sendable {
     (unit >> 10) << (unit >> 9 & 1 != 0 ? 8 : 0)
   }
 
-  /// The bytes from `value` to the next zero byte.
+  /// The bytes from `value` to the next zero byte, which is not far.
   private func replacement(_ value: UInt32) -> Range<Int>? {
     guard Int(value) < replacements.count,
-      let end = replacements[Int(value)...].firstIndex(of: 0)
+      let end = replacements[Int(value)...].prefix(Self.longest + 1).firstIndex(of: 0)
     else { return nil }
     return Int(value)..<end
   }
 
-  /// Visits every node once: each value must be a replacement.
+  /// A node on the way from the root that is being visited.
+  private struct Visit {
+    /// Of its unit; nil for the root.
+    var index: Int?
+    var node: UInt32
+    /// The child that was visited last.
+    var byte: UInt8 = 0
+    /// Bytes of the longest way on.
+    var height = 0
+  }
+
+  /// Visits every node once, a child before its parent: each value must be a replacement, and no
+  /// sequence may be longer than `longest` (nodes may be shared, and would be endless in a circle).
   private func validate() throws(TokenizationError) {
     guard let root = units.first.map(Self.distance) else { return }
-    // Beyond the last zero byte no replacement ends.
-    let end = (replacements.lastIndex(of: 0) ?? -1) + 1
-    var isSeen = Array(repeating: false, count: units.count)
-    var open = [root]
-    while let node = open.popLast() {
-      for byte in 1...UInt8.max {
-        guard let (next, value) = child(of: node, byte) else { continue }
-        if let value, value >= end {
-          throw .malformedCharacterMap("a replacement lies outside it")
+    /// Of each node visited, one more for its own byte.
+    var heights = Array(repeating: 0, count: units.count)
+    var isOpen = Array(repeating: false, count: units.count)
+    var path = [Visit(index: nil, node: root)]
+    while var visit = path.popLast() {
+      var child: Visit?
+      while child == nil, visit.byte < .max {
+        visit.byte += 1
+        guard let (next, value) = self.child(of: visit.node, visit.byte) else { continue }
+        if let value, replacement(value) == nil {
+          throw .malformedCharacterMap("a replacement lies outside it or is too long")
         }
-        let index = Int(node ^ UInt32(byte))
-        if isSeen[index] { continue }
-        isSeen[index] = true
-        open.append(next)
+        let index = Int(visit.node ^ UInt32(visit.byte))
+        if isOpen[index] || path.count == Self.longest {
+          throw .malformedCharacterMap("a sequence has no end")
+        }
+        if heights[index] == 0 {
+          child = Visit(index: index, node: next)
+        } else {
+          visit.height = max(visit.height, heights[index])
+        }
+      }
+      if visit.height > Self.longest { throw .malformedCharacterMap("a sequence has no end") }
+      if let child, let index = child.index {
+        isOpen[index] = true
+        path += [visit, child]
+      } else if let index = visit.index, let parent = path.indices.last {
+        isOpen[index] = false
+        heights[index] = visit.height + 1
+        path[parent].height = max(path[parent].height, heights[index])
       }
     }
   }

@@ -24,9 +24,10 @@ struct OverlappingTokens {
 
   /// Whether a token that begins at `position` belongs to the group: it overlaps another of it, or
   /// there is nothing but white space between, which one of them may take along.
-  func reaches(_ position: Int, _ bytes: Span<UInt8>, overSpace: Bool) -> Bool {
+  func reaches(_ position: Int, _ bytes: Span<UInt8>) -> Bool {
     if candidates.isEmpty || position < end { return true }
-    return overSpace && (end..<position).allSatisfy { WhitespaceStripping.isSpace(bytes[$0]) }
+    return tokens.stripsAny
+      && (end..<position).allSatisfy { WhitespaceStripping.isSpace(bytes[$0]) }
   }
 
   /// Adds the longest token that begins at a byte right of all others.
@@ -67,11 +68,13 @@ struct OverlappingTokens {
   private mutating func chooseAmongSeveral(
     _ bytes: Span<UInt8>, into fragments: inout FragmentList
   ) {
-    // White space may be stripped beyond the first and the last token.
-    var lower = start
-    while lower > range.lowerBound, WhitespaceStripping.isSpace(bytes[lower - 1]) { lower -= 1 }
-    var upper = end
-    while upper < range.upperBound, WhitespaceStripping.isSpace(bytes[upper]) { upper += 1 }
+    // White space may be stripped beyond the first and the last token. Where no token does that, a
+    // text of white space has many groups, and each would go through all that lies around it.
+    var (lower, upper) = (start, end)
+    if tokens.stripsAny {
+      while lower > range.lowerBound, WhitespaceStripping.isSpace(bytes[lower - 1]) { lower -= 1 }
+      while upper < range.upperBound, WhitespaceStripping.isSpace(bytes[upper]) { upper += 1 }
+    }
     /// Where the stretch that took a byte begins, counted from `lower`; -1 for a byte that is free.
     var owner = Array(repeating: Int32(-1), count: upper - lower)
     candidates.sort()

@@ -40,7 +40,8 @@ struct SpecialTokens: Sendable {
   /// The longest token that ends what each node spells, or -1.
   private var longest: [Int32] = [-1]
   private let hasAlwaysParsed: Bool
-  private let stripsAny: Bool
+  /// Whether any token takes white space along.
+  let stripsAny: Bool
   private var strippingRight: Set<Int32> = []
 
   init(_ vocabulary: Vocabulary, stripping: WhitespaceStripping = .none) {
@@ -142,7 +143,7 @@ struct SpecialTokens: Sendable {
     var group = OverlappingTokens(self, in: range, selection)
     for found in occurrences(bytes, range, selection).reversed() {
       let start = range.lowerBound + Int(found >> 32)
-      if !group.reaches(start, bytes, overSpace: stripsAny) {
+      if !group.reaches(start, bytes) {
         group.choose(bytes, into: &fragments)
       }
       group.append(start, Int32(found & 0xffff_ffff))

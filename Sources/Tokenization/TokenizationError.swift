@@ -10,6 +10,8 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   case unsupportedPreTokenizer(name: String, supported: [String])
   /// An array that runs beside the tokens has another length than they have.
   case lengthMismatch(key: String, expected: Int, found: Int)
+  /// A value of the model file has another type than its key asks for.
+  case wrongType(key: String, expected: String)
   /// The vocabulary holds no token, or more than 2³¹ − 1.
   case invalidVocabularySize(Int)
   /// `tokenizer.ggml.precompiled_charsmap` is no map of characters, and why.
@@ -37,19 +39,22 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
       "the model file has no \(key): convert the model again, with its tokenizer, or use input_ids "
         + "records"
     case .unsupportedModel(let name, let supported):
-      "tokenizer.ggml.model \(name) is not supported: use input_ids records, or a model with one of "
+      "tokenizer.ggml.model \(Self.shown(name)) is not supported: use input_ids records, or a model with one of "
         + supported.joined(separator: ", ")
     case .unsupportedPreTokenizer(let name, let supported):
-      "tokenizer.ggml.pre \(name) is not supported: use input_ids records, or a model with one of "
+      "tokenizer.ggml.pre \(Self.shown(name)) is not supported: use input_ids records, or a model with one of "
         + supported.joined(separator: ", ")
     case .lengthMismatch(let key, let expected, let found):
       "\(key) has \(found) entries for \(expected) tokens: the model file is damaged"
+    case .wrongType(let key, let expected):
+      "\(key) of the model file is not \(expected): convert the model again"
     case .invalidVocabularySize(let count):
       "tokenizer.ggml.tokens has \(count) entries: the model file is damaged"
     case .malformedCharacterMap(let reason):
       "tokenizer.ggml.precompiled_charsmap is damaged, \(reason): convert the model again"
     case .malformedMerge(let index, let text):
-      "entry \(index) of tokenizer.ggml.merges is not two symbols separated by a space: \(text)"
+      "entry \(index) of tokenizer.ggml.merges is not two symbols separated by a space: "
+        + Self.shown(text)
     case .malformedConversation(let place, let reason):
       "\(place) \(reason)"
     case .unknownTemplate(let name):
@@ -65,6 +70,13 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
     case .templateFailed(let name, let reason):
       "\(Self.subject(name)) fails on the conversation: \(reason)"
     }
+  }
+
+  /// A text of the model file on one line, cut where a sentence would grow too long.
+  private static func shown(_ text: String) -> String {
+    let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(60)))
+    let line = start.utf8.count < text.utf8.count ? start.onOneLine + "…" : start.onOneLine
+    return line.isEmpty ? "\"\"" : line
   }
 
   private static func subject(_ template: String) -> String {

@@ -46,21 +46,33 @@ struct TokenizerDescription: Sendable {
   }
 
   init(_ metadata: GGUFMetadata) throws(TokenizationError) {
-    guard let model = metadata.string("tokenizer.ggml.model") else {
-      throw .missingKey("tokenizer.ggml.model")
+    /// A value by its getter: nil only where the file has no such key.
+    func value<Value>(
+      _ name: String, _ expected: String, _ get: (String) -> Value?
+    ) throws(TokenizationError) -> Value? {
+      let key = "tokenizer.ggml.\(name)"
+      guard metadata[key] != nil else { return nil }
+      guard let value = get(key) else { throw .wrongType(key: key, expected: expected) }
+      return value
     }
-    guard let tokens = metadata.strings("tokenizer.ggml.tokens") else {
-      throw .missingKey("tokenizer.ggml.tokens")
+    func needed<Value>(_ name: String, _ value: Value?) throws(TokenizationError) -> Value {
+      guard let value else { throw .missingKey("tokenizer.ggml.\(name)") }
+      return value
     }
+    func strings(_ name: String) throws(TokenizationError) -> [String] {
+      try needed(name, value(name, "an array of texts", metadata.strings))
+    }
+    func flag(_ name: String) throws(TokenizationError) -> Bool? {
+      try value(name, "true or false", metadata.bool)
+    }
+    let model = try needed("model", value("model", "a text", metadata.string))
+    let tokens = try strings("tokens")
+    let name = try value("pre", "a text", metadata.string) ?? ""
     switch model {
     case "gpt2", "gemma4":
-      guard let merges = metadata.strings("tokenizer.ggml.merges") else {
-        throw .missingKey("tokenizer.ggml.merges")
-      }
-      let name = metadata.string("tokenizer.ggml.pre") ?? "default"
-      self.init(
-        kind: .bytePairEncoding(preTokenizer: model == "gpt2" ? name : model), tokens: tokens)
-      self.merges = merges
+      let preTokenizer = model == "gemma4" ? model : name.isEmpty ? "default" : name
+      self.init(kind: .bytePairEncoding(preTokenizer: preTokenizer), tokens: tokens)
+      merges = try strings("merges")
     case "llama":
       self.init(kind: .sentencePiece, tokens: tokens)
       beginning = tokens.count > 1 ? 1 : nil
@@ -70,16 +82,16 @@ struct TokenizerDescription: Sendable {
       self.init(kind: .unigram, tokens: tokens)
       end = tokens.count > 1 ? 1 : nil
       unknown = tokens.count > 2 ? 2 : nil
-      mergesSpaces = metadata.bool("tokenizer.ggml.remove_extra_whitespaces") ?? false
+      mergesSpaces = try flag("remove_extra_whitespaces") ?? false
       characterMap = try Self.characterMap(metadata)
     default:
       throw .unsupportedModel(name: model, supported: ["gpt2", "gemma4", "llama", "t5"])
     }
-    tokenKinds = metadata.ints("tokenizer.ggml.token_type") ?? []
-    scores = metadata.floats("tokenizer.ggml.scores") ?? []
-    addsBeginning = metadata.bool("tokenizer.ggml.add_bos_token")
-    addsEnd = metadata.bool("tokenizer.ggml.add_eos_token")
-    addsSpacePrefix = metadata.bool("tokenizer.ggml.add_space_prefix")
+    tokenKinds = try value("token_type", "an array of whole numbers", metadata.ints) ?? []
+    scores = try value("scores", "an array of numbers", metadata.floats) ?? []
+    addsBeginning = try flag("add_bos_token")
+    addsEnd = try flag("add_eos_token")
+    addsSpacePrefix = try flag("add_space_prefix")
 
     func id(_ name: String) -> Int32? {
       guard let id = metadata.int("tokenizer.ggml.\(name)_token_id"), tokens.indices.contains(id)
@@ -98,7 +110,7 @@ struct TokenizerDescription: Sendable {
     }
     stripping = .of(
       name: metadata.string("general.name") ?? "",
-      preTokenizer: metadata.string("tokenizer.ggml.pre") ?? "",
+      preTokenizer: name,
       architecture: metadata.string("general.architecture") ?? "")
   }
 

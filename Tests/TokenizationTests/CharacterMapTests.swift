@@ -39,9 +39,38 @@ struct CharacterMapTests {
     #expect(throws: TokenizationError.self) { try CharacterMap(good.dropLast() + [1]) }
     var far = good
     far[4 + 4 * 512 + 1] = 0xff
-    #expect(throws: TokenizationError.malformedCharacterMap("a replacement lies outside it")) {
-      try CharacterMap(far)
+    #expect(
+      throws: TokenizationError.malformedCharacterMap(
+        "a replacement lies outside it or is too long")
+    ) { try CharacterMap(far) }
+  }
+
+  @Test func refusesSequencesWithoutEnd() throws {
+    // The children of "a" become those of the root: "aaa…" would be walked to its end at every a.
+    var circle = TestCharacterMap.bytes([("ab", "c")])
+    let place = 256 ^ 0x61
+    circle.replaceSubrange(
+      (4 + 4 * place)..<(8 + 4 * place),
+      with: TestCharacterMap.number(0x61 | UInt32(place ^ 256) << 10))
+    #expect(throws: TokenizationError.malformedCharacterMap("a sequence has no end")) {
+      try CharacterMap(circle)
     }
+    func map(_ count: Int) throws -> CharacterMap {
+      try CharacterMap(TestCharacterMap.bytes([(String(repeating: "a", count: count), "b")]))
+    }
+    let long = String(repeating: "a", count: 256)
+    #expect(replace(long, try map(256)) == "256→b")
+    #expect(throws: TokenizationError.malformedCharacterMap("a sequence has no end")) {
+      try map(257)
+    }
+  }
+
+  @Test func refusesReplacementsThatWouldFillTheMemory() throws {
+    func map(_ count: Int) throws -> CharacterMap {
+      try CharacterMap(TestCharacterMap.bytes([("a", String(repeating: "b", count: count))]))
+    }
+    #expect(replace("a", try map(256)) == "1→" + String(repeating: "b", count: 256))
+    #expect(throws: TokenizationError.self) { try map(257) }
   }
 
   @Test func anArrayWithoutNodesMapsNothing() throws {

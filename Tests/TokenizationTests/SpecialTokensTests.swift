@@ -180,6 +180,14 @@ struct SpecialTokensTests {
     #expect(found.last == "#\(310_005 % 31 - 1)")
   }
 
+  @Test func whiteSpaceThatNoTokenTakesAlongIsReadOnce() throws {
+    // Each run of spaces is a group of overlapping tokens, in a text that is all white space.
+    let found = try split(
+      String(repeating: "   \t", count: 75_000), ["  ", "   "], kinds: [4, 4])
+    #expect(found.count == 150_000)
+    #expect(found.prefix(3) == ["#1", "\t", "#1"])
+  }
+
   @Test func thousandsOfTokensCostNoMoreThanOne() throws {
     let tokens = (0..<6000).map { "<unused\($0)>" }
     let text = String(repeating: "<unused17> <unused5999", count: 20_000)

@@ -25,6 +25,46 @@ struct TokenizerDescriptionTests {
     }
   }
 
+  @Test func valuesOfAnotherTypeAreRefusedNotIgnored() throws {
+    let wrong: [(String, GGUFValue)] = [
+      ("tokens", .array(.int32([1, 2]))), ("merges", .string("a b")), ("pre", .uint32(1)),
+      ("token_type", .array(.float32([1, 1, 1]))), ("scores", .array(.string(["0", "0", "0"]))),
+      ("add_bos_token", .uint32(1)), ("add_eos_token", .string("true")),
+      ("add_space_prefix", .float32(1)), ("model", .uint8(1)),
+    ]
+    for (name, value) in wrong {
+      var file = metadata("gpt2")
+      file.set("tokenizer.ggml.merges", .array(.string(["a b"])))
+      file.set("tokenizer.ggml.\(name)", value)
+      do {
+        _ = try TokenizerDescription(file)
+        Issue.record("\(name) was taken")
+      } catch TokenizationError.wrongType(let key, _) {
+        #expect(key == "tokenizer.ggml.\(name)")
+      }
+    }
+    let error = TokenizationError.wrongType(
+      key: "tokenizer.ggml.scores", expected: "an array of numbers")
+    #expect(
+      error.description == "tokenizer.ggml.scores of the model file is not an array of numbers: "
+        + "convert the model again")
+  }
+
+  @Test func textsOfTheFileAreShownOnOneLineAndCut() {
+    let name = "a\n\u{1b}[31m" + String(repeating: "x", count: 1000)
+    let errors = [
+      TokenizationError.unsupportedModel(name: name, supported: ["llama"]),
+      .unsupportedPreTokenizer(name: name, supported: ["gpt-2"]),
+      .malformedMerge(index: 0, text: name),
+    ]
+    for error in errors {
+      #expect(error.description.contains("a\\u{a}\\u{1b}[31mx"))
+      #expect(error.description.contains("x…") && error.description.count < 200)
+    }
+    #expect(
+      TokenizationError.malformedMerge(index: 0, text: "").description.hasSuffix(": \"\""))
+  }
+
   @Test func otherKindsOfTokenizerAreRefused() {
     #expect(
       throws: TokenizationError.unsupportedModel(
@@ -57,6 +97,9 @@ struct TokenizerDescriptionTests {
     let description = try TokenizerDescription(file)
     #expect(description.kind == .bytePairEncoding(preTokenizer: "smollm"))
     #expect(try Tokenizer(file).encode("abb", addBeginning: true, parseSpecial: true) == [2, 1])
+    file.set("tokenizer.ggml.pre", .string(""))
+    #expect(
+      try TokenizerDescription(file).kind == .bytePairEncoding(preTokenizer: "default"))
     file.remove("tokenizer.ggml.pre")
     #expect(
       try TokenizerDescription(file).kind == .bytePairEncoding(preTokenizer: "default"))

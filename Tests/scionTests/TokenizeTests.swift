@@ -39,6 +39,8 @@ import Testing
     #expect(try tokenize(["--ids", "-p", "Hi\r\n\u{feff}"]) == expected)
     #expect(try tokenize(["--count", "-f", "text"]) == "7\n")
     #expect(try tokenize(["--ids"], input: "") == "\n")
+    #expect(try tokenize(["--ids", "-f", "/dev/null"]) == "\n")
+    #expect(try tokenize(["--ids", "-f", "/dev/stdin"], input: "Hi") == "75 108\n")
   }
 
   @Test("Control tokens in the text are tokens, or letters when asked")
@@ -87,7 +89,8 @@ import Testing
     try place.write("half", "100\n198\n")
     for (arguments, code, sentence) in [
       ("-f bytes", 3, "bytes is not UTF-8 at byte 3: convert it to UTF-8"),
-      ("-f nowhere", 3, "cannot read nowhere: the file doesn’t exist; give a text file"),
+      ("-f nowhere", 3, "cannot read nowhere: no such file or directory; give a text file"),
+      ("-f .", 3, "cannot read .: is a directory; give a text file"),
       (
         "--decode -p 1,x", 3,
         "-p: \"x\" is not a token: give numbers with spaces or commas between"
