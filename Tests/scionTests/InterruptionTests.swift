@@ -16,7 +16,7 @@ import Testing
     #expect(outcome.code == 130)
     let last = try #require(outcome.messages.split(separator: "\n").last)
     #expect(last.hasPrefix("scion: interrupted after step "))
-    #expect(last.hasSuffix(": the adapter trained so far is in run"))
+    #expect(last.hasSuffix(", and the adapter trained so far is in run"))
     #expect(try checkFiles(place) == "whole lines")
     #expect(
       try place.scion("generate -m base.gguf --adapter run -p a --max-tokens 1 --quiet").code == 0)

@@ -104,9 +104,9 @@ import Testing
       "cannot use data.jsonl as output folder: a file lies there, or the folder cannot be read; "
         + "choose another"),
     Case(
-      "train -m base.gguf --data data.jsonl -o mine", 1,
-      "cannot use mine as output folder: it holds a README.md or peft/ that no run has written; "
-        + "choose another"),
+      "train -m base.gguf --data data.jsonl -o mine", 2,
+      "mine holds README.md, which no run of Scion wrote: choose a new or an empty folder as output"
+    ),
   ]
 
   @Test(
