@@ -30,13 +30,17 @@ struct BrokenBase {
     }
     let losses = model.loss(batch, workspace)
     let sum = losses.reduce(0) { $0 + Double($1) }
-    guard sum.isFinite else { return .broken(place: place("output", in: "the head")) }
+    guard sum.isFinite else {
+      return .broken(place: place("output", "token_embd.", in: "the head"))
+    }
     return .sound(loss: sum / Double(max(losses.count, 1)))
   }
 
   /// Names the tensor whose values are not numbers, when there is one.
-  private func place(_ prefix: String, in name: String) -> String {
-    let tensors = loaded.file.tensors.filter { $0.name.hasPrefix(prefix) }
+  private func place(_ prefixes: String..., in name: String) -> String {
+    let tensors = loaded.file.tensors.filter { tensor in
+      prefixes.contains { tensor.name.hasPrefix($0) }
+    }
     if let tensor = tensors.first(where: { !isFinite($0) }) {
       return "its tensor \(tensor.name) holds values that are not numbers"
     }

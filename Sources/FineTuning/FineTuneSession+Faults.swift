@@ -8,17 +8,17 @@ extension FineTuneSession {
     guard case .notANumber(let step, let loss, let microBatch, let sequences) = error else {
       return error
     }
+    let rows = rows(ofStep: step - 1, microBatch: microBatch, sequences: sequences)
     let suspects = microBatch.map { [$0] } ?? Array(batches.indices)
     var total = (loss: 0.0, targets: 0)
     for index in suspects where batches[index].targetCount > 0 {
       switch lookAtBase(batches[index]) {
-      case .broken(let place): return brokenBase(place)
+      case .broken(let place): return brokenBase("\(place) (seen at step \(step), on \(rows))")
       case .sound(let mean):
         total.loss += mean * Double(batches[index].targetCount)
         total.targets += batches[index].targetCount
       }
     }
-    let rows = rows(ofStep: step - 1, microBatch: microBatch, sequences: sequences)
     // Adapters that have not moved from a start which changes nothing are not at fault.
     if step == 1, loss.isFinite, startsAtBase { return .gradientOverflows(rows: rows) }
     return .diverged(
