@@ -56,10 +56,13 @@ struct TrainingRun {
     }
   }
 
-  /// An error's sentence gets a line of its own.
+  /// An error's sentence gets a line of its own, and before it, where another try may help (a full disk), what stays.
   private func next(_ reporter: inout TerminalReporter) throws -> TrainingEvent? {
     do { return try loop.next() } catch {
       reporter.closeLine()
+      if !(error is TrainingError), let checkpoint = loop.newestCheckpoint {
+        reporter.say("\(checkpoint) is whole: the same command goes on from there")
+      }
       throw error
     }
   }

@@ -6,7 +6,7 @@ import Testing
 /// `scripts/check-resume` does the same a hundred times and with full disks.
 @Suite(.serialized) struct ResumeTests {
   static let train =
-    "train -m base.gguf --data data.jsonl -o run --batch 4 --steps 16 --lr 5e-3 --val-split 0.2"
+    "train -m base.gguf --data data.jsonl -o run --batch 4 --steps 60 --lr 5e-3 --val-split 0.2"
 
   /// What must be the same to the byte, and the numbers that must be.
   private struct Result: Equatable {
@@ -90,7 +90,7 @@ import Testing
   @Test(
     "A run that was interrupted with ctrl-C ends with the same bytes, and says where it goes on")
   func interruptedRunsEndTheSame() throws {
-    let flags = "--init gaussian --eval-every 5"
+    let flags = "--init gaussian --eval-every 50 --steps 400"
     let expected = try whole(flags)
     let place = try Workplace()
     let run = try start(place, flags)

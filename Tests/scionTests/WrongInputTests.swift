@@ -61,6 +61,7 @@ import Testing
     Case(
       "eval -m base.gguf --task nll --data data.jsonl --limit 0", 2,
       "--limit must be at least 1; see scion eval --help"),
+    Case("plan --recipe threads.yaml", 2, "threads is 0: it must be 1 to 1024"),
     Case("inspect", 2, "give a GGUF file, or --cpu; see scion inspect --help"),
   ]
 
@@ -226,6 +227,7 @@ import Testing
     try place.write("blank.jsonl", "\n\n")
     try place.write("unknown.yaml", "rnk: 4\n")
     try place.write("size.yaml", "memory: lots\n")
+    try place.write("threads.yaml", "model: base.gguf\ndata: data.jsonl\nthreads: 0\n")
     return place
   }
 }

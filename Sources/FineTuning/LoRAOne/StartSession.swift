@@ -41,7 +41,7 @@ public final class StartSession {
   let initializer: AdapterInitializer
   let store: StartStore?
   private let seed: UInt64?
-  private let stop: StopFlag?
+  let stop: StopFlag?
   let stream: Stream?
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant

@@ -100,11 +100,8 @@ extension TrainingLoop {
     try directory.write(card.markdown, to: RunDirectory.Name.modelCard)
     try metrics.sync()
     try directory.close(growing: RunDirectory.Name.metrics)
-    // They were for a run that ends otherwise; asked for by number of steps they are results.
-    if session.recipe.saveEvery == nil {
-      CheckpointStore(folder: directory.checkpoints).removeAll()
-    }
-    try directory.finish()
+    // Checkpoints were for a run that ends otherwise; asked for by number of steps they are results.
+    try directory.finish(keepsCheckpoints: session.recipe.saveEvery != nil)
     phase = .done
     emit(.finished(path: directory.path))
   }

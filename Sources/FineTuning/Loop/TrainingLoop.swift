@@ -111,6 +111,11 @@ public final class TrainingLoop {
     try directory.write(String(decoding: rows, as: UTF8.self), to: RunDirectory.Name.metrics)
   }
 
+  /// The checkpoint that a run which ends in an error would go on from; nil where there is none of use.
+  public var newestCheckpoint: String? {
+    savedStep.map { CheckpointStore(folder: directory.checkpoints).path($0) }
+  }
+
   var elapsed: Double { elapsedBefore + (ContinuousClock.now - began) / .seconds(1) }
 
   // MARK: - Piece by piece

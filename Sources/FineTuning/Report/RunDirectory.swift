@@ -311,9 +311,11 @@ public final class RunDirectory {
   // MARK: - The end
 
   /// Says that the results are complete: those of a replacement take the places of the earlier ones.
-  func finish() throws(Failure) {
+  func finish(keepsCheckpoints: Bool = false) throws(Failure) {
     marker.state = .finished
     try marker.write(folder: path)
+    // Not before: a process that is killed here has finished.
+    if !keepsCheckpoints { CheckpointStore(folder: checkpoints).removeAll() }
     guard isReplacement, var old = replaced else { return }
     old.state = .publishing
     try old.write(folder: root)
