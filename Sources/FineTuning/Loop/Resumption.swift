@@ -68,7 +68,7 @@ struct Resumption {
     let other = fingerprint.otherArithmetic(than: checkpoint.contents.fingerprint)
     if !other.isEmpty {
       notices.append(
-        "\(other.joined(separator: ", ")) differ from those of the steps before: the result will "
+        "\(other.joined(separator: ", ")) differ from those of the steps before: the result may "
           + "differ from an uninterrupted run's in its last bits")
     }
   }

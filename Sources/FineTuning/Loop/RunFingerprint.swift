@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Inference
 internal import Tensors
 internal import Transformer
 
@@ -6,7 +7,8 @@ internal import Transformer
 struct RunFingerprint: Codable, Equatable {
   /// By recipe key: a difference means another run.
   var settings: [String: String]
-  /// What changes last bits only: versions, machine, micro-batches. A difference is said.
+  /// What may change last bits: versions, machine, micro-batches, which products are kept and which are computed again from
+  /// rounded inputs. A difference is said.
   var arithmetic: [String: String]
 
   /// Keys of the recipe that change nothing of the result: where things lie (hashes say what they are), the machine's share,
@@ -16,7 +18,8 @@ struct RunFingerprint: Codable, Equatable {
     "provenance",
   ]
 
-  init(_ recipe: FineTuneRecipe, _ plan: MemoryPlan) {
+  /// `layers` is the model's number of blocks.
+  init(_ recipe: FineTuneRecipe, _ plan: MemoryPlan, layers: Int) {
     settings = [:]
     if let encoded = try? JSONEncoder.scion.encode(recipe.spelledOut),
       let object = try? JSONSerialization.jsonObject(with: encoded) as? [String: Any]
@@ -31,6 +34,7 @@ struct RunFingerprint: Codable, Equatable {
       "version": recipe.provenance?.scion ?? "",
       "instruction set": Processor.instructionSet.name,
       "micro-batches": "\(plan.microTokens) tokens",
+      "kept products": "\(min(plan.keptLayers, layers)) layers",
     ]
   }
 
@@ -53,5 +57,12 @@ struct RunFingerprint: Codable, Equatable {
 
   private static func differences(_ left: [String: String], _ right: [String: String]) -> [String] {
     Set(left.keys).union(right.keys).sorted().filter { left[$0] != right[$0] }
+  }
+}
+
+extension FineTuneSession {
+  /// Of this run.
+  var fingerprint: RunFingerprint {
+    RunFingerprint(recipe, memoryPlan, layers: loaded.model.configuration.layerCount)
   }
 }

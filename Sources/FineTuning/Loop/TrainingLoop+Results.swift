@@ -32,7 +32,7 @@ extension TrainingLoop {
     try Checkpoint.write(
       path: path,
       Checkpoint.Contents(
-        fingerprint: RunFingerprint(session.recipe, session.memoryPlan), state: state),
+        fingerprint: session.fingerprint, state: state),
       session.trainer, from: directory.path, hasBest: isBestSaved)
     store.prune(keeping: session.recipe.keep)
     lastSave = .now

@@ -64,7 +64,7 @@ public final class TrainingLoop {
     self.session = session
     self.directory = directory
     self.stop = stop
-    let fingerprint = RunFingerprint(session.recipe, session.memoryPlan)
+    let fingerprint = session.fingerprint
     let found = try Resumption(
       resume, in: directory, fingerprint: fingerprint, overwrite: overwrite)
     if let checkpoint = found.checkpoint {

@@ -13,7 +13,7 @@ public final class RunDirectory {
   /// The folder as it was named.
   public let root: String
   /// Where this run writes: `root`, or `replacement/` in it.
-  public private(set) var path: String
+  public internal(set) var path: String
   /// Sentences about what was found and kept.
   public internal(set) var notices: [String] = []
 
@@ -136,7 +136,7 @@ public final class RunDirectory {
   }
 
   /// Deletes what a killed run was just writing: `.adapter.gguf.RANDOM.tmp`.
-  private static func clearTemporaries(_ folder: String) {
+  static func clearTemporaries(_ folder: String) {
     let manager = FileManager.default
     for file in Name.files + [RunMarker.name] {
       let url = URL(fileURLWithPath: "\(folder)/\(file)")
@@ -175,7 +175,7 @@ public final class RunDirectory {
   }
 
   /// The marker of `root` while `path` is the replacement.
-  private var replaced: RunMarker?
+  var replaced: RunMarker?
 
   /// Makes room for a run from the beginning. What an earlier one left that is of use (an adapter, a checkpoint) stays until
   /// the new results are complete; an unfinished start stays too, to be continued where it fits.
@@ -208,166 +208,5 @@ public final class RunDirectory {
     marker = RunMarker()
     marker.process = .current
     try marker.write(folder: path)
-  }
-
-  /// Takes a listed file of `path` away: deletes it, or keeps it under another name if somebody changed it.
-  private func retire(_ name: String) throws(Failure) {
-    try setAside(name, in: path, marker)
-    let file = "\(path)/\(name)"
-    if FileManager.default.fileExists(atPath: file) { try Self.delete(file, of: path) }
-    Self.removeEmpty(folderOf: file)
-    marker.files[name] = nil
-  }
-
-  /// Moves the file away if it is not as the run left it.
-  private func setAside(_ name: String, in folder: String, _ marker: RunMarker) throws(Failure) {
-    let manager = FileManager.default
-    let file = "\(folder)/\(name)"
-    guard manager.fileExists(atPath: file), !marker.isUnchanged(name, in: folder) else { return }
-    // Results that move from the replacement are the user's to find in the folder they named.
-    var (number, kept) = (1, "\(root)/\(name).kept")
-    while manager.fileExists(atPath: kept) {
-      number += 1
-      kept = "\(root)/\(name).kept-\(number)"
-    }
-    do {
-      try manager.createDirectory(
-        atPath: URL(fileURLWithPath: kept).deletingLastPathComponent().path,
-        withIntermediateDirectories: true)
-      try manager.moveItem(atPath: file, toPath: kept)
-    } catch {
-      throw .cannotMake(
-        path: folder, reason: "\(file), changed by someone, cannot be kept as \(kept)")
-    }
-    notices.append("\(file) was changed since the run wrote it: it is kept as \(kept)")
-  }
-
-  private static func removeEmpty(folderOf file: String) {
-    let parent = URL(fileURLWithPath: file).deletingLastPathComponent().path
-    if parent.hasSuffix("/peft"),
-      (try? FileManager.default.contentsOfDirectory(atPath: parent)) == []
-    {
-      try? FileManager.default.removeItem(atPath: parent)
-    }
-  }
-
-  static func delete(_ file: String, of path: String) throws(Failure) {
-    do {
-      try FileManager.default.removeItem(atPath: file)
-    } catch {
-      throw .cannotMake(path: path, reason: "the old \(file) cannot be deleted")
-    }
-  }
-
-  // MARK: - Writing
-
-  /// Writes files of the run by `body`, under names below the folder, and lists them with what they then hold. A file that
-  /// lies there and is not as the run left it is kept under another name first.
-  func write<Failed: Error>(
-    _ names: [String], _ body: () throws(Failed) -> Void
-  ) throws {
-    for name in names {
-      try setAside(name, in: path, marker)
-      marker.files[name] = ""
-    }
-    try marker.write(folder: path)
-    try body()
-    for name in names { try record(name) }
-    try marker.write(folder: path)
-  }
-
-  private func record(_ name: String) throws(Failure) {
-    do { marker.files[name] = try MappedFile.sha256(path: "\(path)/\(name)") } catch {
-      throw .cannotMake(path: path, reason: error.description)
-    }
-  }
-
-  /// Writes a text file of the run, complete or not at all.
-  func write(_ text: String, to name: String) throws {
-    try write([name]) { try AtomicFile.write(path: "\(path)/\(name)", text: text) }
-  }
-
-  /// Writes a value as indented JSON with sorted keys.
-  func write(json value: some Encodable, to name: String) throws {
-    let encoder = JSONEncoder.scion
-    encoder.outputFormatting.insert(.prettyPrinted)
-    let bytes = try Array(encoder.encode(value)) + Array("\n".utf8)
-    try write([name]) { try AtomicFile.write(path: "\(path)/\(name)", bytes: bytes) }
-  }
-
-  /// Lists a file that grows, so that the folder is known to be its run's.
-  func list(growing name: String) throws(Failure) {
-    try setAside(name, in: path, marker)
-    marker.files[name] = ""
-    try marker.write(folder: path)
-  }
-
-  /// Notes what a file that grew holds in the end.
-  func close(growing name: String) throws(Failure) {
-    try record(name)
-    try marker.write(folder: path)
-  }
-
-  // MARK: - The end
-
-  /// Says that the results are complete: those of a replacement take the places of the earlier ones.
-  func finish(keepsCheckpoints: Bool = false) throws(Failure) {
-    marker.state = .finished
-    try marker.write(folder: path)
-    // Not before: a process that is killed here has finished.
-    if !keepsCheckpoints { CheckpointStore(folder: checkpoints).removeAll() }
-    guard isReplacement, var old = replaced else { return }
-    old.state = .publishing
-    try old.write(folder: root)
-    (path, marker, replaced) = (root, old, nil)
-    try publish()
-  }
-
-  /// Moves the results of `replacement/` into `root`, as often as it takes: each step can be done again.
-  private func publish() throws(Failure) {
-    let manager = FileManager.default
-    guard let new = RunMarker(folder: replacement), new.state == .finished else {
-      // The last thing to go is the replacement's marker: everything else has been moved.
-      marker.state = .finished
-      return try marker.write(folder: root)
-    }
-    for name in marker.files.keys.sorted() where new.files[name] == nil { try retire(name) }
-    for name in new.files.keys.sorted() {
-      let source = "\(replacement)/\(name)"
-      guard manager.fileExists(atPath: source) else { continue }
-      try setAside(name, in: root, marker)
-      let target = "\(root)/\(name)"
-      do {
-        try manager.createDirectory(
-          atPath: URL(fileURLWithPath: target).deletingLastPathComponent().path,
-          withIntermediateDirectories: true)
-      } catch {
-        throw .cannotMake(path: root, reason: "the folder of \(name) cannot be made")
-      }
-      // Listed before it is there: a process that is killed in between finds a file of its own.
-      marker.files[name] = ""
-      try marker.write(folder: root)
-      do { try OutputFolder.move(source, to: target) } catch {
-        throw .cannotMake(path: root, reason: error.description)
-      }
-      marker.files[name] = new.files[name]
-      try marker.write(folder: root)
-    }
-    let old = CheckpointStore(folder: "\(root)/\(Name.checkpoints)")
-    if manager.fileExists(atPath: "\(replacement)/\(Name.checkpoints)") {
-      old.removeAll()
-      try? manager.moveItem(
-        atPath: "\(replacement)/\(Name.checkpoints)", toPath: "\(root)/\(Name.checkpoints)")
-    } else {
-      old.removeAll()
-    }
-    marker.state = .finished
-    marker.files = new.files
-    try marker.write(folder: root)
-    Self.removeEmpty(folderOf: "\(replacement)/peft/x")
-    try? manager.removeItem(atPath: "\(replacement)/\(RunMarker.name)")
-    if (try? manager.contentsOfDirectory(atPath: replacement)) == [] {
-      try? manager.removeItem(atPath: replacement)
-    }
   }
 }
