@@ -196,6 +196,17 @@ struct RunDirectoryTests {
     }
   }
 
+  @Test("A marker that cannot be read is no claim on anything")
+  func refusesADamagedMarker() throws {
+    let folder = try TemporaryFolder()
+    try finished(folder.path)
+    _ = try folder.write(".scion-run", "{")
+    #expect(throws: RunDirectory.Failure.self) {
+      try RunDirectory(path: folder.path, overwrite: true)
+    }
+    #expect(try text("\(folder.path)/adapter.gguf") == "old")
+  }
+
   @Test func refusesAFileInItsPlace() throws {
     let folder = try TemporaryFolder()
     let path = try folder.write("out", "x")

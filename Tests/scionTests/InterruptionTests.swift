@@ -6,7 +6,8 @@ import Testing
   /// Far more steps than any test waits for.
   static let train = "\(TrainingTests.train) --steps 1000000 --eval-every 2"
 
-  @Test("Ctrl-C while training finishes the step, keeps the adapter and exits with 130")
+  @Test(
+    "Ctrl-C while training ends at the last finished step, keeps the adapter and exits with 130")
   func interruptWhileTraining() throws {
     let place = try Workplace()
     let run = try start(place)

@@ -97,8 +97,8 @@ public final class TrainingLoop {
       let source = "\(checkpoint.path)/\(name)"
       let present = try? MappedFile.sha256(path: "\(directory.path)/\(target)")
       guard present != (try? MappedFile.sha256(path: source)) else { continue }
-      try FileManager.default.createDirectory(
-        atPath: directory.peft, withIntermediateDirectories: true)
+      let folder = URL(fileURLWithPath: "\(directory.path)/\(target)").deletingLastPathComponent()
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       try directory.write([target]) {
         try Checkpoint.copy(source, to: "\(directory.path)/\(target)")
       }

@@ -77,6 +77,12 @@ public final class RunDirectory {
       throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
     }
     guard let marker = RunMarker(folder: path) else {
+      guard !names.contains(RunMarker.name) else {
+        throw .cannotMake(
+          path: path,
+          reason:
+            "its \(RunMarker.name) cannot be read, so that what a run wrote there is not known")
+      }
       let foreign = names.filter { !isMarkerLeftover($0) }.sorted()
       guard foreign.isEmpty else { throw .foreign(path: path, names: foreign) }
       return
