@@ -12,8 +12,11 @@ public struct OutputFile: ~Copyable, Sendable {
   private var descriptor: Int32
   private var isPublished = false
 
-  /// Creates an empty temporary file in the folder of `path`. Throws `TensorError.cannotWrite`.
+  /// Creates an empty temporary file in the folder of `path`. A link is followed: the file that it leads to is the one that
+  /// will be replaced. Throws `TensorError.cannotWrite`, also where a device, pipe or socket lies (`/dev/null` for one): to
+  /// rename over it would destroy it.
   public init(besides path: String) throws(TensorError) {
+    let path = try OutputFile.target(of: path)
     // Hidden, and of a name that no other process uses.
     let (folder, name) = OutputFile.split(path)
     let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
@@ -72,19 +75,32 @@ public struct OutputFile: ~Copyable, Sendable {
     guard unsafe rename(temporaryPath, path) == 0 else { throw OutputFile.error(path, "rename") }
     isPublished = true
     // Some file systems cannot sync a folder; the file is complete whatever the answer.
-    let folder = unsafe open(OutputFile.split(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { return }
-    defer { close(folder) }
-    if fsync(folder) != 0 && errno == EIO { throw OutputFile.error(path, "sync the folder of") }
+    try OutputFolder.sync(OutputFile.split(path).folder)
   }
 
-  private static func split(_ path: String) -> (folder: String, name: Substring) {
+  /// Where `path` leads, links followed; `path` itself where nothing lies yet.
+  private static func target(of path: String) throws(TensorError) -> String {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return path }
+    let kind = status.st_mode & S_IFMT
+    guard kind == S_IFREG || kind == S_IFDIR else {
+      throw .cannotWrite(
+        path: path, operation: "write", cause: .other, reason: "it is no regular file")
+    }
+    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK,
+      let resolved = unsafe realpath(path, nil)
+    else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  static func split(_ path: String) -> (folder: String, name: Substring) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
     let name = path[path.index(after: slash)...]
     return (slash == path.startIndex ? "/" : String(path[..<slash]), name)
   }
 
-  private static func error(_ path: String, _ operation: String) -> TensorError {
+  static func error(_ path: String, _ operation: String) -> TensorError {
     let code = errno
     let cause: TensorError.WriteCause =
       switch code {

@@ -83,6 +83,11 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// See `computes`.
   public var compute = "auto"
 
+  /// Steps between checkpoints; nil = about every ten minutes.
+  public var saveEvery: Int?
+  /// Checkpoints that stay, the newest.
+  public var keep = 3
+
   // MARK: Data and evaluation
 
   /// Share of the sequences set aside for validation when there is no validation file; 0 = none.
@@ -262,6 +267,8 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("threads", threads, threads.map((1...1024).contains) ?? true, "1 to 1024")
     try check("memory", memory, memory.map { $0.byteCount >= 1 << 20 } ?? true, "at least 1M")
     try check("compute", compute, among: Self.computes)
+    try check("save_every", saveEvery, saveEvery.map { $0 > 0 } ?? true, "at least 1")
+    try check("keep", keep, keep > 0, "at least 1")
     try check("val_split", valSplit, valSplit >= 0 && valSplit < 1, "a share, 0 to below 1")
     try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
     for step in evalAt { try check("eval_at", step, step >= 0, "steps of 0 or more") }
