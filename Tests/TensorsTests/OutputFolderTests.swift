@@ -59,9 +59,15 @@ import Testing
     #expect(flag.isRaised && wish.isRaised)
   }
 
-  @Test("Devices are not renamed over, and a link stays one")
+  @Test("Devices are written into and not renamed over, and a link stays one")
   func devicesAndLinks() throws {
-    #expect(throws: TensorError.self) { _ = try OutputFile(besides: "/dev/null") }
+    var null = try OutputFile(besides: "/dev/null")
+    try null.write(Array("x".utf8))
+    try null.publish()
+    let type = try FileManager.default.attributesOfItem(atPath: "/dev/null")[.type]
+    #expect(type as? FileAttributeType == .typeCharacterSpecial)
+    var full = try OutputFile(besides: "/dev/full")
+    #expect(throws: TensorError.self) { try full.write(Array("x".utf8)) }
     let folder = try TemporaryFolder()
     let target = try folder.write("target", "old")
     let link = "\(folder.path)/link"
