@@ -1,3 +1,4 @@
+internal import Foundation
 public import Inference
 public import Tensors
 internal import Tokenization
@@ -91,8 +92,16 @@ public final class FineTuneSession {
       scion: version,
       base: Dataset.Source(path: modelPath, sha256: loaded.file.sha256()),
       data: data.train.sources
-        + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) })
+        + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) },
+      template: try Self.templateFile(recipe.template))
     self.recipe = complete
+  }
+
+  /// The file that a template's name means, if it means one.
+  private static func templateFile(_ name: String) throws -> Dataset.Source? {
+    guard !FineTuneRecipe.templates.contains(name), FileManager.default.fileExists(atPath: name)
+    else { return nil }
+    return Dataset.Source(path: name, sha256: try MappedFile(path: name).sha256())
   }
 
   /// The start that the recipe names, over a sample of the training sequences.
@@ -139,7 +148,7 @@ public final class FineTuneSession {
     return [
       "version": recipe.provenance?.scion ?? "", "--model": recipe.provenance?.base.sha256 ?? "",
       "--data": (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " "),
-      "--seq-len": "\(recipe.seqLen)", "--template": recipe.template,
+      "--seq-len": "\(recipe.seqLen)", "--template": recipe.provenance?.template?.sha256 ?? recipe.template,
       "--now": recipe.now ?? "",
       "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
       "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",

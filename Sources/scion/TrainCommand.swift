@@ -28,7 +28,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var options: TrainOptions
 
   func run() throws {
-    let recipe = try options.makeRecipe(model)
+    var recipe = try options.makeRecipe(model)
     try recipe.validate()
     guard let output = recipe.output else {
       throw UsageError("no output folder given: add -o FOLDER")
@@ -38,6 +38,9 @@ struct TrainCommand: ParsableCommand {
     if let threads = recipe.threads { Processor.threads = threads }
     var reporter = TerminalReporter(quiet: recipe.quiet)
 
+    if recipe.now == nil, options.resume == .auto {
+      recipe.now = Self.dayOfUnfinishedRun(output)
+    }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
     let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
     // Until here a signal ends the process as ever: nothing was written.
@@ -49,6 +52,15 @@ struct TrainCommand: ParsableCommand {
         stop: interrupt.stop))
     run.describe(&reporter)
     try run.run(&reporter)
+  }
+}
+
+extension TrainCommand {
+  /// The time that the templates of an interrupted run told: it goes on with that, whatever day it is by now.
+  fileprivate static func dayOfUnfinishedRun(_ output: String) -> String? {
+    [output, "\(output)/replacement"].lazy
+      .filter { FileManager.default.fileExists(atPath: "\($0)/checkpoints") }
+      .compactMap { try? FineTuneRecipe(contentsOf: "\($0)/recipe.yaml").now }.first
   }
 }
 

@@ -215,4 +215,28 @@ import Testing
         " differ from those of the steps before: the result may differ from an uninterrupted run's in its "
           + "last bits"))
   }
+
+  @Test("A run goes on with the day that its template told, and another template is another run")
+  func theDayStays() throws {
+    let flags = "--template clock.jinja --save-every 1"
+    func withTemplate(_ place: Workplace, _ text: String) throws {
+      try place.write(
+        "clock.jinja",
+        "\(text){{ strftime_now('%Y') }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}")
+    }
+    let place = try Workplace()
+    try withTemplate(place, "a")
+    let run = try start(place, "\(flags) --now 2020-01-01")
+    try run.wait { !((try? checkpoints(place)) ?? []).isEmpty }
+    kill(run.process.processIdentifier, SIGKILL)
+    _ = run.wait()
+    try #require(!place.exists("run/README.md"), "the run was over before it was killed")
+    try withTemplate(place, "b")
+    let other = try place.scion("\(Self.train) \(flags)")
+    #expect(other.code != 0 && other.messages.contains("template"), "\(other.messages)")
+    try withTemplate(place, "a")
+    let outcome = try place.scion("\(Self.train) \(flags)")
+    #expect(outcome.code == 0, "\(outcome.messages)")
+    #expect(place.text("run/recipe.yaml").contains("2020-01-01"))
+  }
 }

@@ -29,6 +29,7 @@ struct RunFingerprint: Codable, Equatable {
       }
     }
     settings["model"] = recipe.provenance?.base.sha256
+    if let template = recipe.provenance?.template { settings["template"] = template.sha256 }
     settings["data"] = (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " ")
     arithmetic = [
       "version": recipe.provenance?.scion ?? "",

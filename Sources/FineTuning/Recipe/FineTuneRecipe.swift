@@ -125,11 +125,16 @@ public struct FineTuneRecipe: Sendable, Equatable {
     public var scion: String
     public var base: Dataset.Source
     public var data: [Dataset.Source]
+    /// The file of the chat template, where it is a file of its own.
+    public var template: Dataset.Source?
 
-    public init(scion: String, base: Dataset.Source, data: [Dataset.Source]) {
+    public init(
+      scion: String, base: Dataset.Source, data: [Dataset.Source], template: Dataset.Source? = nil
+    ) {
       self.scion = scion
       self.base = base
       self.data = data
+      self.template = template
     }
   }
 
