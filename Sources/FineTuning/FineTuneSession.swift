@@ -1,5 +1,6 @@
+internal import Foundation
 public import Inference
-internal import Tensors
+public import Tensors
 internal import Tokenization
 internal import Transformer
 
@@ -11,7 +12,8 @@ internal import Transformer
 ///     while let step = try session.step() { … }        // one optimizer step each
 ///     session.validate()
 ///
-/// Values go in, values come out; it prints nothing and writes no result (`RunDirectory` does).
+/// Values go in, values come out; it prints nothing and writes no result. What happens between the steps of a whole run is
+/// `TrainingLoop`'s.
 public final class FineTuneSession {
   /// The recipe, spelled out, with the hashes of what it was made from.
   public let recipe: FineTuneRecipe
@@ -31,7 +33,7 @@ public final class FineTuneSession {
 
   /// Tokens of the longest sequence that the run sees, in training and validation.
   private let longestSequence: Int
-  private let validationBatches: [TokenBatch]
+  let validationBatches: [TokenBatch]
   private let startSample: [Int]
 
   /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
@@ -90,8 +92,16 @@ public final class FineTuneSession {
       scion: version,
       base: Dataset.Source(path: modelPath, sha256: loaded.file.sha256()),
       data: data.train.sources
-        + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) })
+        + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) },
+      template: try Self.templateFile(recipe.template))
     self.recipe = complete
+  }
+
+  /// The file that a template's name means, if it means one.
+  private static func templateFile(_ name: String) throws -> Dataset.Source? {
+    guard !FineTuneRecipe.templates.contains(name), FileManager.default.fileExists(atPath: name)
+    else { return nil }
+    return Dataset.Source(path: name, sha256: try MappedFile(path: name).sha256())
   }
 
   /// The start that the recipe names, over a sample of the training sequences.
@@ -99,8 +109,9 @@ public final class FineTuneSession {
   /// - Parameters:
   ///   - spillDirectory: where temporary activations may lie, those of training (if the plan spills) too.
   ///   - store: where the start leaves what it finishes, made with `startFingerprint`.
+  ///   - stop: once it is raised, `advance` throws `TrainingError.stopped`.
   public func makeStart(
-    spillDirectory: String, store: StartStore? = nil
+    spillDirectory: String, store: StartStore? = nil, stop: StopFlag? = nil
   ) throws -> StartSession {
     try trainer.openSpill(directory: spillDirectory)
     return try StartSession(
@@ -110,7 +121,7 @@ public final class FineTuneSession {
         generator: RandomGenerator(seed: recipe.seed).stream("init")),
       data: InitializationData(startBatches, loss: recipe.startLoss),
       memory: memoryPlan.start, spillDirectory: spillDirectory, store: store,
-      seed: recipe.seed)
+      seed: recipe.seed, stop: stop)
   }
 
   /// What the user should know about recipe and model, a sentence each.
@@ -137,7 +148,7 @@ public final class FineTuneSession {
     return [
       "version": recipe.provenance?.scion ?? "", "--model": recipe.provenance?.base.sha256 ?? "",
       "--data": (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " "),
-      "--seq-len": "\(recipe.seqLen)", "--template": recipe.template,
+      "--seq-len": "\(recipe.seqLen)", "--template": recipe.provenance?.template?.sha256 ?? recipe.template,
       "--now": recipe.now ?? "",
       "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
       "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",
@@ -167,16 +178,26 @@ public final class FineTuneSession {
       recipe.initSamples, of: data.train.sequences.count, seed: recipe.seed)
   }
 
-  /// The next optimizer step, or nil when all are done. Throws `TrainingError.lossNotFinite`.
-  public func step() throws -> StepReport? {
+  /// The next optimizer step, or nil when all are done.
+  ///
+  /// Throws `TrainingError`, with nothing changed, when something is not a number (and says whose fault it is) or once `stop`
+  /// is raised.
+  public func step(stop: StopFlag? = nil) throws -> StepReport? {
     guard stepsDone < stepCount else { return nil }
     let index = stepsDone
-    let report = try trainer.step(
-      batchPlan.batches(index, of: data.train.sequences),
-      learningRate: schedule.rate(at: index))
+    let batches = batchPlan.batches(index, of: data.train.sequences)
+    let report: StepReport
+    do {
+      report = try trainer.step(batches, learningRate: schedule.rate(at: index), stop: stop)
+    } catch let error as TrainingError {
+      throw explained(error, batches)
+    }
     tokensDone += report.tokens
     return report
   }
+
+  /// To be called when the trainer has been put where it was after `steps` steps.
+  func resume(tokensDone: Int) { self.tokensDone = tokensDone }
 
   /// Passes over the data after the steps done (1.5: half of the second epoch).
   public var epochsDone: Double {
@@ -202,5 +223,11 @@ public final class FineTuneSession {
   public func validate(withAdapters: Bool = true) -> Double? {
     validationBatches.isEmpty
       ? nil : trainer.validate(validationBatches, withAdapters: withAdapters)
+  }
+
+  /// The same micro-batch by micro-batch; nil when there is no validation part.
+  func validationPass(withAdapters: Bool) -> ValidationPass? {
+    validationBatches.isEmpty
+      ? nil : ValidationPass(validationBatches, withAdapters: withAdapters)
   }
 }

@@ -53,9 +53,12 @@ public final class Trainer {
 
   /// One optimizer step on the mean loss over all targets of `microBatches`.
   ///
-  /// Throws `TrainingError.lossNotFinite` before anything is changed when the loss or the gradient is not finite, and
-  /// `TensorError.cannotSpill` when the disk is full.
-  public func step(_ microBatches: [TokenBatch], learningRate: Double) throws -> StepReport {
+  /// Throws `TrainingError.notANumber` before anything is changed when the loss or the gradient is not finite,
+  /// `TrainingError.stopped`, with nothing changed either, once `stop` is raised, and `TensorError.cannotSpill` when the disk is
+  /// full.
+  public func step(
+    _ microBatches: [TokenBatch], learningRate: Double, stop: StopFlag? = nil
+  ) throws -> StepReport {
     let clock = ContinuousClock()
     let start = clock.now
     guard let gradients = adapters.gradients else {
@@ -65,16 +68,25 @@ public final class Trainer {
     let targets = microBatches.reduce(0) { $0 + $1.targetCount }
     let weight = 1 / Float(max(targets, 1))
     var total = 0.0
-    for batch in microBatches where batch.targetCount > 0 {
-      model.forward(batch, adapters: adapters, workspace)
-      for nll in model.loss(batch, workspace, gradientWeight: weight) { total += Double(nll) }
-      model.backward(batch, adapters: adapters, workspace)
+    for (index, batch) in microBatches.enumerated() where batch.targetCount > 0 {
+      model.forward(batch, adapters: adapters, workspace, stop: stop)
+      let losses = model.loss(batch, workspace, gradientWeight: weight, stop: stop)
+      if stop.isRaised { throw TrainingError.stopped }
+      for nll in losses { total += Double(nll) }
+      guard total.isFinite else {
+        throw TrainingError.notANumber(
+          step: optimizer.stepCount + 1, loss: total, microBatch: index,
+          sequences: batch.sequences(ofNotFinite: losses))
+      }
+      model.backward(batch, adapters: adapters, workspace, stop: stop)
     }
+    if stop.isRaised { throw TrainingError.stopped }
     if let failure = workspace.spillFailure { throw failure }
     let loss = total / Double(max(targets, 1))
     let norm = sumOfSquares(gradients).squareRoot()
-    guard loss.isFinite && norm.isFinite else {
-      throw TrainingError.lossNotFinite(step: optimizer.stepCount + 1, loss: loss)
+    guard norm.isFinite else {
+      throw TrainingError.notANumber(
+        step: optimizer.stepCount + 1, loss: loss, microBatch: nil, sequences: [])
     }
     let scale = clip > 0 && norm > Double(clip) ? Float(Double(clip) / norm) : 1
     try optimizer.update(adapters, gradientScale: scale, learningRate: Float(learningRate))
@@ -88,30 +100,79 @@ public final class Trainer {
   ///
   /// - Parameter withAdapters: false evaluates the base.
   public func validate(_ microBatches: [TokenBatch], withAdapters: Bool = true) -> Double {
-    var total = 0.0
-    var targets = 0
-    for batch in microBatches where batch.targetCount > 0 {
-      model.forward(batch, adapters: withAdapters ? adapters : nil, workspace)
-      for nll in model.loss(batch, workspace) { total += Double(nll) }
-      targets += batch.targetCount
+    var pass = ValidationPass(microBatches, withAdapters: withAdapters)
+    while pass.advance(self) {}
+    return pass.loss
+  }
+
+  // MARK: - State
+
+  /// What is trained and what the optimizer keeps of it, as it lies in memory, by name: with the number of steps everything
+  /// that the steps to come depend on.
+  var state: [(name: String, values: Matrix)] {
+    adapters.parameters.parts.map { ("adapters.\($0.name)", $0.values) }
+      + (optimizer.moments?.parts ?? []).map { ("moments.\($0.name)", $0.values) }
+  }
+
+  /// To be called when the matrices of `state` have been filled with what they held after `stepCount` steps.
+  func resume(at stepCount: Int) {
+    optimizer.resume(at: stepCount)
+    adapters.refresh()
+  }
+
+  /// Whether every parameter is a finite number.
+  var isFinite: Bool {
+    let parameters = adapters.parameters
+    let length = 1 << 20
+    return stride(from: 0, to: parameters.count, by: length).allSatisfy { start in
+      parameters.slice(start, rows: 1, columns: min(length, parameters.count - start)).array()
+        .allSatisfy(\.isFinite)
     }
-    return total / Double(max(targets, 1))
   }
 }
 
-/// What ends a training run.
-public enum TrainingError: Error, Equatable, CustomStringConvertible {
-  /// The loss or the gradient's norm stopped being a number; the adapters are those of the step before.
-  case lossNotFinite(step: Int, loss: Double)
-  /// There is nothing to learn from.
-  case noTargets(path: String)
+/// The mean loss over held-out micro-batches, one at a time, so that the caller can show progress and stop between them.
+public struct ValidationPass {
+  public let withAdapters: Bool
+  private let batches: [TokenBatch]
+  private var total = 0.0
+  private var targets = 0
+  /// Micro-batches done, and in all.
+  public private(set) var done = 0
+  public var count: Int { batches.count }
 
-  public var description: String {
-    switch self {
-    case .lossNotFinite(let step, let loss):
-      "the loss became \(loss) at step \(step): lower --lr, or raise --warmup"
-    case .noTargets(let path):
-      "\(path) has no token to learn from: every record is empty or longer than --seq-len"
+  init(_ batches: [TokenBatch], withAdapters: Bool) {
+    self.batches = batches
+    self.withAdapters = withAdapters
+  }
+
+  /// The mean over the targets so far, in nats.
+  public var loss: Double { total / Double(max(targets, 1)) }
+
+  /// Runs the next micro-batch; false when all have been, or `stop` was raised meanwhile.
+  mutating func advance(_ trainer: Trainer, stop: StopFlag? = nil) -> Bool {
+    guard done < batches.count, !stop.isRaised else { return false }
+    let batch = batches[done]
+    if batch.targetCount > 0 {
+      trainer.model.forward(
+        batch, adapters: withAdapters ? trainer.adapters : nil, trainer.workspace, stop: stop)
+      let losses = trainer.model.loss(batch, trainer.workspace, stop: stop)
+      if stop.isRaised { return false }
+      for nll in losses { total += Double(nll) }
+      targets += batch.targetCount
+    }
+    done += 1
+    return true
+  }
+}
+
+extension TokenBatch {
+  /// Which of the batch's sequences have losses (one a target, in order) that are not finite.
+  func sequences(ofNotFinite losses: [Float]) -> [Int] {
+    let rows = targets.indices.filter { targets[$0] != TokenSequence.ignored }
+    let bad = zip(rows, losses).filter { !$0.1.isFinite }.map(\.0)
+    return (0..<sequenceCount).filter { sequence in
+      bad.contains { (Int(starts[sequence])..<Int(starts[sequence + 1])).contains($0) }
     }
   }
 }

@@ -41,6 +41,9 @@ public final class BatchGenerator {
   /// Answers at a time.
   public var slotCount: Int { slots.count }
 
+  /// Once it is raised, `step` ends early, its answers are of no use, and there are no others.
+  public var stop: StopFlag?
+
   /// Tokens run through the model so far, prompts included.
   public private(set) var processedTokens = 0
 
@@ -108,7 +111,7 @@ public final class BatchGenerator {
   ///
   /// - Returns: the answers that this finished; nil when all are done.
   public func step() throws(InferenceError) -> [BatchAnswer]? {
-    guard remaining > 0 else { return nil }
+    guard remaining > 0, !stop.isRaised else { return nil }
     let free = slots.count { $0 == nil }
     let waiting = prompts.count - nextPrompt
     // A packed batch of prompts costs less than many small ones: wait until a quarter of the slots is free.
@@ -170,12 +173,13 @@ public final class BatchGenerator {
   private func run(_ batch: FlatBatch) {
     model.extend(
       ids: batch.ids, slots: batch.slots, positions: batch.positions, adapters: adapters,
-      cache: cache, workspace)
+      cache: cache, workspace, stop: stop)
   }
 
   /// Takes the likeliest token of each row, and away the answers that are finished.
   private func predict(_ rows: [(slot: Int, row: Int)]) throws(InferenceError) -> [BatchAnswer] {
     var finished: [BatchAnswer] = []
+    if stop.isRaised { return [] }
     for start in stride(from: 0, to: rows.count, by: workspace.shape.lossRows) {
       let chunk = rows[start..<min(start + workspace.shape.lossRows, rows.count)]
       let logits = model.logits(rows: chunk.map(\.row), workspace)

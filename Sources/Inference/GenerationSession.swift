@@ -89,8 +89,11 @@ public final class GenerationSession {
 
   // MARK: - Prompt
 
-  /// Begins a generation: checks and processes the prompt. One that still runs is abandoned.
-  public func start(prompt: [Int32], _ options: GenerationOptions) throws(InferenceError) {
+  /// Begins a generation: checks and processes the prompt. One that still runs is abandoned. Once `stop` is raised, it ends
+  /// early, with nothing begun.
+  public func start(
+    prompt: [Int32], _ options: GenerationOptions, stop: StopFlag? = nil
+  ) throws(InferenceError) {
     run = nil
     try options.validate()
     guard !prompt.isEmpty else { throw .emptyPrompt }
@@ -110,7 +113,12 @@ public final class GenerationSession {
     while cached.count < prompt.count {
       row = extend(
         Array(prompt[cached.count..<min(cached.count + workspace.shape.tokens, prompt.count)]),
-        roundsFew: false)
+        roundsFew: false, stop: stop)
+      if stop.isRaised {
+        // What the cache holds is not known.
+        cached = []
+        return
+      }
     }
     report = GenerationReport(
       promptTokens: prompt.count, reusedTokens: shared,
@@ -123,12 +131,12 @@ public final class GenerationSession {
   }
 
   /// Appends `ids` to the cache; returns the row of the last.
-  private func extend(_ ids: [Int32], roundsFew: Bool) -> Int {
+  private func extend(_ ids: [Int32], roundsFew: Bool, stop: StopFlag? = nil) -> Int {
     let first = Int32(cached.count)
     loaded.model.extend(
       ids: ids, slots: Array(repeating: 0, count: ids.count),
       positions: Array(first..<first + Int32(ids.count)), adapters: adapters, cache: cache,
-      workspace, roundsFew: roundsFew)
+      workspace, roundsFew: roundsFew, stop: stop)
     cached += ids
     return ids.count - 1
   }

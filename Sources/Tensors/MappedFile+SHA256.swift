@@ -6,6 +6,12 @@ extension MappedFile {
   /// the pages back as it goes, so that a large file does not become resident.
   public func sha256() -> String { Self.sha256(of: [self]) }
 
+  /// The same of the file at `path`, which may be empty. Throws `TensorError.cannotMap`.
+  public static func sha256(path: String) throws(TensorError) -> String {
+    if let size = size(path), size == 0 { return sha256(of: []) }
+    return try MappedFile(path: path).sha256()
+  }
+
   /// The same of the bytes of several files, one after the other.
   public static func sha256(of files: [MappedFile]) -> String {
     let window = 1 << 20

@@ -59,6 +59,13 @@ public final class MappedFile: Sendable {
     unsafe self.base = pointer
   }
 
+  /// Bytes of the regular file at `path`; nil when there is none.
+  static func size(_ path: String) -> Int? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, (status.st_mode & S_IFMT) == S_IFREG else { return nil }
+    return Int(status.st_size)
+  }
+
   deinit {
     unsafe munmap(base, max(byteCount, 1))
   }

@@ -139,6 +139,14 @@ public struct Matrix {
     }
   }
 
+  /// Whether every element is a finite number.
+  public var isFinite: Bool {
+    switch type {
+    case .float32: sumOfSquares(self).isFinite
+    case .bfloat16: array().allSatisfy(\.isFinite)
+    }
+  }
+
   /// The bytes of the matrix (little-endian elements), copied.
   public func bytes() -> [UInt8] {
     unsafe [UInt8](UnsafeRawBufferPointer(start: pointer, count: byteCount))

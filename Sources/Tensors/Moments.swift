@@ -83,6 +83,14 @@ public struct Moments {
   /// The moments of the parameters `range`, as a view of the same memory. 8-bit ones are cut at whole blocks.
   public subscript(range: Range<Int>) -> Moments { Moments(self, range) }
 
+  /// Everything that is kept, as it lies in memory, by name: what a checkpoint holds.
+  public var parts: [(name: String, values: Matrix)] {
+    [
+      ("first", first), ("second", second), ("first_scales", firstScales),
+      ("second_scales", secondScales),
+    ].compactMap { name, part in part.map { (name, $0) } }
+  }
+
   /// Both moments as numbers.
   public func values() -> (first: [Float], second: [Float]) {
     (numbers(first, firstScales, isSigned: 1), numbers(second, secondScales, isSigned: 0))

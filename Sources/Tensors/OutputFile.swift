@@ -8,12 +8,23 @@ public struct OutputFile: ~Copyable, Sendable {
   public let path: String
   /// Bytes written so far.
   public private(set) var byteCount = 0
-  private let temporaryPath: String
+  /// nil for a terminal, `/dev/null` or a pipe, which is written straight into: to rename over it would destroy it.
+  private let temporaryPath: String?
   private var descriptor: Int32
   private var isPublished = false
 
-  /// Creates an empty temporary file in the folder of `path`. Throws `TensorError.cannotWrite`.
+  /// Creates an empty temporary file in the folder of `path`. A link is followed: the file that it leads to is the one that
+  /// will be replaced. Throws `TensorError.cannotWrite`, also where a disk or a socket lies.
   public init(besides path: String) throws(TensorError) {
+    let (path, isStream) = try OutputFile.target(of: path)
+    guard !isStream else {
+      let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw OutputFile.error(path, "open") }
+      self.path = path
+      temporaryPath = nil
+      self.descriptor = descriptor
+      return
+    }
     // Hidden, and of a name that no other process uses.
     let (folder, name) = OutputFile.split(path)
     let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
@@ -29,7 +40,7 @@ public struct OutputFile: ~Copyable, Sendable {
 
   deinit {
     if descriptor >= 0 { close(descriptor) }
-    if !isPublished { _ = unsafe unlink(temporaryPath) }
+    if let temporaryPath, !isPublished { _ = unsafe unlink(temporaryPath) }
   }
 
   /// Appends bytes.
@@ -65,26 +76,45 @@ public struct OutputFile: ~Copyable, Sendable {
 
   /// Syncs the bytes to the disk, gives the file its name (replacing another) and syncs the folder.
   public mutating func publish() throws(TensorError) {
-    guard fsync(descriptor) == 0 else { throw OutputFile.error(path, "sync") }
+    guard temporaryPath == nil || fsync(descriptor) == 0 else {
+      throw OutputFile.error(path, "sync")
+    }
     let closing = close(descriptor)
     descriptor = -1
     guard closing == 0 else { throw OutputFile.error(path, "close") }
+    guard let temporaryPath else { return }
     guard unsafe rename(temporaryPath, path) == 0 else { throw OutputFile.error(path, "rename") }
     isPublished = true
     // Some file systems cannot sync a folder; the file is complete whatever the answer.
-    let folder = unsafe open(OutputFile.split(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { return }
-    defer { close(folder) }
-    if fsync(folder) != 0 && errno == EIO { throw OutputFile.error(path, "sync the folder of") }
+    try OutputFolder.sync(OutputFile.split(path).folder)
   }
 
-  private static func split(_ path: String) -> (folder: String, name: Substring) {
+  /// Where `path` leads, links followed, and whether bytes go straight into it; `path` itself where nothing lies yet.
+  private static func target(
+    of path: String
+  ) throws(TensorError) -> (path: String, isStream: Bool) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return (path, false) }
+    let kind = status.st_mode & S_IFMT
+    if kind == S_IFCHR || kind == S_IFIFO { return (path, true) }
+    guard kind == S_IFREG || kind == S_IFDIR else {
+      throw .cannotWrite(
+        path: path, operation: "write", cause: .other, reason: "it is no regular file")
+    }
+    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK,
+      let resolved = unsafe realpath(path, nil)
+    else { return (path, false) }
+    defer { unsafe free(resolved) }
+    return (unsafe String(cString: resolved), false)
+  }
+
+  static func split(_ path: String) -> (folder: String, name: Substring) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
     let name = path[path.index(after: slash)...]
     return (slash == path.startIndex ? "/" : String(path[..<slash]), name)
   }
 
-  private static func error(_ path: String, _ operation: String) -> TensorError {
+  static func error(_ path: String, _ operation: String) -> TensorError {
     let code = errno
     let cause: TensorError.WriteCause =
       switch code {

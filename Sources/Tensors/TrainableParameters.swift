@@ -28,6 +28,13 @@ public struct TrainableParameters {
   public let columns: Int
   public var count: Int { rows * columns }
 
+  /// Everything that is kept, as it lies in memory, by name: what a checkpoint holds.
+  public var parts: [(name: String, values: Matrix)] {
+    [("rounded", rounded), ("master", master), ("low", low)].compactMap { name, part in
+      part.map { (name, $0) }
+    }
+  }
+
   private init(
     precision: ParameterPrecision, rounded: Matrix?, master: Matrix?, low: Matrix?
   ) {

@@ -28,10 +28,13 @@ public struct Model: Sendable {
   // MARK: - Forward
 
   /// Runs all blocks over a micro-batch; the residual stream and what the backward needs stay in `workspace`.
-  /// `adapters: nil` runs the base.
-  public func forward(_ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace) {
+  /// `adapters: nil` runs the base. It ends early, with nothing of use left behind, once `stop` is raised.
+  public func forward(
+    _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace, stop: StopFlag? = nil
+  ) {
     embed(batch.ids, workspace)
     for layer in 0..<configuration.layerCount {
+      if stop.isRaised { return }
       forwardBlock(layer, batch, adapters: adapters, workspace)
       workspace.writeBoundary(layer, tokens: batch.tokenCount)
     }
@@ -92,18 +95,22 @@ public struct Model: Sendable {
   ///
   /// - Parameter gradientWeight: when not nil, the gradient of `gradientWeight · Σ nll` starts to flow: it is left
   ///   for `backward`.
-  /// - Returns: the negative log-likelihood of each target, in the order of the rows that have one.
+  /// - Returns: the negative log-likelihood of each target, in the order of the rows that have one; of the first ones only
+  ///   once `stop` is raised.
   public func loss(
-    _ batch: TokenBatch, _ workspace: Workspace, gradientWeight: Float? = nil
+    _ batch: TokenBatch, _ workspace: Workspace, gradientWeight: Float? = nil,
+    stop: StopFlag? = nil
   ) -> [Float] {
     loss(
       batch, workspace,
-      gradientWeights: gradientWeight.map { Array(repeating: $0, count: batch.tokenCount) })
+      gradientWeights: gradientWeight.map { Array(repeating: $0, count: batch.tokenCount) },
+      stop: stop)
   }
 
   /// The same with a weight a row (only rows with a target count).
   public func loss(
-    _ batch: TokenBatch, _ workspace: Workspace, gradientWeights: [Float]?
+    _ batch: TokenBatch, _ workspace: Workspace, gradientWeights: [Float]?,
+    stop: StopFlag? = nil
   ) -> [Float] {
     let rows = batch.targets.indices.filter { batch.targets[$0] != TokenSequence.ignored }
     if gradientWeights != nil {
@@ -112,6 +119,7 @@ public struct Model: Sendable {
     var losses: [Float] = []
     losses.reserveCapacity(rows.count)
     for start in stride(from: 0, to: rows.count, by: workspace.shape.lossRows) {
+      if stop.isRaised { break }
       let chunk = Array(rows[start..<min(start + workspace.shape.lossRows, rows.count)])
       losses += lossChunk(chunk, batch.targets, workspace, weights: gradientWeights)
     }
@@ -186,10 +194,14 @@ public struct Model: Sendable {
 
   // MARK: - Backward
 
-  /// Takes the gradient that `loss` left down through all blocks, adding to the adapters' gradients.
-  public func backward(_ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace) {
+  /// Takes the gradient that `loss` left down through all blocks, adding to the adapters' gradients; of no use once `stop`
+  /// is raised.
+  public func backward(
+    _ batch: TokenBatch, adapters: AdapterSet?, _ workspace: Workspace, stop: StopFlag? = nil
+  ) {
     var sink = NoGradientSink()
     for layer in (0..<configuration.layerCount).reversed() {
+      if stop.isRaised { return }
       workspace.readBoundary(layer, tokens: batch.tokenCount)
       do {
         try backwardBlock(
@@ -237,9 +249,10 @@ public struct Model: Sendable {
   ///
   /// - Parameter roundsFew: with one to four tokens of bfloat16 storage, inputs of products are rounded to 8-bit
   ///   integers (`multiplyFew`), which is faster and a little less exact.
+  /// - Parameter stop: once it is raised, nothing of use is left behind.
   public func extend(
     ids: [Int32], slots: [Int32], positions: [Int32], adapters: AdapterSet?,
-    cache: KeyValueCache, _ workspace: Workspace, roundsFew: Bool = false
+    cache: KeyValueCache, _ workspace: Workspace, roundsFew: Bool = false, stop: StopFlag? = nil
   ) {
     precondition(ids.count == slots.count && ids.count == positions.count && !ids.isEmpty)
     embed(ids, workspace)
@@ -253,6 +266,7 @@ public struct Model: Sendable {
     let isFew = roundsFew && ids.count <= FewProduct.mostTokens
     func run() {
       for layer in 0..<configuration.layerCount {
+        if stop.isRaised { return }
         withBlock(layer, next: layer + 1, adapters) { block in
           var block = block
           if isFew { block.following = weights.read(after: layer) }

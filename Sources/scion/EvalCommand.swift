@@ -98,6 +98,9 @@ struct EvalCommand: ParsableCommand {
   }
 
   func run() throws {
+    try OutputPath.checkApart(
+      [json, rows].compactMap(\.self),
+      inputs: [try model.path(), adapter, data, shotsData].compactMap(\.self))
     let loaded = try model.load()
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
@@ -106,16 +109,15 @@ struct EvalCommand: ParsableCommand {
     var reporter = TerminalReporter(quiet: quiet)
     for notice in evaluation.notices { reporter.warn(notice) }
     let interrupt = InterruptFlag()
+    evaluation.stop = interrupt.stop
     while let progress = try evaluation.step() {
       let left = progress.secondsLeft.map { "  \(clockText(seconds: $0)) left" } ?? ""
       let value = progress.value.map { String(format: "  %.4f", $0) } ?? ""
       reporter.progress("\(task.rawValue) \(progress.done)/\(progress.total)\(value)\(left)")
-      if interrupt.isSet {
-        reporter.closeLine()
-        throw Interrupted(description: "interrupted: nothing was written")
-      }
+      if interrupt.isSet { break }
     }
     reporter.closeLine()
+    if interrupt.isSet { throw Interrupted(description: "interrupted: nothing was written") }
     try write(evaluation)
   }
 

@@ -53,7 +53,7 @@ enum ExitStatus: Int32 {
       default: self = .badInput
       }
     case let error as RunDirectory.Failure:
-      if case .finishedRun = error { self = .badUsage } else { self = .failed }
+      self = error.isUsage ? .badUsage : .failed
     case let error as InferenceError:
       switch error {
       case .invalidOption, .emptyPrompt, .promptTooLong: self = .badUsage
@@ -65,7 +65,8 @@ enum ExitStatus: Int32 {
       default: self = .badInput
       }
     case is TokenizationError, is DataError, is TokenizeInput.Failure: self = .badInput
-    case is TrainingError, is WriteError: self = .failed
+    case let error as TrainingError: self = error.isOfBase ? .badInput : .failed
+    case is WriteError: self = .failed
     default: return nil
     }
   }
@@ -88,7 +89,7 @@ struct UsageError: Error, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-/// Ctrl-C or SIGTERM; what was trained has been saved.
+/// Ctrl-C or SIGTERM: exit code 130 for both; what was trained has been saved.
 struct Interrupted: Error, CustomStringConvertible {
   let description: String
 }

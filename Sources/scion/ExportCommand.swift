@@ -40,15 +40,18 @@ struct ExportCommand: ParsableCommand {
     completion: .file())
   var output: String
 
-  @Flag(help: "Replace an existing output file.")
+  @Flag(help: "Replace an existing output file, or the adapter in an existing folder.")
   var overwrite = false
 
   func run() throws {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
-    try OutputPath.check(
-      output, overwrite: overwrite || to == .peft, inputs: [path, self.adapter])
+    switch to {
+    case .gguf: try OutputPath.check(output, overwrite: overwrite, inputs: [path, self.adapter])
+    case .peft:
+      try OutputPath.checkPEFT(output, overwrite: overwrite, inputs: [path, self.adapter])
+    }
     let base = try GGUFFile(path: path)
     let adapter = try Adapter(path: adapter, base: base)
     try to.write(adapter, base, output)

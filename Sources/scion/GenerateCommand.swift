@@ -113,6 +113,8 @@ struct GenerateCommand: ParsableCommand {
 
   func run() throws {
     let given = try ids.map(GenerateCommand.tokens)
+    try OutputPath.checkApart(
+      [logits].compactMap(\.self), inputs: [try model.path(), adapter, template].compactMap(\.self))
     let loaded = try model.load()
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
@@ -134,15 +136,17 @@ struct GenerateCommand: ParsableCommand {
     {
       reporter.warn(notice)
     }
+    let interrupt = InterruptFlag()
     try session.start(
       prompt: tokens,
       GenerationOptions(
         maxTokens: maxTokens, temperature: temperature, topP: topP, topK: topK, seed: seed,
-        stop: stop, ignoresEnd: ignoreEos))
+        stop: stop, ignoresEnd: ignoreEos), stop: interrupt.stop)
+    if interrupt.isSet { throw Interrupted(description: "interrupted: nothing was generated") }
     if let logits {
       try NextTokenLogits(ids: tokens, logits: session.logits().array()).write(path: logits)
     } else {
-      try generate(session)
+      try generate(session, interrupt)
     }
   }
 
@@ -179,8 +183,7 @@ struct GenerateCommand: ParsableCommand {
   }
 
   /// Writes the text as it comes, then the figures.
-  private func generate(_ session: GenerationSession) throws {
-    let interrupt = InterruptFlag()
+  private func generate(_ session: GenerationSession, _ interrupt: InterruptFlag) throws {
     while let piece = try session.next() {
       try StandardStreams.result(piece.text)
       if interrupt.isSet { break }

@@ -1,16 +1,14 @@
 import Dispatch
 import Foundation
-import Synchronization
+import Tensors
 
-/// Becomes true at the first ctrl-C or SIGTERM, so that a run can end at the next safe place; the second one ends the
+/// Raises a `StopFlag` at the first ctrl-C or SIGTERM, so that a run can end at the next safe place; the second one ends the
 /// process at once.
+///
+/// Made when the work begins that looks at the flag: before, a signal ends the process as ever, and nothing was written.
 struct InterruptFlag {
-  /// How often the user asked to stop; shared with the signal handlers.
-  private final class Counter: Sendable {
-    let value = Atomic<Int>(0)
-  }
-
-  private let counter = Counter()
+  /// What long work looks at.
+  let stop = StopFlag()
   private var sources: [any DispatchSourceSignal] = []
 
   init() {
@@ -19,17 +17,17 @@ struct InterruptFlag {
       // The default action must be off for the dispatch source to see the signal.
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      let counter = counter
+      let stop = stop
       source.setEventHandler {
-        let earlier = counter.value.add(1, ordering: .relaxed).oldValue
         // Not exit(): OpenMP's clean-up must not run under threads that still compute. What is half written has a
         // temporary name.
-        if earlier > 0 { _exit(ExitStatus.interrupted.rawValue) }
+        if stop.isRaised { _exit(ExitStatus.interrupted.rawValue) }
+        stop.raise()
       }
       source.resume()
       sources.append(source)
     }
   }
 
-  var isSet: Bool { counter.value.load(ordering: .relaxed) > 0 }
+  var isSet: Bool { stop.isRaised }
 }

@@ -63,6 +63,7 @@ struct MergeCommand: ParsableCommand {
     var reporter = TerminalReporter(quiet: quiet)
     let interrupt = InterruptFlag()
     var merger = try Merger(base: base, adapter: adapter, type: type, output: output, name: name)
+    merger.stop = interrupt.stop
     for notice in merger.plan.notices { reporter.warn(notice) }
     var changed = 0
     while let step = try merger.next() {

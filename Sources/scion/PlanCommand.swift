@@ -25,6 +25,7 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     let recipe = try options.makeRecipe(model)
+    try recipe.validate()
     var reporter = TerminalReporter()
     if let threads = recipe.threads { Processor.threads = threads }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)

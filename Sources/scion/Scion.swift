@@ -18,7 +18,7 @@ struct Scion: ParsableCommand {
         scion generate -m merged.gguf --chat -p "Hello"
 
       stdout carries results, stderr progress and messages. Exit codes: 0 done, 1 failed at run time, 2 bad usage \
-      or recipe, 3 bad input file, 4 does not fit the memory budget, 130 interrupted.
+      or recipe, 3 bad input file, 4 does not fit the memory budget, 130 interrupted (ctrl-C or SIGTERM).
       """,
     version: ScionVersion.current,
     subcommands: [

@@ -1,5 +1,5 @@
-import ArgumentParser
-import FineTuning
+public import ArgumentParser
+public import FineTuning
 import Foundation
 import Tensors
 import Transformer
@@ -14,8 +14,12 @@ struct TrainCommand: ParsableCommand {
       train.jsonl and, where there are, valid.jsonl and test.jsonl. Loss is taken on completions and assistant turns.
 
       The output folder receives adapter.gguf (for llama.cpp), peft/ (for Hugging Face PEFT), recipe.yaml (to run it \
-      again), metrics.jsonl, init.json and a model card. Ctrl-C ends the run after the current step and keeps what was \
-      trained.
+      again), metrics.jsonl, init.json and a model card. It must be new, empty, or a run's: nothing else in it is \
+      touched, and with --overwrite old results stay until the new ones are complete.
+
+      Ctrl-C (or SIGTERM) ends the run at once and keeps what was trained; the second one does not wait for that. \
+      Checkpoints are written every ten minutes (--save-every: steps), and the same command goes on from the newest \
+      one that is whole, to the same bits as if nothing had happened.
 
         scion train -m base.gguf --data examples/ -o tuned --epochs 2 --lr 5e-4
       """)
@@ -24,20 +28,51 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var options: TrainOptions
 
   func run() throws {
-    let recipe = try options.makeRecipe(model)
+    var recipe = try options.makeRecipe(model)
     try recipe.validate()
     guard let output = recipe.output else {
       throw UsageError("no output folder given: add -o FOLDER")
     }
+    let inputs = OutputPath.inputs(of: recipe, options.recipe)
+    try RunDirectory.check(path: output, overwrite: options.overwrite, inputs: inputs)
     if let threads = recipe.threads { Processor.threads = threads }
     var reporter = TerminalReporter(quiet: recipe.quiet)
-    let interrupt = InterruptFlag()
 
+    if recipe.now == nil, options.resume == .auto {
+      recipe.now = Self.dayOfUnfinishedRun(output)
+    }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
-    let directory = try RunDirectory(path: output, overwrite: options.overwrite)
-    var run = TrainingRun(session: session, directory: directory, interrupt: interrupt)
-    try run.describe(&reporter)
-    try run.begin(&reporter)
-    try run.train(&reporter)
+    let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
+    // Until here a signal ends the process as ever: nothing was written.
+    let interrupt = InterruptFlag()
+    let run = TrainingRun(
+      session: session,
+      loop: try TrainingLoop(
+        session, in: directory, resume: options.resume, overwrite: options.overwrite,
+        stop: interrupt.stop))
+    run.describe(&reporter)
+    try run.run(&reporter)
   }
+}
+
+extension TrainCommand {
+  /// The time that the templates of an interrupted run told: it goes on with that, whatever day it is by now.
+  fileprivate static func dayOfUnfinishedRun(_ output: String) -> String? {
+    [output, "\(output)/replacement"].lazy
+      .filter { FileManager.default.fileExists(atPath: "\($0)/checkpoints") }
+      .compactMap { try? FineTuneRecipe(contentsOf: "\($0)/recipe.yaml").now }.first
+  }
+}
+
+extension TrainingLoop.Resume: ExpressibleByArgument {
+  public init?(argument: String) {
+    switch argument {
+    case "": return nil
+    case "auto": self = .auto
+    case "never": self = .never
+    default: self = .path(argument)
+    }
+  }
+
+  public var defaultValueDescription: String { "auto" }
 }

@@ -22,8 +22,18 @@ struct TrainOptions: ParsableArguments {
     completion: .file())
   var recipe: String?
 
-  @Flag(help: "Replace the results of an earlier run in the output folder.")
+  @Flag(
+    help:
+      "Replace the results of an earlier run in the output folder, when those of this one are complete."
+  )
   var overwrite = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Whether to go on from a checkpoint: auto (an unfinished run of the same settings in the output folder goes on), "
+        + "never (from the beginning), or a run's folder or checkpoint.",
+      valueName: "auto|never|path"))
+  var resume: TrainingLoop.Resume = .auto
 
   // MARK: Adapters
 
@@ -225,6 +235,18 @@ struct TrainOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
+      "Steps between checkpoints, the newest of which stay when the run is finished (default: about every ten minutes, "
+        + "and none stays).", valueName: "n"))
+  var saveEvery: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Checkpoints that stay, the newest (default: 3).", valueName: "n"))
+  var keep: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
       "Share of the data set aside for validation when there is no valid.jsonl (default: 0.05).",
       valueName: "share"))
   var valSplit: Float?
@@ -322,6 +344,8 @@ struct TrainOptions: ParsableArguments {
       }
       result.memory = size
     }
+    if let saveEvery { result.saveEvery = saveEvery }
+    set(keep, \.keep)
     set(valSplit, \.valSplit)
     if let evalEvery { result.evalEvery = evalEvery }
     if let evalAt {

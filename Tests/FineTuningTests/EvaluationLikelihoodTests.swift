@@ -66,7 +66,7 @@ struct EvaluationLikelihoodTests {
     let evaluation = try LikelihoodEvaluation(
       model, storage: .float32, sequences: sequences, batchTokens: 40)
     var steps: [EvaluationProgress] = []
-    while let progress = evaluation.step() { steps.append(progress) }
+    while let progress = try evaluation.step() { steps.append(progress) }
     #expect(steps.count > 3)
     #expect(zip(steps, steps.dropFirst()).allSatisfy { $0.done < $1.done })
     #expect(steps.last?.done == steps.last?.total)

@@ -48,7 +48,7 @@ import Testing
 
     stdout carries results, stderr progress and messages. Exit codes: 0 done, 1
     failed at run time, 2 bad usage or recipe, 3 bad input file, 4 does not fit the
-    memory budget, 130 interrupted.
+    memory budget, 130 interrupted (ctrl-C or SIGTERM).
 
     USAGE: scion <subcommand>
 

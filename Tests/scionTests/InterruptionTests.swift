@@ -6,7 +6,8 @@ import Testing
   /// Far more steps than any test waits for.
   static let train = "\(TrainingTests.train) --steps 1000000 --eval-every 2"
 
-  @Test("Ctrl-C while training finishes the step, keeps the adapter and exits with 130")
+  @Test(
+    "Ctrl-C while training ends at the last finished step, keeps the adapter and exits with 130")
   func interruptWhileTraining() throws {
     let place = try Workplace()
     let run = try start(place)
@@ -16,7 +17,7 @@ import Testing
     #expect(outcome.code == 130)
     let last = try #require(outcome.messages.split(separator: "\n").last)
     #expect(last.hasPrefix("scion: interrupted after step "))
-    #expect(last.hasSuffix(": the adapter trained so far is in run"))
+    #expect(last.hasSuffix(", and the adapter trained so far is in run"))
     #expect(try checkFiles(place) == "whole lines")
     #expect(
       try place.scion("generate -m base.gguf --adapter run -p a --max-tokens 1 --quiet").code == 0)

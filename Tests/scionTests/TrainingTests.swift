@@ -14,7 +14,7 @@ import Testing
     #expect(outcome.messages.contains("step 6/6"))
     #expect(
       try place.names("run") == [
-        "README.md", "adapter.gguf", "init.json", "init.svg", "metrics.jsonl", "peft",
+        ".scion-run", "README.md", "adapter.gguf", "init.json", "init.svg", "metrics.jsonl", "peft",
         "recipe.yaml",
       ])
     #expect(

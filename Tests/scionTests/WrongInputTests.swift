@@ -64,6 +64,7 @@ import Testing
     Case(
       "eval -m base.gguf --task nll --data data.jsonl --limit 0", 2,
       "--limit must be at least 1; see scion eval --help"),
+    Case("plan --recipe threads.yaml", 2, "threads is 0: it must be 1 to 1024"),
     Case("inspect", 2, "give a GGUF file, or --cpu; see scion inspect --help"),
   ]
 
@@ -107,9 +108,9 @@ import Testing
       "cannot use data.jsonl as output folder: a file lies there, or the folder cannot be read; "
         + "choose another"),
     Case(
-      "train -m base.gguf --data data.jsonl -o mine", 1,
-      "cannot use mine as output folder: it holds a README.md or peft/ that no run has written; "
-        + "choose another"),
+      "train -m base.gguf --data data.jsonl -o mine", 2,
+      "mine holds README.md, which no run of Scion wrote: choose a new or an empty folder as output"
+    ),
   ]
 
   @Test(
@@ -229,6 +230,7 @@ import Testing
     try place.write("blank.jsonl", "\n\n")
     try place.write("unknown.yaml", "rnk: 4\n")
     try place.write("size.yaml", "memory: lots\n")
+    try place.write("threads.yaml", "model: base.gguf\ndata: data.jsonl\nthreads: 0\n")
     return place
   }
 }

@@ -1,3 +1,5 @@
+public import Tensors
+
 /// The result of an evaluation: what `eval --json` writes. Fields that do not apply are absent.
 public struct EvaluationReport: Sendable, Equatable, Codable {
   public var task: EvaluationTask
@@ -89,7 +91,9 @@ public struct EvaluationProgress: Sendable, Equatable {
 public protocol Evaluation: AnyObject {
   /// What the user should know of how the model is run, a sentence each.
   var notices: [String] { get }
-  /// Does some work; nil when everything is done.
+  /// Once it is raised, `step` returns nil and the result is of what was done before.
+  var stop: StopFlag? { get set }
+  /// Does some work; nil when everything is done. Throws `EvaluationError.notFinite` for a loss that is not a number.
   func step() throws -> EvaluationProgress?
   /// The result so far.
   var report: EvaluationReport { get }

@@ -29,8 +29,17 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   /// A sequence longer than the model's context.
   case sequenceTooLong(index: Int, tokens: Int, context: Int)
 
+  /// A loss that is not a number; examples count from 1.
+  case notFinite(example: Int, isOfAdapter: Bool)
+
   public var description: String {
     switch self {
+    case .notFinite(let example, let isOfAdapter):
+      isOfAdapter
+        ? "the loss of example \(example) is not a number with the adapter, and is one without: train the "
+          + "adapter again with a lower --lr, or check that it belongs to this base"
+        : "the base model computes no number on example \(example): its file is broken; fetch or convert "
+          + "it again"
     case .noExamples:
       "there is nothing to evaluate: the data has no target"
     case .textTooShort(let tokens, let needed):

@@ -15,6 +15,11 @@ public final class ExactEvaluation: Evaluation {
 
   public let notices: [String]
 
+  public var stop: StopFlag? {
+    get { generator.stop }
+    set { generator.stop = newValue }
+  }
+
   /// - Parameters:
   ///   - adapters: must have been made with the same `storage`.
   ///   - template: a name that `LoadedModel.template` knows.
@@ -63,7 +68,7 @@ public final class ExactEvaluation: Evaluation {
   public func step() throws -> EvaluationProgress? {
     let clock = ContinuousClock()
     let begin = clock.now
-    guard let answers = try generator.step() else { return nil }
+    guard let answers = try generator.step(), !stop.isRaised else { return nil }
     for answer in answers {
       finished[answer.index] = row(answer)
       tokenCount += answer.ids.count

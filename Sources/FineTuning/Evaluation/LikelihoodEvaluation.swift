@@ -20,6 +20,8 @@ public final class LikelihoodEvaluation: Evaluation {
 
   public private(set) var rows: [EvaluationRow] = []
 
+  public var stop: StopFlag?
+
   public let notices: [String]
 
   /// - Parameters:
@@ -57,8 +59,8 @@ public final class LikelihoodEvaluation: Evaluation {
         adaptsExperts: adapters?.layout.adaptsExperts ?? false))
   }
 
-  public func step() -> EvaluationProgress? {
-    guard next < sequences.count else { return nil }
+  public func step() throws -> EvaluationProgress? {
+    guard next < sequences.count, !stop.isRaised else { return nil }
     let clock = ContinuousClock()
     let begin = clock.now
     var batch = TokenBatch()
@@ -70,8 +72,15 @@ public final class LikelihoodEvaluation: Evaluation {
       next += 1
     }
     if batch.tokenCount > 0 {
-      model.forward(batch, adapters: adapters, workspace)
-      record(model.loss(batch, workspace), first..<next)
+      model.forward(batch, adapters: adapters, workspace, stop: stop)
+      let losses = model.loss(batch, workspace, stop: stop)
+      if stop.isRaised { return nil }
+      guard losses.allSatisfy(\.isFinite) else {
+        throw EvaluationError.notFinite(
+          example: first + (batch.sequences(ofNotFinite: losses).first ?? 0) + 1,
+          isOfAdapter: isSound(batch))
+      }
+      record(losses, first..<next)
     } else {
       record([], first..<next)
     }
@@ -79,6 +88,13 @@ public final class LikelihoodEvaluation: Evaluation {
     seconds += (clock.now - begin).seconds
     return EvaluationProgress(
       done: done, total: total, seconds: seconds, value: score.perplexity)
+  }
+
+  /// Whether the base alone computes numbers.
+  private func isSound(_ batch: TokenBatch) -> Bool {
+    guard adapters != nil else { return false }
+    model.forward(batch, adapters: nil, workspace)
+    return model.loss(batch, workspace).allSatisfy(\.isFinite)
   }
 
   /// Losses come in the order of the targets.
@@ -128,7 +144,8 @@ struct LikelihoodScore: Sendable {
   /// Nats per token.
   var mean: Double? { count > 0 ? sum / Double(count) : nil }
 
-  var perplexity: Double? { mean.map { exp($0) } }
+  /// nil also where it is larger than any number.
+  var perplexity: Double? { mean.map { exp($0) }.flatMap { $0.isFinite ? $0 : nil } }
 
   /// `perplexity · sqrt((mean of squares − mean²) / (count − 1))`, as llama.cpp has it.
   var perplexityError: Double? {

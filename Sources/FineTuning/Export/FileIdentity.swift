@@ -3,10 +3,24 @@ internal import Foundation
 /// Whether two paths name one file, however they are spelled (`base.gguf`, `./base.gguf`, a link): asked before a file is
 /// replaced that is still needed.
 public enum FileIdentity {
-  /// False when one of the two does not exist.
+  /// Of two files that do not exist yet, whether they would be one: the same name in the same folder. False when only one
+  /// of the two exists.
   public static func same(_ first: String, _ second: String) -> Bool {
-    guard let first = identity(first), let second = identity(second) else { return false }
-    return first == second
+    switch (identity(first), identity(second)) {
+    case (let first?, let second?): first == second
+    case (nil, nil):
+      name(first) == name(second) && identity(folder(first)) != nil
+        && identity(folder(first)) == identity(folder(second))
+    default: false
+    }
+  }
+
+  private static func name(_ path: String) -> String {
+    URL(fileURLWithPath: path).lastPathComponent
+  }
+
+  private static func folder(_ path: String) -> String {
+    URL(fileURLWithPath: path).deletingLastPathComponent().path
   }
 
   /// File system and number of the file that `path` leads to, links followed.

@@ -1,6 +1,6 @@
 public import Inference
 public import ModelFiles
-internal import Tensors
+public import Tensors
 
 /// Writes a base with an adapter merged into it, W' = W + s·B·A, tensor by tensor and in chunks of rows: memory beyond the
 /// adapter is a few MiB whatever the model's size.
@@ -27,6 +27,8 @@ public struct Merger: ~Copyable {
   private static let chunkLength = 1 << 18
 
   public let plan: MergePlan
+  /// Once it is raised, `next` ends early: the tensor is not whole, and `finish` would refuse.
+  public var stop: StopFlag?
   private let base: GGUFFile
   /// By tensor, then by expert (0 for a tensor that is one matrix).
   private let pairs: [String: [Int: AdapterTensors]]
@@ -124,7 +126,12 @@ public struct Merger: ~Copyable {
   }
 
   private mutating func copy(_ tensor: GGUFTensor) throws(GGUFError) {
-    try writer.append(base.file(of: tensor), tensor.fileRange)
+    let file = base.file(of: tensor)
+    let range = tensor.fileRange
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: 1 << 24) {
+      if stop.isRaised { return }
+      try writer.append(file, start..<min(start + 1 << 24, range.upperBound))
+    }
   }
 
   /// ‖s·B·A‖² and ‖W‖² of a tensor that an adapter changes.
@@ -139,7 +146,7 @@ public struct Merger: ~Copyable {
     let step = max(1, Self.chunkLength / columns)
     var (changed, whole) = (0.0, 0.0)
     var start = 0
-    while start < matrix.rows {
+    while start < matrix.rows, !stop.isRaised {
       let first = start / height * height
       let rows = start..<min(start + step, first + height)
       start = rows.upperBound

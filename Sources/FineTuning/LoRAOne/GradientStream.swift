@@ -22,6 +22,7 @@ final class GradientStream {
     case block(layer: Int)
   }
 
+  private let stop: StopFlag?
   private let model: Model
   private let workspace: Workspace
   private let batches: [TokenBatch]
@@ -67,12 +68,14 @@ final class GradientStream {
   ///   - weights: by micro-batch and row, what each target's loss counts in the mean.
   ///   - spillDirectory: where the temporary file goes.
   ///   - resumption: what an interrupted start has left; nil to begin at the top.
+  ///   - stop: once it is raised, `advance` throws `TrainingError.stopped`.
   init(
     _ model: Model, _ workspace: Workspace, layout: AdapterLayout, batches: [TokenBatch],
     weights: [[Float]], memory: StartMemory, generator: RandomGenerator, spillDirectory: String,
-    resumption: Resumption? = nil
+    resumption: Resumption? = nil, stop: StopFlag? = nil
   ) throws(TensorError) {
     precondition(batches.count == weights.count)
+    self.stop = stop
     self.model = model
     self.workspace = workspace
     self.batches = batches
@@ -115,6 +118,7 @@ final class GradientStream {
       // The last micro-batch completes the blocks one by one, in the calls that follow.
       if givenGradient == nil, forwardDone < batches.count {
         for layer in (lowestKept..<model.configuration.layerCount).reversed() {
+          if stop.isRaised { throw TrainingError.stopped }
           try backwardKept(index, layer)
         }
         try park(index)
@@ -180,6 +184,7 @@ final class GradientStream {
     var offsets: [Int] = []
     model.embed(batch.ids, workspace)
     for layer in 0..<(givenGradient == nil ? model.configuration.layerCount : lowestKept) {
+      if stop.isRaised { throw TrainingError.stopped }
       model.forwardBlock(layer, batch, adapters: nil, workspace)
       // In a workspace that spills, one matrix holds the input of whichever block ran last.
       if layer < lowestKept || workspace.shape.spillsBoundaries {
@@ -191,8 +196,13 @@ final class GradientStream {
       try givenGradient(model.residualGradient(tokens: tokens, workspace))
       return try park(index)
     }
-    let losses = model.loss(batch, workspace, gradientWeights: weights[index])
+    let losses = model.loss(batch, workspace, gradientWeights: weights[index], stop: stop)
+    if stop.isRaised { throw TrainingError.stopped }
     lossTotal += batch.weighted(losses, by: weights[index])
+    // Nothing that follows would be a direction.
+    guard lossTotal.isFinite else {
+      throw TrainingError.notANumber(step: 0, loss: lossTotal, microBatch: index, sequences: [])
+    }
   }
 
   /// The backward of a block whose products the forward just left.

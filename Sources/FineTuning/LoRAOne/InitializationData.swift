@@ -1,3 +1,4 @@
+internal import Tensors
 public import Transformer
 
 /// The sequences that a start looks at, in micro-batches, and how their losses are averaged.
@@ -31,15 +32,19 @@ struct LossEvaluation {
     self.withAdapters = withAdapters
   }
 
-  /// Runs the next micro-batch; false when all have been. Throws `TensorError.cannotSpill`.
-  mutating func advance(_ data: InitializationData, _ trainer: Trainer) throws -> Bool {
+  /// Runs the next micro-batch; false when all have been. Throws `TensorError.cannotSpill`, or `TrainingError.stopped` once
+  /// `stop` is raised.
+  mutating func advance(
+    _ data: InitializationData, _ trainer: Trainer, stop: StopFlag? = nil
+  ) throws -> Bool {
     guard done < data.batches.count else { return false }
     let batch = data.batches[done]
     if batch.targetCount > 0 {
       trainer.model.forward(
-        batch, adapters: withAdapters ? trainer.adapters : nil, trainer.workspace)
-      loss += batch.weighted(
-        trainer.model.loss(batch, trainer.workspace), by: data.weights[done])
+        batch, adapters: withAdapters ? trainer.adapters : nil, trainer.workspace, stop: stop)
+      let losses = trainer.model.loss(batch, trainer.workspace, stop: stop)
+      if stop.isRaised { throw TrainingError.stopped }
+      loss += batch.weighted(losses, by: data.weights[done])
       if let failure = trainer.workspace.spillFailure { throw failure }
     }
     done += 1

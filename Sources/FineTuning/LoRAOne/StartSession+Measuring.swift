@@ -17,6 +17,7 @@ extension StartSession {
   private func drawPairs() throws -> Progress? {
     guard reports.isEmpty else { return nil }
     for slot in trainer.adapters.layout.slots {
+      if stop.isRaised { throw TrainingError.stopped }
       let matrix = describe(slot)
       let start = try initializer.start(of: matrix)
       place(start, slot)
@@ -77,11 +78,12 @@ extension StartSession {
         stream.collector.forms[projection].map { (slot: slot, matrix: describe(slot), form: $0) }
       }
     }.sorted { $0.slot.out * $0.slot.in > $1.slot.out * $1.slot.in }  // The last to end are small.
-    let initializer = initializer
-    typealias Found = Result<(start: AdapterStart, report: AdapterStartReport), TensorError>
+    let (initializer, stop) = (initializer, stop)
+    typealias Found = Result<(start: AdapterStart, report: AdapterStartReport), any Error>
     let found: [Found] = sideBySide(measured.count, atMost: stream.memory.sideBySide) { index in
       let (_, matrix, form) = measured[index]
-      return Result { () throws(TensorError) in
+      if stop.isRaised { return .failure(TrainingError.stopped) }
+      return Result {
         switch form {
         case .dense(let g):
           try initializer.start(of: matrix, from: ArenaGradientOperator(g))
@@ -112,11 +114,12 @@ extension StartSession {
         }
       }
     }
-    let initializer = initializer
-    typealias Found = Result<RandomizedSVD.Result?, TensorError>
+    let (initializer, stop) = (initializer, stop)
+    typealias Found = Result<RandomizedSVD.Result?, any Error>
     let found: [Found] = sideBySide(measured.count, atMost: stream.memory.sideBySide) { index in
       let (_, _, matrix, form) = measured[index]
-      return Result { () throws(TensorError) in
+      if stop.isRaised { return .failure(TrainingError.stopped) }
+      return Result {
         switch form {
         case .dense(let sum):
           try initializer.decompose(ArenaGradientOperator(sum), for: matrix)

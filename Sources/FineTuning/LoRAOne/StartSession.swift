@@ -41,6 +41,7 @@ public final class StartSession {
   let initializer: AdapterInitializer
   let store: StartStore?
   private let seed: UInt64?
+  let stop: StopFlag?
   let stream: Stream?
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant
@@ -62,17 +63,19 @@ public final class StartSession {
   ///   - spillDirectory: where a temporary file of activations may lie.
   ///   - store: what an interrupted start of the same fingerprint has left, and where this one leaves what it finishes.
   ///   - seed: of the run, for the report.
+  ///   - stop: once it is raised, `advance` throws `TrainingError.stopped`; what is stored by then stays whole.
   /// - Throws: `TensorError` when memory or the temporary file cannot be had.
   public init(
     _ trainer: Trainer, initializer: AdapterInitializer, data: InitializationData,
     memory: StartMemory? = nil, spillDirectory: String, store: StartStore? = nil,
-    seed: UInt64? = nil
+    seed: UInt64? = nil, stop: StopFlag? = nil
   ) throws(TensorError) {
     self.trainer = trainer
     self.initializer = initializer
     self.data = data
     self.store = store
     self.seed = seed
+    self.stop = stop
     began = clock.now
     let layout = trainer.adapters.layout
     let layers = 0..<trainer.model.configuration.layerCount
@@ -96,14 +99,15 @@ public final class StartSession {
       lossBefore = finished.first.flatMap { store?.blocks[$0]?.loss }
     } else {
       stream = try StartSession.makeStream(
-        trainer, initializer, data, memory, spillDirectory, store, finished: finished)
+        trainer, initializer, data, memory, spillDirectory, store, finished: finished, stop: stop)
     }
     for layer in finished { restore(layer) }
   }
 
   private static func makeStream(
     _ trainer: Trainer, _ initializer: AdapterInitializer, _ data: InitializationData,
-    _ memory: StartMemory?, _ spillDirectory: String, _ store: StartStore?, finished: [Int]
+    _ memory: StartMemory?, _ spillDirectory: String, _ store: StartStore?, finished: [Int],
+    stop: StopFlag?
   ) throws(TensorError) -> Stream {
     let layout = trainer.adapters.layout
     let configuration = trainer.model.configuration
@@ -139,19 +143,20 @@ public final class StartSession {
           ?? StartMemory(
             configuration, layout, data: size, storage: shape.storage, microTokens: shape.tokens,
             room: nil),
-        generator: generator, spillDirectory: spillDirectory, resumption: resumption))
+        generator: generator, spillDirectory: spillDirectory, resumption: resumption, stop: stop))
   }
 
   // MARK: - Piece by piece
 
   /// Does the next piece; nil when the adapters are in place and the losses are known.
   public func advance() throws -> Progress? {
+    if stop.isRaised { throw TrainingError.stopped }
     switch stage {
     case .measuring:
       if let progress = try measure() { return progress }
       return try beginLosses()
     case .evaluating(var evaluation, let evaluated):
-      if try evaluation.advance(data, trainer) {
+      if try evaluation.advance(data, trainer, stop: stop) {
         stage = .evaluating(evaluation, of: evaluated)
         return progress(evaluation, of: evaluated)
       }

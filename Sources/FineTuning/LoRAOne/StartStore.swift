@@ -69,12 +69,32 @@ public final class StartStore {
     }
   }
 
-  /// Deletes everything.
+  /// Deletes all files of a start, and the folder when nothing else is in it.
   public func remove() throws(RunDirectory.Failure) {
     blocks = [:]
-    do { try FileManager.default.removeItem(atPath: folder) } catch {
+    try Self.remove(folder: folder)
+  }
+
+  /// The same without reading what is there; nothing where there is no such folder.
+  static func remove(folder: String) throws(RunDirectory.Failure) {
+    let manager = FileManager.default
+    guard manager.fileExists(atPath: folder) else { return }
+    do {
+      for name in try manager.contentsOfDirectory(atPath: folder) where isOwn(name) {
+        try manager.removeItem(atPath: "\(folder)/\(name)")
+      }
+      if try manager.contentsOfDirectory(atPath: folder).isEmpty {
+        try manager.removeItem(atPath: folder)
+      }
+    } catch {
       throw .cannotMake(path: folder, reason: "it cannot be deleted")
     }
+  }
+
+  private static func isOwn(_ name: String) -> Bool {
+    let plain = name.hasPrefix(".") && name.hasSuffix(".tmp") ? name.dropFirst() : name[...]
+    return plain.hasPrefix("state.json") || plain.hasPrefix("block-")
+      || plain.hasPrefix("gradient-")
   }
 
   private func blockFile(_ layer: Int) -> String { "\(folder)/block-\(layer).safetensors" }
@@ -220,15 +240,5 @@ public final class StartStore {
         part.assign(bytes: Array(bytes))
       }
     }
-  }
-}
-
-extension JSONDecoder {
-  /// Reads what `JSONEncoder.scion` writes.
-  static var scion: JSONDecoder {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return decoder
   }
 }

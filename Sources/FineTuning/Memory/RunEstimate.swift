@@ -116,7 +116,8 @@ extension FineTuneSession {
       gradientBytesPerParameter: gradients, optimizerBytesPerParameter: state,
       steps: stepCount,
       secondsPerStep: stepCount == 0 ? 0 : training / Double(stepCount),
-      tokensPerSecond: 1 / secondsPerToken, startSeconds: start, validationSeconds: validation,
+      tokensPerSecond: secondsPerToken > 0 ? 1 / secondsPerToken : 0, startSeconds: start,
+      validationSeconds: validation,
       totalSeconds: start + training + validation)
   }
 

@@ -13,7 +13,7 @@ public struct AdapterOptimizer {
   public private(set) var stepCount = 0
   public let settings: OptimizerSettings
 
-  private let moments: Moments?
+  let moments: Moments?
   private let rounding: RandomGenerator
 
   /// Moments of zero. Throws `TensorError.outOfMemory`.
@@ -29,6 +29,10 @@ public struct AdapterOptimizer {
       count: layout.trained(freezesA: settings.freezesA).count, precision: settings.moments,
       in: arena)
   }
+
+  /// To be called when the moments have been filled with what they held after `stepCount` updates: random rounding and
+  /// the correction of the moments go by the number of the step alone.
+  mutating func resume(at stepCount: Int) { self.stepCount = stepCount }
 
   /// One update by `gradientScale` times the gradient sums of `adapters`, which scaled rules overwrite.
   ///

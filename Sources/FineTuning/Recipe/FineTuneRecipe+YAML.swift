@@ -22,6 +22,8 @@ extension FineTuneRecipe: Codable {
     case lr, schedule, warmup
     case weightDecay = "weight_decay"
     case clip, seed, threads, memory, compute
+    case saveEvery = "save_every"
+    case keep
     case valSplit = "val_split"
     case evalEvery = "eval_every"
     case evalAt = "eval_at"
@@ -82,6 +84,8 @@ extension FineTuneRecipe: Codable {
     try read(.threads, optional: &threads)
     try read(.memory, optional: &memory)
     try read(.compute, &compute)
+    try read(.saveEvery, optional: &saveEvery)
+    try read(.keep, &keep)
     try read(.valSplit, &valSplit)
     try read(.evalEvery, optional: &evalEvery)
     try read(.evalAt, &evalAt)
@@ -141,6 +145,8 @@ extension FineTuneRecipe: Codable {
     try container.encode(threads, forKey: .threads)
     try container.encode(memory, forKey: .memory)
     try container.encode(compute, forKey: .compute)
+    try container.encode(saveEvery, forKey: .saveEvery)
+    try container.encode(keep, forKey: .keep)
     try encode(valSplit, .valSplit)
     try container.encode(evalEvery, forKey: .evalEvery)
     try container.encode(evalAt, forKey: .evalAt)

@@ -83,6 +83,11 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// See `computes`.
   public var compute = "auto"
 
+  /// Steps between checkpoints; nil = about every ten minutes.
+  public var saveEvery: Int?
+  /// Checkpoints that stay, the newest.
+  public var keep = 3
+
   // MARK: Data and evaluation
 
   /// Share of the sequences set aside for validation when there is no validation file; 0 = none.
@@ -120,11 +125,16 @@ public struct FineTuneRecipe: Sendable, Equatable {
     public var scion: String
     public var base: Dataset.Source
     public var data: [Dataset.Source]
+    /// The file of the chat template, where it is a file of its own.
+    public var template: Dataset.Source?
 
-    public init(scion: String, base: Dataset.Source, data: [Dataset.Source]) {
+    public init(
+      scion: String, base: Dataset.Source, data: [Dataset.Source], template: Dataset.Source? = nil
+    ) {
       self.scion = scion
       self.base = base
       self.data = data
+      self.template = template
     }
   }
 
@@ -262,6 +272,8 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("threads", threads, threads.map((1...1024).contains) ?? true, "1 to 1024")
     try check("memory", memory, memory.map { $0.byteCount >= 1 << 20 } ?? true, "at least 1M")
     try check("compute", compute, among: Self.computes)
+    try check("save_every", saveEvery, saveEvery.map { $0 > 0 } ?? true, "at least 1")
+    try check("keep", keep, keep > 0, "at least 1")
     try check("val_split", valSplit, valSplit >= 0 && valSplit < 1, "a share, 0 to below 1")
     try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
     for step in evalAt { try check("eval_at", step, step >= 0, "steps of 0 or more") }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import ModelFiles
 
 /// One optimizer step in `metrics.jsonl`.
 public struct StepMetrics: Sendable, Equatable, Codable {
@@ -75,25 +76,58 @@ public struct MetricsLog: ~Copyable {
   private let path: String
   private let handle: FileHandle
   private let encoder = JSONEncoder.scion
+  /// Length of the file.
+  public private(set) var byteCount: Int
 
-  /// Creates or empties the file at `path`.
-  public init(path: String) throws(RunDirectory.Failure) {
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: path)
+  /// Opens the file at `path`, empty or, for a run that goes on after `steps` steps, with its first `bytes` bytes: rows behind
+  /// them belong to steps that are done again. A file that is shorter (a power cut) keeps its whole rows of those steps.
+  public init(path: String, keeping bytes: Int = 0, steps: Int = 0) throws(RunDirectory.Failure) {
+    let kept = bytes > 0 ? Self.kept(path, bytes, steps) : Data()
+    do { try AtomicFile.write(path: path, bytes: Array(kept)) } catch { throw .cannotWrite(error) }
+    guard let handle = FileHandle(forUpdatingAtPath: path),
+      (try? handle.seekToEnd()) == UInt64(kept.count)
     else {
-      throw .cannotWrite(.notPermitted(path: path, reason: "the file cannot be created"))
+      throw .cannotWrite(.notPermitted(path: path, reason: "the file cannot be opened"))
     }
     self.path = path
     self.handle = handle
+    byteCount = kept.count
+  }
+
+  private struct Row: Decodable { let step: Int }
+
+  private static func kept(_ path: String, _ bytes: Int, _ steps: Int) -> Data {
+    let newline = UInt8(ascii: "\n")
+    let all = FileManager.default.contents(atPath: path) ?? Data()
+    if all.count >= bytes, all[all.startIndex + bytes - 1] == newline { return all.prefix(bytes) }
+    let rows = all.split(separator: newline).filter { row in
+      (try? JSONDecoder().decode(Row.self, from: row)).map { $0.step <= steps } ?? false
+    }
+    return Data(rows.flatMap { Array($0) + [newline] })
   }
 
   /// Appends one line.
-  public func append(_ row: some Encodable) throws(RunDirectory.Failure) {
+  public mutating func append(_ row: some Encodable) throws(RunDirectory.Failure) {
     do {
-      try handle.write(contentsOf: encoder.encode(row) + Data("\n".utf8))
+      let line = try encoder.encode(row) + Data("\n".utf8)
+      try handle.write(contentsOf: line)
+      byteCount += line.count
     } catch {
-      throw .cannotWrite(.failed(path: path, operation: "append to", reason: "\(error)"))
+      throw .cannotWrite(.failed(path: path, operation: "append to", reason: Self.reason(error)))
     }
+  }
+
+  /// Hands what was written to the disk.
+  public func sync() throws(RunDirectory.Failure) {
+    do { try handle.synchronize() } catch {
+      throw .cannotWrite(.failed(path: path, operation: "sync", reason: Self.reason(error)))
+    }
+  }
+
+  /// The system's word out of Foundation's.
+  private static func reason(_ error: any Error) -> String {
+    let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    return cause?.localizedDescription ?? error.localizedDescription
   }
 
   deinit { try? handle.close() }

@@ -1,0 +1,69 @@
+internal import Foundation
+internal import Inference
+internal import Tensors
+internal import Transformer
+
+/// What two runs must have in common for one to go on from the other's checkpoint.
+struct RunFingerprint: Codable, Equatable {
+  /// By recipe key: a difference means another run.
+  var settings: [String: String]
+  /// What may change last bits: versions, machine, micro-batches, which products are kept and which are computed again from
+  /// rounded inputs. A difference is said.
+  var arithmetic: [String: String]
+
+  /// Keys of the recipe that change nothing of the result: where things lie (hashes say what they are), the machine's share,
+  /// when checkpoints are written, and what is shown.
+  private static let idle: Set<String> = [
+    "model", "data", "output", "threads", "memory", "save_every", "keep", "log_every", "quiet",
+    "provenance",
+  ]
+
+  /// `layers` is the model's number of blocks.
+  init(_ recipe: FineTuneRecipe, _ plan: MemoryPlan, layers: Int) {
+    settings = [:]
+    if let encoded = try? JSONEncoder.scion.encode(recipe.spelledOut),
+      let object = try? JSONSerialization.jsonObject(with: encoded) as? [String: Any]
+    {
+      for (key, value) in object where !Self.idle.contains(key) {
+        settings[key] = Self.text(value)
+      }
+    }
+    settings["model"] = recipe.provenance?.base.sha256
+    if let template = recipe.provenance?.template { settings["template"] = template.sha256 }
+    settings["data"] = (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " ")
+    arithmetic = [
+      "version": recipe.provenance?.scion ?? "",
+      "instruction set": Processor.instructionSet.name,
+      "micro-batches": "\(plan.microTokens) tokens",
+      "kept products": "\(min(plan.keptLayers, layers)) layers",
+    ]
+  }
+
+  /// Whole numbers stay whole: a seed has 64 bits.
+  private static func text(_ value: Any) -> String {
+    let data = try? JSONSerialization.data(
+      withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
+    return data.map { String(decoding: $0, as: UTF8.self) } ?? "\(value)"
+  }
+
+  /// The keys in which `other` is another run.
+  func differences(from other: RunFingerprint) -> [String] {
+    Self.differences(settings, other.settings)
+  }
+
+  /// Names of what will change last bits.
+  func otherArithmetic(than other: RunFingerprint) -> [String] {
+    Self.differences(arithmetic, other.arithmetic)
+  }
+
+  private static func differences(_ left: [String: String], _ right: [String: String]) -> [String] {
+    Set(left.keys).union(right.keys).sorted().filter { left[$0] != right[$0] }
+  }
+}
+
+extension FineTuneSession {
+  /// Of this run.
+  var fingerprint: RunFingerprint {
+    RunFingerprint(recipe, memoryPlan, layers: loaded.model.configuration.layerCount)
+  }
+}

@@ -1,0 +1,51 @@
+/// What `TrainingLoop.next` has just done: a value for whoever shows the run.
+public enum TrainingEvent: Sendable {
+  /// Something the user should know.
+  case notice(String)
+  /// The run goes on after so many steps, from the checkpoint at `path`.
+  case resumed(step: Int, path: String)
+  /// A start that an earlier process began goes on after so many of its blocks.
+  case startResumed(blocks: Int)
+  /// A piece of the start is done.
+  case starting(StartSession.Progress)
+  /// The adapters are where training begins.
+  case started(StartReport)
+  /// A micro-batch of a validation is done.
+  case validating(done: Int, of: Int)
+  /// The loss of the base on the validation part.
+  case baseValidated(loss: Double)
+  /// The same with the adapters as they start.
+  case startValidated(loss: Double)
+  /// An optimizer step is done.
+  case stepped(StepStatus)
+  /// A validation after a step is done.
+  case validated(step: Int, loss: Double, isBest: Bool)
+  /// A checkpoint is on the disk.
+  case saved(step: Int, path: String)
+  /// Training stops: so many validations brought nothing.
+  case lostPatience(step: Int, validations: Int)
+  /// All results are in `path`.
+  case finished(path: String)
+  /// The run ends at the user's wish. nil: before the first step.
+  case interrupted(RunRemains?)
+}
+
+/// A step with what the run knows beyond it.
+public struct StepStatus: Sendable, Equatable {
+  public let report: StepReport
+  /// Steps in all.
+  public let stepCount: Int
+  /// Moving average of the steps' losses.
+  public let smoothedLoss: Double
+  /// At the mean speed of this process's steps.
+  public let secondsLeft: Double
+}
+
+/// What an interrupted run leaves.
+public struct RunRemains: Sendable, Equatable {
+  public let step: Int
+  /// The folder with the adapter trained so far.
+  public let path: String
+  /// The earlier results' folder, where those stay.
+  public let earlier: String?
+}

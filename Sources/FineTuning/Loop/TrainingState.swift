@@ -1,0 +1,39 @@
+/// What a run knows between two steps, beyond the adapters and the optimizer's moments: with those in a checkpoint it is
+/// everything that the rest of the run depends on.
+///
+/// The order of the data, the learning rates and the random rounding follow from the recipe's seed and the number of steps
+/// done.
+public struct TrainingState: Codable, Sendable, Equatable {
+  /// A validation with its step.
+  struct Validation: Codable, Sendable, Equatable {
+    var step: Int
+    var loss: ExactNumber
+  }
+
+  /// Optimizer steps done.
+  public internal(set) var steps = 0
+  /// Tokens read by them.
+  public internal(set) var tokens = 0
+  /// Wall time, that of interrupted parts included.
+  public internal(set) var elapsedSeconds = 0.0
+  /// Largest resident memory of all parts.
+  var peakBytes = 0
+
+  /// Loss of the first step, and the moving average over all.
+  var firstLoss: ExactNumber?
+  var smoothedLoss: ExactNumber?
+
+  /// Whether the validations before the first step are done: of the base, and of the start where it is due.
+  var isBaseValidated = false
+  var isStartValidated = false
+  var baseValidation: ExactNumber?
+  /// The last one with adapters after a step.
+  var lastValidation: Validation?
+  /// The best of them; its adapters are the result unless the last are wanted.
+  var best: Validation?
+  /// How many have not been better since.
+  var validationsWithoutGain = 0
+
+  /// Length of `metrics.jsonl`: what follows belongs to steps that a resumed run does again.
+  var metricsBytes = 0
+}
