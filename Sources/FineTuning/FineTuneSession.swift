@@ -148,7 +148,8 @@ public final class FineTuneSession {
     return [
       "version": recipe.provenance?.scion ?? "", "--model": recipe.provenance?.base.sha256 ?? "",
       "--data": (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " "),
-      "--seq-len": "\(recipe.seqLen)", "--template": recipe.provenance?.template?.sha256 ?? recipe.template,
+      "--seq-len": "\(recipe.seqLen)",
+      "--template": recipe.provenance?.template?.sha256 ?? recipe.template,
       "--now": recipe.now ?? "",
       "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
       "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",

@@ -222,7 +222,8 @@ import Testing
     func withTemplate(_ place: Workplace, _ text: String) throws {
       try place.write(
         "clock.jinja",
-        "\(text){{ strftime_now('%Y') }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}")
+        "\(text){{ strftime_now('%Y') }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
+      )
     }
     let place = try Workplace()
     try withTemplate(place, "a")

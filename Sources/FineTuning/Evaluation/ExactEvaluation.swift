@@ -41,7 +41,7 @@ public final class ExactEvaluation: Evaluation {
     var conversations = ConversationNotices()
     prompts = try examples.map { example in
       let prompt: EncodedConversation
-      do {
+      do throws(TokenizationError) {
         prompt = try encoder.prompt(example.preceded(by: shots).conversation)
       } catch {
         throw EvaluationError.refusedPrompt(line: example.line, reason: error)
