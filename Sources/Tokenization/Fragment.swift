@@ -4,6 +4,8 @@ struct Fragment: Equatable, Sendable {
   var range: Range<Int>
   /// The special token written there; nil for ordinary text.
   var token: Int32?
+  /// The mark of the run it is from.
+  var isTarget = false
 }
 
 /// Fragments of a text gathered from left to right.

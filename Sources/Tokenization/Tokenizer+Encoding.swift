@@ -35,24 +35,31 @@ extension Tokenizer {
   /// no token reaches from a run that is a target into one that is not.
   func encode(_ runs: [Run]) -> (ids: [Int32], isTarget: [Bool]) {
     var bytes: [UInt8] = []
-    var fragments: [(fragment: Fragment, isTarget: Bool)] = []
+    var fragments: [Fragment] = []
     for run in runs {
       var start = bytes.count
       bytes.append(contentsOf: run.text.utf8)
       // A token at the end of a run takes the white space along with which the next one begins.
-      if let token = fragments.last?.fragment.token, specialTokens.stripsRight(token) {
+      if let token = fragments.last?.token, specialTokens.stripsRight(token) {
         while start < bytes.count, WhitespaceStripping.isSpace(bytes[start]) { start += 1 }
       }
-      let parts = specialTokens.partition(
+      var parts = specialTokens.partition(
         bytes.span, start..<bytes.count, parseSpecial: run.parsesSpecial, letters: run.letters)
+      if run.isTarget {
+        for index in parts.indices { parts[index].isTarget = true }
+      }
+      if fragments.isEmpty {
+        // A text of markers has fragments by the hundred thousand: one list of them is enough.
+        fragments = parts
+        continue
+      }
       for part in parts {
-        if part.token == nil, let last = fragments.last, last.fragment.token == nil,
+        if part.token == nil, let last = fragments.last, last.token == nil,
           last.isTarget == run.isTarget
         {
-          let joined = last.fragment.range.lowerBound..<part.range.upperBound
-          fragments[fragments.count - 1].fragment.range = joined
+          fragments[fragments.count - 1].range = last.range.lowerBound..<part.range.upperBound
         } else {
-          fragments.append((part, run.isTarget))
+          fragments.append(part)
         }
       }
     }
@@ -62,7 +69,7 @@ extension Tokenizer {
     ids.reserveCapacity(bytes.count / 3 + 1)
     var scratch = Scratch(words: BytePairEncoding.Scratch(byteCount: bytes.count))
     var followsSpecial = true
-    for (fragment, mark) in fragments {
+    for fragment in fragments {
       if let token = fragment.token {
         ids.append(token)
       } else {
@@ -71,7 +78,7 @@ extension Tokenizer {
           scratch: &scratch)
       }
       followsSpecial = fragment.token != nil
-      while isTarget.count < ids.count { isTarget.append(mark) }
+      while isTarget.count < ids.count { isTarget.append(fragment.isTarget) }
     }
     return (ids, isTarget)
   }
