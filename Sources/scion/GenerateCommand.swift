@@ -114,7 +114,8 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     let given = try ids.map(GenerateCommand.tokens)
     try OutputPath.checkApart(
-      [logits].compactMap(\.self), inputs: [try model.path(), adapter, template].compactMap(\.self))
+      [logits].compactMap(\.self),
+      inputs: [try model.path(), adapter, templates.template].compactMap(\.self))
     let loaded = try model.load()
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
