@@ -73,18 +73,23 @@ import Testing
   func killedRunsEndTheSame(flags: String) throws {
     let expected = try whole(flags)
     let place = try Workplace()
-    for round in 0..<3 {
+    var isEnded = false
+    for round in 0..<3 where !isEnded {
       let run = try start(place, "\(flags) --threads \(round % 2 + 1)")
       Thread.sleep(forTimeInterval: Double.random(in: 0.02...0.4))
       kill(run.process.processIdentifier, SIGKILL)
-      if run.wait().code == 0 { break }
+      isEnded = run.wait().code == 0
     }
     if try Result(place) != expected {
       let last = try place.scion("\(Self.train) \(flags) --quiet")
       #expect(last.code == 0, "\(last.messages)")
+      isEnded = true
     }
     #expect(try Result(place) == expected)
-    #expect(try !place.names("run").contains { $0.hasSuffix(".tmp") || $0 == "start.partial" })
+    // A kill behind the last result may leave what was just being written.
+    if isEnded {
+      #expect(try !place.names("run").contains { $0.hasSuffix(".tmp") || $0 == "start.partial" })
+    }
   }
 
   @Test(
