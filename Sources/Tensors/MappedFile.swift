@@ -16,10 +16,15 @@ public final class MappedFile: Sendable {
   private let isFileBacked: Bool
 
   /// Maps the file at `path`. Throws `TensorError.cannotMap` with the system's reason.
-  public init(path: String) throws(TensorError) {
+  public convenience init(path: String) throws(TensorError) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .cannotMap(path: path, reason: systemReason()) }
     defer { close(descriptor) }
+    try self.init(descriptor: descriptor, path: path)
+  }
+
+  /// Maps an open file, which the mapping does not keep open; `path` is for messages.
+  init(descriptor: Int32, path: String) throws(TensorError) {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
       throw .cannotMap(path: path, reason: systemReason())

@@ -47,11 +47,13 @@ struct DatasetTests {
     }
   }
 
-  @Test func refusesFilesOfDifferentFormats() throws {
+  @Test func readsFilesOfDifferentFormatsTogether() throws {
     let folder = try TemporaryFolder()
     let first = try folder.write("train-0.jsonl", lines(2))
     let second = try folder.write("train-1.jsonl", #"{"text":"a b"}"#)
-    #expect(throws: DataError.self) { try Dataset(paths: [first, second], builder: try builder()) }
+    let data = try Dataset(paths: [first, second], builder: try builder())
+    #expect(data.recordCount == 3)
+    #expect(data.lengths == [4, 4, 4])
   }
 
   @Test func aSplitIsSeededAndLosesNothing() throws {

@@ -19,6 +19,7 @@ public struct Dataset: Sendable {
   public let sequences: [TokenSequence]
   /// Line of its file where the record of each sequence begins.
   public let lines: [Int]
+  /// Of the first file.
   public let format: DataFormat
   public let sources: [Source]
   /// Records read, the skipped ones not counted.
@@ -29,10 +30,12 @@ public struct Dataset: Sendable {
   public let truncatedCount: Int
   /// Records that had no target (within the sequence length).
   public let droppedCount: Int
+  /// What is to be said of the files, in sentences.
+  private let fileNotices: [String]
   /// What the chat template did to the records, in sentences.
   private let templateNotices: [String]
 
-  /// Reads and tokenizes `paths`, which must hold one format. Throws the first thing wrong; under
+  /// Reads and tokenizes `paths`, each of a format of its own. Throws the first thing wrong; under
   /// `skipBad`, bad records are listed in `skipped` instead.
   public init(
     paths: [String], builder: SequenceBuilder, skipBad: Bool = false
@@ -44,20 +47,13 @@ public struct Dataset: Sendable {
     var skipped: [DataError] = []
     var (records, truncated, dropped) = (0, 0, 0)
     var format: DataFormat?
+    var fileNotices: [String] = []
     var conversations: ConversationNotices?
     for path in paths {
-      let file = try DataFile(path: path, skipBad: skipBad)
-      if let format, format != file.format {
-        throw .mixedFiles(
-          path: path, format: file.format.rawValue, expectedPath: paths[0],
-          expected: format.rawValue)
-      }
-      format = file.format
-      sources.append(Source(path: path, sha256: file.sha256))
-      skipped += file.skipped
-      for record in file.records {
+      var file = try DataReader(path: path, skipBad: skipBad)
+      while let record = try file.next() {
         do throws(DataError) {
-          let result = try builder.sequences(of: record, path: path)
+          let result = try builder.sequences(of: record, path: file.text.path)
           records += 1
           if result.isTruncated { truncated += 1 }
           if result.sequences.isEmpty { dropped += 1 }
@@ -72,6 +68,10 @@ public struct Dataset: Sendable {
           skipped.append(error)
         }
       }
+      format = format ?? file.format
+      sources.append(Source(path: path, sha256: file.text.sha256))
+      skipped += file.skipped
+      fileNotices += file.notices
     }
     guard records > 0 else { throw .noRecords(path: paths[0], skipped: skipped.count) }
     guard !sequences.isEmpty else {
@@ -85,6 +85,7 @@ public struct Dataset: Sendable {
     recordCount = records
     truncatedCount = truncated
     droppedCount = dropped
+    self.fileNotices = fileNotices
     templateNotices =
       conversations.map { [builder.templateNotice].compactMap(\.self) + $0.sentences } ?? []
   }
@@ -98,6 +99,7 @@ public struct Dataset: Sendable {
     skipped = whole.skipped
     truncatedCount = whole.truncatedCount
     droppedCount = whole.droppedCount
+    fileNotices = whole.fileNotices
     templateNotices = whole.templateNotices
   }
 
@@ -125,7 +127,7 @@ public struct Dataset: Sendable {
 
   /// One sentence for each thing that happened to the data on the way; empty when nothing did.
   public var notices: [String] {
-    var notices: [String] = []
+    var notices = fileNotices
     if let first = skipped.first {
       notices.append("skipped \(skipped.count) bad records; the first: \(first)")
     }
