@@ -145,7 +145,7 @@ struct TemplateCommand: ParsableCommand {
   }
 
   /// Whether stdout is a terminal that shows colours (no-color.org).
-  private static var hasColour: Bool {
+  static var hasColour: Bool {
     isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
   }
 }

@@ -80,11 +80,11 @@ import Testing
         + "download the file itself if this is a pointer or a web page"),
     Case(
       "train -m base.gguf --data broken.jsonl -o run", 3,
-      "broken.jsonl:2:1: oops is no JSON value (quote it, or is this no JSON?): correct it, or pass --skip-bad to leave such records out"
+      "broken.jsonl:2:15: the record ends where a key should be (was it cut off?): correct it, or pass --skip-bad to leave such records out"
     ),
     Case(
       "eval -m base.gguf --task exact --data broken.jsonl", 3,
-      "broken.jsonl:2:1: oops is no JSON value (quote it, or is this no JSON?): correct it, or pass --skip-bad to leave such records out"
+      "broken.jsonl:2:15: the record ends where a key should be (was it cut off?): correct it, or pass --skip-bad to leave such records out"
     ),
     Case(
       "train -m base.gguf --data blank.jsonl -o run", 3,

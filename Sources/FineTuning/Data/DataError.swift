@@ -4,6 +4,8 @@ public import Tokenization
 public enum DataError: Error, Equatable, CustomStringConvertible {
   /// The file or folder could not be opened; `reason` is the system's word.
   case cannotRead(path: String, reason: String)
+  /// A weight that is none.
+  case badWeight(text: String)
   /// A folder without a training file.
   case noTrainingFile(folder: String)
   /// A format people have that is not read; `supported` names the ones that are.
@@ -33,6 +35,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .cannotRead(let path, let reason):
       "cannot read data \(path): \(reason); give a file with records"
+    case .badWeight(let text):
+      "\(text): a weight is a share like 0.3 or a number of times like 2, above 0 and up to 1000"
     case .noTrainingFile(let folder):
       "\(folder) has no train.jsonl (train.json, .csv, .tsv, .txt or train-N.jsonl also do): add "
         + "one, or name a file"

@@ -34,6 +34,8 @@ public struct Dataset: Sendable {
   private let fileNotices: [String]
   /// What the chat template did to the records, in sentences.
   private let templateNotices: [String]
+  /// Ends that records spell themselves.
+  private let ends: SpelledEnds
 
   /// Reads and tokenizes `paths`, each of a format of its own. Throws the first thing wrong; under
   /// `skipBad`, bad records are listed in `skipped` instead.
@@ -49,6 +51,7 @@ public struct Dataset: Sendable {
     var format: DataFormat?
     var fileNotices: [String] = []
     var conversations: ConversationNotices?
+    var ends = SpelledEnds()
     for path in paths {
       var file = try DataReader(path: path, skipBad: skipBad)
       while let record = try file.next() {
@@ -61,6 +64,7 @@ public struct Dataset: Sendable {
             conversations = conversations ?? ConversationNotices()
             conversations?.add(notices)
           }
+          ends.add(result.ends)
           sequences += result.sequences
           lines += result.sequences.map { _ in record.line }
         } catch {
@@ -86,21 +90,49 @@ public struct Dataset: Sendable {
     truncatedCount = truncated
     droppedCount = dropped
     self.fileNotices = fileNotices
+    self.ends = ends
     templateNotices =
       conversations.map { [builder.templateNotice].compactMap(\.self) + $0.sentences } ?? []
   }
 
-  private init(_ whole: Dataset, indices: [Int]) {
+  /// All of `parts`, one behind the other; there must be one.
+  init(joining parts: [Dataset]) {
+    sequences = parts.flatMap(\.sequences)
+    lines = parts.flatMap(\.lines)
+    format = parts[0].format
+    sources = parts.flatMap(\.sources)
+    recordCount = parts.reduce(0) { $0 + $1.recordCount }
+    skipped = parts.flatMap(\.skipped)
+    truncatedCount = parts.reduce(0) { $0 + $1.truncatedCount }
+    droppedCount = parts.reduce(0) { $0 + $1.droppedCount }
+    fileNotices = parts.flatMap(\.fileNotices)
+    templateNotices = parts.flatMap(\.templateNotices)
+    ends = parts.reduce(into: SpelledEnds()) { $0.add($1.ends) }
+  }
+
+  /// Each sequence `weight` times; of a share below one, a seeded choice in the file's order.
+  func weighted(_ weight: Double, _ generator: inout RandomGenerator) -> Dataset {
+    let whole = Int(weight)
+    var indices: [Int] = []
+    for _ in 0..<whole { indices += sequences.indices }
+    let rest = Int((Double(sequences.count) * (weight - Double(whole))).rounded())
+    indices += generator.permutation(sequences.count).prefix(max(rest, whole == 0 ? 1 : 0)).sorted()
+    return Dataset(self, indices: indices)
+  }
+
+  /// A part of `whole`, of which `whole` or another part tells the counts and notices.
+  private init(_ whole: Dataset, indices: [Int], isTold: Bool = false) {
     sequences = indices.map { whole.sequences[$0] }
     lines = indices.map { whole.lines[$0] }
     format = whole.format
     sources = whole.sources
-    recordCount = whole.recordCount
-    skipped = whole.skipped
-    truncatedCount = whole.truncatedCount
-    droppedCount = whole.droppedCount
-    fileNotices = whole.fileNotices
-    templateNotices = whole.templateNotices
+    recordCount = isTold ? 0 : whole.recordCount
+    skipped = isTold ? [] : whole.skipped
+    truncatedCount = isTold ? 0 : whole.truncatedCount
+    droppedCount = isTold ? 0 : whole.droppedCount
+    fileNotices = isTold ? [] : whole.fileNotices
+    templateNotices = isTold ? [] : whole.templateNotices
+    ends = isTold ? SpelledEnds() : whole.ends
   }
 
   /// Tokens in all sequences.
@@ -111,7 +143,8 @@ public struct Dataset: Sendable {
   public var lengths: [Int] { sequences.map(\.ids.count) }
 
   /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at
-  /// least one to train on. Both parts keep the order of the file. With `fraction` 0, or a single
+  /// least one to train on. Both parts keep the order of the file; the counts and notices stay with
+  /// the part to train on. With `fraction` 0, or a single
   /// sequence, there is no validation part.
   public func split(fraction: Double, seed: UInt64) -> (train: Dataset, validation: Dataset?) {
     guard fraction > 0, sequences.count > 1 else { return (self, nil) }
@@ -121,7 +154,7 @@ public struct Dataset: Sendable {
     let order = generator.permutation(sequences.count)
     return (
       Dataset(self, indices: order[count...].sorted()),
-      Dataset(self, indices: order[..<count].sorted())
+      Dataset(self, indices: order[..<count].sorted(), isTold: true)
     )
   }
 
@@ -138,35 +171,6 @@ public struct Dataset: Sendable {
     if droppedCount > 0 {
       notices.append("dropped \(droppedCount) of \(recordCount) records that have no target left")
     }
-    return notices + templateNotices
-  }
-}
-
-/// Training data with its validation and test parts.
-public struct TrainingData: Sendable {
-  public let train: Dataset
-  /// From a file of its own, or split off `train`.
-  public let validation: Dataset?
-  public let test: Dataset?
-
-  /// Tokens of the longest sequence of training and validation; at least 1.
-  public var longest: Int { max(train.lengths.max() ?? 1, validation?.lengths.max() ?? 1) }
-
-  /// Loads everything that `source` names. `validationFraction` applies only without a validation
-  /// file.
-  public init(
-    source: DataSource, builder: SequenceBuilder, skipBad: Bool = false,
-    validationFraction: Double, seed: UInt64
-  ) throws(DataError) {
-    func load(_ paths: [String]) throws(DataError) -> Dataset? {
-      paths.isEmpty ? nil : try Dataset(paths: paths, builder: builder, skipBad: skipBad)
-    }
-    let all = try Dataset(paths: source.train, builder: builder, skipBad: skipBad)
-    test = try load(source.test)
-    if let own = try load(source.validation) {
-      (train, validation) = (all, own)
-    } else {
-      (train, validation) = all.split(fraction: validationFraction, seed: seed)
-    }
+    return notices + ends.sentences + templateNotices
   }
 }

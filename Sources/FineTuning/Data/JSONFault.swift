@@ -67,6 +67,8 @@ struct JSONFault: Equatable {
       return "the record ends\(rest) (was it cut off?)"
     case (let reason, _) where reason.hasSuffix("is no JSON value: quote it"):
       return "\(reason.dropLast(": quote it".count)) (quote it, or is this no JSON?)"
+    case ("a key in double quotes should be here", nil):
+      return "the record ends where a key should be (was it cut off?)"
     default:
       return "no JSON: \(reason)"
     }

@@ -115,7 +115,7 @@ extension MemoryRequest {
     }
     // Two 32-bit numbers a token and the arrays around them; batches of validation and start are made beforehand.
     let copied = held.reduce(0, +) + sampled.reduce(0, +)
-    let all = lengths.reduce(0, +) + held.reduce(0, +) + (data.test?.tokenCount ?? 0)
+    let all = lengths.reduce(0, +) + held.reduce(0, +)
     dataBytes = 8 * all + 12 * copied + 256 * (lengths.count + held.count)
     let configuration = loaded.model.configuration
     extent = { limit in
