@@ -48,18 +48,24 @@ public final class MappedFile: Sendable {
   }
 
   /// The same face over bytes in memory (a model made by a test).
-  public init(name: String, bytes: [UInt8]) throws(TensorError) {
-    let size = max(bytes.count, 1)
+  public convenience init(name: String, bytes: [UInt8]) throws(TensorError) {
+    try self.init(name: name, values: bytes)
+  }
+
+  /// The same face over the bytes of values in memory, as they lie there.
+  public init<Value: BitwiseCopyable>(name: String, values: [Value]) throws(TensorError) {
+    let byteCount = values.count * MemoryLayout<Value>.stride
+    let size = max(byteCount, 1)
     let pointer = unsafe mmap(
       nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
       throw .outOfMemory(name: name, byteCount: size)
     }
-    unsafe bytes.withUnsafeBytes { buffer in
+    unsafe values.withUnsafeBytes { buffer in
       unsafe UnsafeMutableRawBufferPointer(start: pointer, count: size).copyMemory(from: buffer)
     }
     self.path = name
-    self.byteCount = bytes.count
+    self.byteCount = byteCount
     isFileBacked = false
     unsafe self.base = pointer
   }

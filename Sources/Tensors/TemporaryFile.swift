@@ -5,13 +5,13 @@ internal import Glibc
 /// The file is unlinked as soon as it is open: it goes with the last mapping, and a killed process
 /// leaves nothing behind. For what comes from a pipe or is unpacked, so that it need not lie in
 /// memory.
-struct TemporaryFile: ~Copyable {
+public struct TemporaryFile: ~Copyable {
   private let descriptor: Int32
   private let directory: String
-  private(set) var byteCount = 0
+  public private(set) var byteCount = 0
 
   /// In the folder that `TMPDIR` names, or /tmp. Throws `TensorError.cannotSpill`.
-  init() throws(TensorError) {
+  public init() throws(TensorError) {
     let directory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
     self.directory = directory
     var template = Array("\(directory)/.scion-data-XXXXXX".utf8CString)
@@ -31,17 +31,21 @@ struct TemporaryFile: ~Copyable {
 
   deinit { close(descriptor) }
 
-  mutating func append(_ bytes: ArraySlice<UInt8>) throws(TensorError) {
+  /// Appends values as they lie in memory. Throws `cannotSpill` without room.
+  public mutating func append<Value: BitwiseCopyable>(
+    _ values: ArraySlice<Value>
+  ) throws(TensorError) {
+    let size = values.count * MemoryLayout<Value>.stride
     var done = 0
-    while done < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { buffer in
+    while done < size {
+      let count = unsafe values.withUnsafeBytes { buffer in
         unsafe write(descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done)
       }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { throw .cannotSpill(directory: directory, reason: systemReason()) }
       done += count
     }
-    byteCount += bytes.count
+    byteCount += size
   }
 
   /// Appends all that `source` has left. Throws `cannotSpill`, or `cannotMap` with `path` when it
@@ -60,7 +64,7 @@ struct TemporaryFile: ~Copyable {
   }
 
   /// The bytes written so far, mapped; nil when there are none. `path` is for messages.
-  consuming func mapped(path: String) throws(TensorError) -> MappedFile? {
+  public consuming func mapped(path: String) throws(TensorError) -> MappedFile? {
     guard byteCount > 0 else { return nil }
     return try MappedFile(descriptor: descriptor, path: path)
   }

@@ -4,6 +4,8 @@ public import Tokenization
 public enum DataError: Error, Equatable, CustomStringConvertible {
   /// The file or folder could not be opened; `reason` is the system's word.
   case cannotRead(path: String, reason: String)
+  /// No room for the tokens; `reason` is the system's sentence.
+  case cannotKeep(String)
   /// A weight that is none.
   case badWeight(text: String)
   /// A folder without a training file.
@@ -35,6 +37,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .cannotRead(let path, let reason):
       "cannot read data \(path): \(reason); give a file with records"
+    case .cannotKeep(let reason):
+      "the tokens of the data cannot be kept: \(reason)"
     case .badWeight(let text):
       "\(text): a weight is a share like 0.3 or a number of times like 2, above 0 and up to 1000"
     case .noTrainingFile(let folder):

@@ -1,6 +1,5 @@
 internal import Tensors
 internal import Tokenization
-public import Transformer
 
 /// Token sequences ready for training or evaluation, with where they came from.
 public struct Dataset: Sendable {
@@ -16,9 +15,7 @@ public struct Dataset: Sendable {
     }
   }
 
-  public let sequences: [TokenSequence]
-  /// Line of its file where the record of each sequence begins.
-  public let lines: [Int]
+  public let sequences: TokenSequences
   /// Of the first file.
   public let format: DataFormat
   public let sources: [Source]
@@ -43,8 +40,7 @@ public struct Dataset: Sendable {
     paths: [String], builder: SequenceBuilder, skipBad: Bool = false
   ) throws(DataError) {
     precondition(!paths.isEmpty)
-    var sequences: [TokenSequence] = []
-    var lines: [Int] = []
+    var sequences = TokenSequences.Writer()
     var sources: [Source] = []
     var skipped: [DataError] = []
     var (records, truncated, dropped) = (0, 0, 0)
@@ -65,8 +61,11 @@ public struct Dataset: Sendable {
             conversations?.add(notices)
           }
           ends.add(result.ends)
-          sequences += result.sequences
-          lines += result.sequences.map { _ in record.line }
+          for sequence in result.sequences {
+            do { try sequences.append(sequence, line: record.line) } catch {
+              throw .cannotKeep("\(error)")
+            }
+          }
         } catch {
           guard skipBad, case .badRecord = error else { throw error }
           skipped.append(error)
@@ -78,11 +77,12 @@ public struct Dataset: Sendable {
       fileNotices += file.notices
     }
     guard records > 0 else { throw .noRecords(path: paths[0], skipped: skipped.count) }
-    guard !sequences.isEmpty else {
+    let all: TokenSequences
+    do { all = try sequences.finish() } catch { throw .cannotKeep("\(error)") }
+    guard !all.isEmpty else {
       throw .noTargets(path: paths[0], sequenceLength: builder.sequenceLength)
     }
-    self.sequences = sequences
-    self.lines = lines
+    self.sequences = all
     self.format = format ?? .raw
     self.sources = sources
     self.skipped = skipped
@@ -97,8 +97,7 @@ public struct Dataset: Sendable {
 
   /// All of `parts`, one behind the other; there must be one.
   init(joining parts: [Dataset]) {
-    sequences = parts.flatMap(\.sequences)
-    lines = parts.flatMap(\.lines)
+    sequences = TokenSequences(joining: parts.map(\.sequences))
     format = parts[0].format
     sources = parts.flatMap(\.sources)
     recordCount = parts.reduce(0) { $0 + $1.recordCount }
@@ -122,8 +121,7 @@ public struct Dataset: Sendable {
 
   /// A part of `whole`, of which `whole` or another part tells the counts and notices.
   private init(_ whole: Dataset, indices: [Int], isTold: Bool = false) {
-    sequences = indices.map { whole.sequences[$0] }
-    lines = indices.map { whole.lines[$0] }
+    sequences = whole.sequences.choosing(indices)
     format = whole.format
     sources = whole.sources
     recordCount = isTold ? 0 : whole.recordCount
@@ -136,11 +134,13 @@ public struct Dataset: Sendable {
   }
 
   /// Tokens in all sequences.
-  public var tokenCount: Int { sequences.reduce(0) { $0 + $1.ids.count } }
+  public var tokenCount: Int { sequences.tokenCount }
   /// Tokens to predict in all sequences.
-  public var targetCount: Int { sequences.reduce(0) { $0 + $1.targetCount } }
+  public var targetCount: Int { sequences.targetCount }
   /// Tokens of each sequence: what a `BatchPlan` is made from.
-  public var lengths: [Int] { sequences.map(\.ids.count) }
+  public var lengths: [Int] { sequences.lengths }
+  /// Line of its file where the record of each sequence begins.
+  public var lines: [Int] { sequences.lines }
 
   /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at
   /// least one to train on. Both parts keep the order of the file; the counts and notices stay with

@@ -60,8 +60,13 @@ public struct TrainingData: Sendable {
 
   /// Says how many sequences of `validation` are also in `train`; nil for none.
   private static func leak(_ train: Dataset, _ validation: Dataset) -> String? {
-    let known = Set(train.sequences.map(\.ids))
-    let shared = validation.sequences.count { known.contains($0.ids) }
+    // Hashes of the small part are kept, not of the large one.
+    let held = Set(validation.sequences.lazy.map(\.ids.hashValue))
+    var found: Set<Int> = []
+    for sequence in train.sequences where held.contains(sequence.ids.hashValue) {
+      found.insert(sequence.ids.hashValue)
+    }
+    let shared = validation.sequences.count { found.contains($0.ids.hashValue) }
     guard shared > 0 else { return nil }
     return "\(shared) of \(validation.sequences.count) validation sequences are trained on too: "
       + "the validation loss says little of new data"
