@@ -35,11 +35,16 @@ let package = Package(
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
     ),
     .systemLibrary(name: "CCrypto", path: "CSupport/CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CCompression", path: "CSupport/CCompression",
+      providers: [.apt(["zlib1g-dev", "libzstd-dev"])]
+    ),
 
     // Swift, from the bottom up. Arrows point down only. Each target names every target that it imports:
     // the Makefile's builds refuse an upward import, make test any other that is not named.
     .target(
-      name: "Tensors", dependencies: ["CKernels", "CLAPACK", "CCrypto"], swiftSettings: strict),
+      name: "Tensors", dependencies: ["CKernels", "CLAPACK", "CCrypto", "CCompression"],
+      swiftSettings: strict),
     .target(name: "ModelFiles", dependencies: ["Tensors"], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["ModelFiles"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["ModelFiles", "Tensors"], swiftSettings: strict),

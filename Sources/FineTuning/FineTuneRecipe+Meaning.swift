@@ -23,6 +23,19 @@ extension FineTuneRecipe {
     return settings
   }
 
+  /// `train_on`.
+  var learnedRoles: Set<String> {
+    Set(
+      trainOn.split(separator: ",", omittingEmptySubsequences: false).map {
+        $0.filter { !$0.isWhitespace }
+      })
+  }
+
+  /// Whether a word may be a role.
+  static func isRole(_ word: String) -> Bool {
+    !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "_-".contains($0) }
+  }
+
   /// `init_order`.
   var startOrder: InitializationOrder { InitializationOrder(rawValue: initOrder) ?? .random }
 

@@ -35,6 +35,8 @@ public final class FineTuneSession {
   private let longestSequence: Int
   let validationBatches: [TokenBatch]
   private let startSample: [Int]
+  /// What is no longer as the recipe has it.
+  private let changes: [String]
 
   /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
   ///
@@ -42,16 +44,17 @@ public final class FineTuneSession {
   public init(_ recipe: FineTuneRecipe, version: String) throws {
     try recipe.validate()
     guard let modelPath = recipe.model else { throw RecipeError.missing(key: "model") }
-    guard let dataPath = recipe.data else { throw RecipeError.missing(key: "data") }
-    let source = try DataSource(path: dataPath)
+    guard !recipe.data.isEmpty else { throw RecipeError.missing(key: "data") }
+    let parts = try recipe.data.map { try DataPart($0) }
+    for part in parts { _ = try DataSource(path: part.path) }
     var loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
     let projections = try recipe.projections(of: loaded.model.configuration)
     let builder = SequenceBuilder(
       loaded, template: recipe.template, clock: recipe.now.flatMap { TemplateClock($0) } ?? .today,
-      sequenceLength: recipe.seqLen,
-      trainOnPrompt: recipe.trainOnPrompt)
+      sequenceLength: min(recipe.seqLen, loaded.model.configuration.contextLength),
+      trainOnPrompt: recipe.trainOnPrompt, roles: recipe.learnedRoles)
     let data = try TrainingData(
-      source: source, builder: builder, skipBad: recipe.skipBad,
+      parts: parts, builder: builder, skipBad: recipe.skipBad,
       validationFraction: Double(recipe.valSplit), seed: recipe.seed)
     self.data = data
     longestSequence = data.longest
@@ -94,7 +97,8 @@ public final class FineTuneSession {
       data: data.train.sources
         + (data.validation?.sources ?? []).filter { !data.train.sources.contains($0) },
       template: try Self.templateFile(recipe.template))
-    self.recipe = complete
+    changes = complete.changes(since: recipe.provenance)
+    self.recipe = complete.withAbsolutePaths
   }
 
   /// The file that a template's name means, if it means one.
@@ -132,7 +136,13 @@ public final class FineTuneSession {
       notices.append(
         "adapters on experts have no form for PEFT: adapter.gguf is written, peft/ is not")
     }
-    return notices
+    let context = configuration.contextLength
+    if recipe.seqLen > context, data.isTruncated {
+      notices.append(
+        "the model's context is \(context) tokens: records are cut there, not at --seq-len "
+          + "\(recipe.seqLen)")
+    }
+    return notices + data.notices + changes
       + [configuration.rotationNotice(forSequencesOf: longestSequence)].compactMap(\.self)
   }
 
@@ -151,7 +161,9 @@ public final class FineTuneSession {
       "--seq-len": "\(recipe.seqLen)",
       "--template": recipe.provenance?.template?.sha256 ?? recipe.template,
       "--now": recipe.now ?? "",
-      "--train-on-prompt": "\(recipe.trainOnPrompt)", "--skip-bad": "\(recipe.skipBad)",
+      "--train-on-prompt": "\(recipe.trainOnPrompt)", "--train-on": recipe.trainOn,
+      "weights": recipe.data.map { "\((try? DataPart($0).weight) ?? 1)" }.joined(separator: " "),
+      "--skip-bad": "\(recipe.skipBad)",
       "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",
       "--alpha": "\(recipe.alpha)", "--rslora": "\(recipe.rslora)",
       "rotation": "\(loaded.model.configuration.needsLongRotation(longestSequence))",

@@ -16,10 +16,15 @@ public final class MappedFile: Sendable {
   private let isFileBacked: Bool
 
   /// Maps the file at `path`. Throws `TensorError.cannotMap` with the system's reason.
-  public init(path: String) throws(TensorError) {
+  public convenience init(path: String) throws(TensorError) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .cannotMap(path: path, reason: systemReason()) }
     defer { close(descriptor) }
+    try self.init(descriptor: descriptor, path: path)
+  }
+
+  /// Maps an open file, which the mapping does not keep open; `path` is for messages.
+  init(descriptor: Int32, path: String) throws(TensorError) {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
       throw .cannotMap(path: path, reason: systemReason())
@@ -43,18 +48,24 @@ public final class MappedFile: Sendable {
   }
 
   /// The same face over bytes in memory (a model made by a test).
-  public init(name: String, bytes: [UInt8]) throws(TensorError) {
-    let size = max(bytes.count, 1)
+  public convenience init(name: String, bytes: [UInt8]) throws(TensorError) {
+    try self.init(name: name, values: bytes)
+  }
+
+  /// The same face over the bytes of values in memory, as they lie there.
+  public init<Value: BitwiseCopyable>(name: String, values: [Value]) throws(TensorError) {
+    let byteCount = values.count * MemoryLayout<Value>.stride
+    let size = max(byteCount, 1)
     let pointer = unsafe mmap(
       nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
       throw .outOfMemory(name: name, byteCount: size)
     }
-    unsafe bytes.withUnsafeBytes { buffer in
+    unsafe values.withUnsafeBytes { buffer in
       unsafe UnsafeMutableRawBufferPointer(start: pointer, count: size).copyMemory(from: buffer)
     }
     self.path = name
-    self.byteCount = bytes.count
+    self.byteCount = byteCount
     isFileBacked = false
     unsafe self.base = pointer
   }

@@ -143,18 +143,26 @@ struct EvalCommand: ParsableCommand {
         task: .nll, loaded.model, adapters: adapters, storage: storage,
         sequences: Array(dataset.sequences.prefix(limit ?? dataset.sequences.count)))
     case .exact:
-      let examples = try examples(data, limit)
+      let file = try read(data, limit)
+      let examples = try file.records.map { try ExactExample($0) }
       return try ExactEvaluation(
         loaded, adapters: adapters, storage: storage, template: templates.template,
-        clock: templates.clock,
-        examples: examples, shots: try shotsData.map { try self.examples($0, shots) } ?? [],
+        clock: templates.clock, examples: examples,
+        shots: try shotsData.map { try ExactExample.shots(shots, of: read($0, shots).records) }
+          ?? [],
         maxTokens: maxTokens)
     }
   }
 
-  private func examples(_ path: String, _ count: Int?) throws -> [ExactExample] {
-    let records = try DataFile(path: path, skipBad: skipBad).records
-    return try records.prefix(count ?? records.count).map { try ExactExample($0) }
+  /// The records of `path`, with what was left out said.
+  private func read(_ path: String, _ limit: Int?) throws -> DataFile {
+    let file = try DataFile(path: path, skipBad: skipBad, limit: limit)
+    var reporter = TerminalReporter(quiet: quiet)
+    for notice in file.notices { reporter.warn(notice) }
+    if let first = file.skipped.first {
+      reporter.warn("skipped \(file.skipped.count) bad records; the first: \(first)")
+    }
+    return file
   }
 
   // MARK: - Results

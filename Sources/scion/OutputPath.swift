@@ -47,7 +47,8 @@ enum OutputPath {
 
   /// What a run of `recipe` reads.
   static func inputs(of recipe: FineTuneRecipe, _ recipePath: String?) -> [String] {
-    [recipe.model, recipe.data, recipePath].compactMap(\.self).flatMap(files)
+    let data = recipe.data.map { (try? DataPart($0).path) ?? $0 }
+    return ([recipe.model, recipePath].compactMap(\.self) + data).flatMap(files)
   }
 
   private static let adapterFiles = ["adapter_config.json", "adapter_model.safetensors"]

@@ -29,7 +29,10 @@ struct PlanCommand: ParsableCommand {
     var reporter = TerminalReporter()
     if let threads = recipe.threads { Processor.threads = threads }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
-    for notice in session.notices { reporter.warn(notice) }
+    let data = session.data
+    for notice in session.notices + data.train.notices + (data.validation?.notices ?? []) {
+      reporter.warn(notice)
+    }
     let estimate = try session.estimate(
       spillDirectory: FileManager.default.temporaryDirectory.path)
     if json {

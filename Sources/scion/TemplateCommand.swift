@@ -78,9 +78,8 @@ struct TemplateCommand: ParsableCommand {
     if let bos { template.beginning = bos }
     if let eos { template.end = eos }
     template.clock = templates.clock
-    var file = try DataFile(path: data, skipBad: skipBad, isRecords: true)
-    if raw { file = file.prefix(1) }
-    if let limit { file = file.prefix(limit) }
+    let file = try DataFile(
+      path: data, skipBad: skipBad, isRecords: true, limit: raw ? 1 : limit)
     if raw {
       let conversation = try conversation(file.records[0])
       let text = try said(file.records[0]) {
@@ -122,15 +121,12 @@ struct TemplateCommand: ParsableCommand {
   }
 
   private func conversation(_ record: DataRecord) throws -> Conversation {
-    switch record.content {
-    case .conversation(let conversation): return conversation
-    case .completion(let prompt, let completion):
-      return Conversation([ChatMessage(.user, prompt), ChatMessage(.assistant, completion)])
-    case .text, .raw, .tokens:
+    guard let conversation = record.conversation else {
       throw DataError.badRecord(
         path: data, line: record.line,
         reason: "the record is no conversation: chat templates are for messages")
     }
+    return conversation
   }
 
   /// What the template refuses is said with the record's place.
@@ -143,7 +139,7 @@ struct TemplateCommand: ParsableCommand {
   }
 
   /// Whether stdout is a terminal that shows colours (no-color.org).
-  private static var hasColour: Bool {
+  static var hasColour: Bool {
     isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
   }
 }

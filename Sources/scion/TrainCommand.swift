@@ -10,8 +10,9 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Fine-tune a quantized model: train low-rank adapters on examples.",
     discussion: """
-      Data are JSONL records with prompt/completion, messages, text or input_ids, raw text files, or a folder with \
-      train.jsonl and, where there are, valid.jsonl and test.jsonl. Loss is taken on completions and assistant turns.
+      Data are records with prompt/completion, messages, conversations (ShareGPT), instruction/output (Alpaca), text or \
+      input_ids, in JSON lines, one JSON array, CSV or TSV (also .gz, .zst), raw text files, or a folder with train.jsonl \
+      and, where there is, valid.jsonl. Loss is taken on completions and assistant turns.
 
       The output folder receives adapter.gguf (for llama.cpp), peft/ (for Hugging Face PEFT), recipe.yaml (to run it \
       again), metrics.jsonl, init.json and a model card. It must be new, empty, or a run's: nothing else in it is \

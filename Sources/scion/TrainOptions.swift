@@ -6,10 +6,12 @@ import FineTuning
 struct TrainOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Training data: a JSONL or text file, or a folder with train.jsonl (valid.jsonl, test.jsonl).",
+      "Training data: a file (JSONL, JSON, CSV, TSV, text; .gz, .zst), a folder with train.jsonl and, where there "
+        + "is, valid.jsonl, or - for stdin; may be given several times, each with a weight such as a.jsonl:0.3 or "
+        + "b.jsonl:2.",
       valueName: "path"),
     completion: .file())
-  var data: String?
+  var data: [String] = []
 
   @Option(
     name: [.customShort("o"), .long],
@@ -274,6 +276,11 @@ struct TrainOptions: ParsableArguments {
       "Stop after so many validations without improvement (default: never).", valueName: "n"))
   var patience: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Roles whose messages are learned (default: assistant).", valueName: "assistant,tool,…"))
+  var trainOn: String?
+
   @Flag(help: "Learn prompts too, not only completions.")
   var trainOnPrompt = false
 
@@ -307,7 +314,7 @@ struct TrainOptions: ParsableArguments {
       if let value { result[keyPath: key] = value }
     }
     if model.model != nil || result.model == nil { result.model = try model.path() }
-    if let data { result.data = data }
+    if !data.isEmpty { result.data = data }
     if let output { result.output = output }
     set(rank, \.rank)
     set(alpha, \.alpha)
@@ -358,7 +365,8 @@ struct TrainOptions: ParsableArguments {
     }
     if keepLast { result.keepLast = true }
     if let patience { result.patience = patience }
-    if trainOnPrompt { result.trainOnPrompt = true }
+    if trainOnPrompt { (result.trainOnPrompt, result.trainOn) = (true, trainOn ?? "assistant") }
+    if let trainOn { (result.trainOn, result.trainOnPrompt) = (trainOn, trainOnPrompt) }
     if skipBad { result.skipBad = true }
     set(template, \.template)
     if let now { result.now = now }

@@ -20,7 +20,7 @@ struct ArchitectureTrainingTests {
     }
     var recipe = FineTuneRecipe()
     recipe.model = model
-    recipe.data = try folder.write("data.jsonl", rows.joined())
+    recipe.data = [try folder.write("data.jsonl", rows.joined())]
     recipe.output = "\(folder.path)/run"
     recipe.rank = 4
     recipe.initialization = start

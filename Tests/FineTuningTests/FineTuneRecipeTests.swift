@@ -22,7 +22,8 @@ struct FineTuneRecipeTests {
   @Test func everySettingRoundTrips() throws {
     let recipe = changed {
       $0.model = "a b.gguf"
-      $0.data = "d"
+      $0.data = ["d", "e:0.5"]
+      $0.trainOn = "assistant"
       $0.output = "o"
       $0.rank = 4
       $0.alpha = 12.5

@@ -113,7 +113,7 @@ struct SequenceBuilderTests {
     #expect {
       try build(.tokens(ids: ids, labels: labels))
     } throws: { error in
-      if case DataError.badRecord("p", 7, _) = error { true } else { false }
+      if case DataError.badRecord("p", 7, _, _) = error { true } else { false }
     }
   }
 

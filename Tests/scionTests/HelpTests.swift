@@ -15,7 +15,7 @@ import Testing
     "Every command explains itself within 80 columns on stdout",
     arguments: [
       "train", "plan", "eval", "generate", "merge", "export", "import", "inspect", "template",
-      "tokenize",
+      "tokenize", "data",
     ])
   func everyCommandExplainsItself(_ verb: String) throws {
     let outcome = try Workplace().scion("\(verb) --help")
@@ -75,6 +75,8 @@ import Testing
       template                Show how conversations are written for the model, and
                               which tokens are learned.
       tokenize                Show a text as the model's tokens, or tokens as text.
+      data                    Look a data set over before training: format, bad
+                              records, lengths, duplicates, leaks.
 
       See 'scion help <subcommand>' for detailed help.
 

@@ -81,16 +81,19 @@ import Testing
         + "download the file itself if this is a pointer or a web page"),
     Case(
       "train -m base.gguf --data broken.jsonl -o run", 3,
-      "broken.jsonl:2: not a JSON object: correct it, or pass --skip-bad to leave such records out"),
+      "broken.jsonl:2:15: the record ends where a key should be (was it cut off?): correct it, or pass --skip-bad to leave such records out"
+    ),
     Case(
       "eval -m base.gguf --task exact --data broken.jsonl", 3,
-      "broken.jsonl:2: not a JSON object: correct it, or pass --skip-bad to leave such records out"),
+      "broken.jsonl:2:15: the record ends where a key should be (was it cut off?): correct it, or pass --skip-bad to leave such records out"
+    ),
     Case(
-      "train -m base.gguf --data blank.jsonl -o run", 3, "blank.jsonl holds no records: add some"),
+      "train -m base.gguf --data blank.jsonl -o run", 3,
+      "blank.jsonl holds no records: add some, or delete the file"),
     Case(
       "train -m base.gguf --data empty -o run", 3,
-      "empty has no train.jsonl (train.json, train.txt or train-N.jsonl also do): add one, or name a "
-        + "file"),
+      "empty has no train.jsonl (train.json, .csv, .tsv, .txt or train-N.jsonl also do): add one, or "
+        + "name a file"),
     Case(
       "train -m base.gguf --data none.jsonl -o run", 3,
       "cannot read data none.jsonl: no such file or folder; give a file with records"),

@@ -117,7 +117,9 @@ public struct BatchPlan: Sendable {
   }
 
   /// The micro-batches of step `index`, cut from the sequences the plan was made for.
-  public func batches(_ index: Int, of sequences: [TokenSequence]) -> [TokenBatch] {
+  public func batches(
+    _ index: Int, of sequences: some TokenSequenceList
+  ) -> [TokenBatch] {
     precondition(sequences.count == lengths.count)
     return step(index).microBatches.map { TokenBatch($0.map { sequences[$0] }) }
   }
@@ -148,9 +150,11 @@ public struct BatchPlan: Sendable {
   }
 
   /// All sequences once, in micro-batches of at most `microTokens` tokens: an evaluation.
-  public static func evaluation(_ sequences: [TokenSequence], microTokens: Int) -> [TokenBatch] {
+  public static func evaluation(
+    _ sequences: some TokenSequenceList, microTokens: Int
+  ) -> [TokenBatch] {
     pack(
-      Array(sequences.indices), lengths: sequences.map { $0.ids.count }, limit: microTokens
+      Array(0..<sequences.count), lengths: sequences.lengths, limit: microTokens
     ).map { TokenBatch($0.map { sequences[$0] }) }
   }
 }

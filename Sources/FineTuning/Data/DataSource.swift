@@ -3,7 +3,8 @@ internal import Foundation
 /// Which files a `--data` argument means: one file, or a folder laid out as mlx-lm's and others'.
 ///
 /// In a folder: `train.jsonl` (or shards `train-0.jsonl`, `train-1.jsonl`, …), `valid.jsonl` (also
-/// validation, val, dev), `test.jsonl`; each also as `.json` or `.txt`. Other files are left alone.
+/// validation, val, dev), `test.jsonl`; each also as `.json`, `.csv`, `.tsv` or `.txt`, and packed
+/// (`.gz`, `.zst`). Other files are left alone. A file's validation and test parts are empty.
 /// Does not look inside files.
 public struct DataSource: Sendable, Equatable {
   /// Files to train on, in order of name; never empty.
@@ -13,10 +14,15 @@ public struct DataSource: Sendable, Equatable {
   /// Held-out files; empty when there are none.
   public let test: [String]
 
+  /// Also packed with gzip or zstd.
+  private static let suffixes = ["jsonl", "json", "ndjson", "csv", "tsv", "txt"].flatMap {
+    [$0, "\($0).gz", "\($0).zst"]
+  }
+
   /// Looks at `path` on disk. Throws `cannotRead` or `noTrainingFile`.
   public init(path: String) throws(DataError) {
     guard let listing = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-      guard FileManager.default.fileExists(atPath: path) else {
+      guard path == DataText.standardInput || FileManager.default.fileExists(atPath: path) else {
         throw .cannotRead(path: path, reason: "no such file or folder")
       }
       train = [path]
@@ -28,7 +34,7 @@ public struct DataSource: Sendable, Equatable {
     let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
     func files(_ stems: [String]) -> [String] {
       for stem in stems {
-        for suffix in ["jsonl", "json", "txt"] {
+        for suffix in Self.suffixes {
           if names.contains("\(stem).\(suffix)") { return ["\(folder)/\(stem).\(suffix)"] }
           let shards = names.compactMap { name -> (Int, String)? in
             guard name.hasPrefix("\(stem)-"), name.hasSuffix(".\(suffix)") else { return nil }

@@ -1,6 +1,5 @@
 internal import Tensors
 internal import Tokenization
-public import Transformer
 
 /// Token sequences ready for training or evaluation, with where they came from.
 public struct Dataset: Sendable {
@@ -16,9 +15,8 @@ public struct Dataset: Sendable {
     }
   }
 
-  public let sequences: [TokenSequence]
-  /// Line of its file where the record of each sequence begins.
-  public let lines: [Int]
+  public let sequences: TokenSequences
+  /// Of the first file.
   public let format: DataFormat
   public let sources: [Source]
   /// Records read, the skipped ones not counted.
@@ -29,35 +27,32 @@ public struct Dataset: Sendable {
   public let truncatedCount: Int
   /// Records that had no target (within the sequence length).
   public let droppedCount: Int
+  /// What is to be said of the files, in sentences.
+  private let fileNotices: [String]
   /// What the chat template did to the records, in sentences.
   private let templateNotices: [String]
+  /// Ends that records spell themselves.
+  private let ends: SpelledEnds
 
-  /// Reads and tokenizes `paths`, which must hold one format. Throws the first thing wrong; under
+  /// Reads and tokenizes `paths`, each of a format of its own. Throws the first thing wrong; under
   /// `skipBad`, bad records are listed in `skipped` instead.
   public init(
     paths: [String], builder: SequenceBuilder, skipBad: Bool = false
   ) throws(DataError) {
     precondition(!paths.isEmpty)
-    var sequences: [TokenSequence] = []
-    var lines: [Int] = []
+    var sequences = TokenSequences.Writer()
     var sources: [Source] = []
     var skipped: [DataError] = []
     var (records, truncated, dropped) = (0, 0, 0)
     var format: DataFormat?
+    var fileNotices: [String] = []
     var conversations: ConversationNotices?
+    var ends = SpelledEnds()
     for path in paths {
-      let file = try DataFile(path: path, skipBad: skipBad)
-      if let format, format != file.format {
-        throw .mixedFiles(
-          path: path, format: file.format.rawValue, expectedPath: paths[0],
-          expected: format.rawValue)
-      }
-      format = file.format
-      sources.append(Source(path: path, sha256: file.sha256))
-      skipped += file.skipped
-      for record in file.records {
+      var file = try DataReader(path: path, skipBad: skipBad)
+      while let record = try file.next() {
         do throws(DataError) {
-          let result = try builder.sequences(of: record, path: path)
+          let result = try builder.sequences(of: record, path: file.text.path)
           records += 1
           if result.isTruncated { truncated += 1 }
           if result.sequences.isEmpty { dropped += 1 }
@@ -65,51 +60,91 @@ public struct Dataset: Sendable {
             conversations = conversations ?? ConversationNotices()
             conversations?.add(notices)
           }
-          sequences += result.sequences
-          lines += result.sequences.map { _ in record.line }
+          ends.add(result.ends)
+          for sequence in result.sequences {
+            do { try sequences.append(sequence, line: record.line) } catch {
+              throw .cannotKeep("\(error)")
+            }
+          }
         } catch {
           guard skipBad, case .badRecord = error else { throw error }
           skipped.append(error)
         }
       }
+      format = format ?? file.format
+      sources.append(Source(path: path, sha256: file.text.sha256))
+      skipped += file.skipped
+      fileNotices += file.notices
     }
     guard records > 0 else { throw .noRecords(path: paths[0], skipped: skipped.count) }
-    guard !sequences.isEmpty else {
+    let all: TokenSequences
+    do { all = try sequences.finish() } catch { throw .cannotKeep("\(error)") }
+    guard !all.isEmpty else {
       throw .noTargets(path: paths[0], sequenceLength: builder.sequenceLength)
     }
-    self.sequences = sequences
-    self.lines = lines
+    self.sequences = all
     self.format = format ?? .raw
     self.sources = sources
     self.skipped = skipped
     recordCount = records
     truncatedCount = truncated
     droppedCount = dropped
+    self.fileNotices = fileNotices
+    self.ends = ends
     templateNotices =
       conversations.map { [builder.templateNotice].compactMap(\.self) + $0.sentences } ?? []
   }
 
-  private init(_ whole: Dataset, indices: [Int]) {
-    sequences = indices.map { whole.sequences[$0] }
-    lines = indices.map { whole.lines[$0] }
+  /// All of `parts`, one behind the other; there must be one.
+  init(joining parts: [Dataset]) {
+    sequences = TokenSequences(joining: parts.map(\.sequences))
+    format = parts[0].format
+    sources = parts.flatMap(\.sources)
+    recordCount = parts.reduce(0) { $0 + $1.recordCount }
+    skipped = parts.flatMap(\.skipped)
+    truncatedCount = parts.reduce(0) { $0 + $1.truncatedCount }
+    droppedCount = parts.reduce(0) { $0 + $1.droppedCount }
+    fileNotices = parts.flatMap(\.fileNotices)
+    templateNotices = parts.flatMap(\.templateNotices)
+    ends = parts.reduce(into: SpelledEnds()) { $0.add($1.ends) }
+  }
+
+  /// Each sequence `weight` times; of a share below one, a seeded choice in the file's order.
+  func weighted(_ weight: Double, _ generator: inout RandomGenerator) -> Dataset {
+    let whole = Int(weight)
+    var indices: [Int] = []
+    for _ in 0..<whole { indices += sequences.indices }
+    let rest = Int((Double(sequences.count) * (weight - Double(whole))).rounded())
+    indices += generator.permutation(sequences.count).prefix(max(rest, whole == 0 ? 1 : 0)).sorted()
+    return Dataset(self, indices: indices)
+  }
+
+  /// A part of `whole`, of which `whole` or another part tells the counts and notices.
+  private init(_ whole: Dataset, indices: [Int], isTold: Bool = false) {
+    sequences = whole.sequences.choosing(indices)
     format = whole.format
     sources = whole.sources
-    recordCount = whole.recordCount
-    skipped = whole.skipped
-    truncatedCount = whole.truncatedCount
-    droppedCount = whole.droppedCount
-    templateNotices = whole.templateNotices
+    recordCount = isTold ? 0 : whole.recordCount
+    skipped = isTold ? [] : whole.skipped
+    truncatedCount = isTold ? 0 : whole.truncatedCount
+    droppedCount = isTold ? 0 : whole.droppedCount
+    fileNotices = isTold ? [] : whole.fileNotices
+    templateNotices = isTold ? [] : whole.templateNotices
+    ends = isTold ? SpelledEnds() : whole.ends
   }
 
   /// Tokens in all sequences.
-  public var tokenCount: Int { sequences.reduce(0) { $0 + $1.ids.count } }
+  public var tokenCount: Int { sequences.tokenCount }
   /// Tokens to predict in all sequences.
-  public var targetCount: Int { sequences.reduce(0) { $0 + $1.targetCount } }
+  public var targetCount: Int { sequences.targetCount }
   /// Tokens of each sequence: what a `BatchPlan` is made from.
-  public var lengths: [Int] { sequences.map(\.ids.count) }
+  public var lengths: [Int] { sequences.lengths }
+  /// Line of its file where the record of each sequence begins.
+  public var lines: [Int] { sequences.lines }
 
   /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at
-  /// least one to train on. Both parts keep the order of the file. With `fraction` 0, or a single
+  /// least one to train on. Both parts keep the order of the file; the counts and notices stay with
+  /// the part to train on. With `fraction` 0, or a single
   /// sequence, there is no validation part.
   public func split(fraction: Double, seed: UInt64) -> (train: Dataset, validation: Dataset?) {
     guard fraction > 0, sequences.count > 1 else { return (self, nil) }
@@ -119,13 +154,13 @@ public struct Dataset: Sendable {
     let order = generator.permutation(sequences.count)
     return (
       Dataset(self, indices: order[count...].sorted()),
-      Dataset(self, indices: order[..<count].sorted())
+      Dataset(self, indices: order[..<count].sorted(), isTold: true)
     )
   }
 
   /// One sentence for each thing that happened to the data on the way; empty when nothing did.
   public var notices: [String] {
-    var notices: [String] = []
+    var notices = fileNotices
     if let first = skipped.first {
       notices.append("skipped \(skipped.count) bad records; the first: \(first)")
     }
@@ -136,35 +171,6 @@ public struct Dataset: Sendable {
     if droppedCount > 0 {
       notices.append("dropped \(droppedCount) of \(recordCount) records that have no target left")
     }
-    return notices + templateNotices
-  }
-}
-
-/// Training data with its validation and test parts.
-public struct TrainingData: Sendable {
-  public let train: Dataset
-  /// From a file of its own, or split off `train`.
-  public let validation: Dataset?
-  public let test: Dataset?
-
-  /// Tokens of the longest sequence of training and validation; at least 1.
-  public var longest: Int { max(train.lengths.max() ?? 1, validation?.lengths.max() ?? 1) }
-
-  /// Loads everything that `source` names. `validationFraction` applies only without a validation
-  /// file.
-  public init(
-    source: DataSource, builder: SequenceBuilder, skipBad: Bool = false,
-    validationFraction: Double, seed: UInt64
-  ) throws(DataError) {
-    func load(_ paths: [String]) throws(DataError) -> Dataset? {
-      paths.isEmpty ? nil : try Dataset(paths: paths, builder: builder, skipBad: skipBad)
-    }
-    let all = try Dataset(paths: source.train, builder: builder, skipBad: skipBad)
-    test = try load(source.test)
-    if let own = try load(source.validation) {
-      (train, validation) = (all, own)
-    } else {
-      (train, validation) = all.split(fraction: validationFraction, seed: seed)
-    }
+    return notices + ends.sentences + templateNotices
   }
 }

@@ -23,12 +23,22 @@ public struct SequenceBuilder: Sendable {
   public let sequenceLength: Int
   /// Whether prompts are targets too.
   public let trainOnPrompt: Bool
+  /// Roles whose messages are targets.
+  public let roles: Set<String>
+  /// Texts of the tokens that end a generation.
+  private let endMarkers: [String]
+
+  /// The roles of which one learns if nothing is said.
+  public static let usualRoles: Set<String> = [ChatRole.assistant.rawValue]
 
   public init(
-    tokenizer: Tokenizer, template: ChatTemplate, sequenceLength: Int, trainOnPrompt: Bool = false
+    tokenizer: Tokenizer, template: ChatTemplate, sequenceLength: Int, trainOnPrompt: Bool = false,
+    roles: Set<String> = SequenceBuilder.usualRoles
   ) {
     precondition(sequenceLength > 1)
     self.tokenizer = .success(tokenizer)
+    endMarkers = Self.endMarkers(tokenizer)
+    self.roles = roles
     encoder = .success(ConversationEncoder(template, tokenizer))
     templateNotice = nil
     vocabularySize = tokenizer.vocabularySize
@@ -40,9 +50,11 @@ public struct SequenceBuilder: Sendable {
   /// time it tells.
   public init(
     _ loaded: LoadedModel, template: String, clock: TemplateClock? = nil, sequenceLength: Int,
-    trainOnPrompt: Bool = false
+    trainOnPrompt: Bool = false, roles: Set<String> = SequenceBuilder.usualRoles
   ) {
     precondition(sequenceLength > 1)
+    self.roles = roles
+    endMarkers = (try? loaded.tokenizer).map(Self.endMarkers) ?? []
     tokenizer = Result { () throws(TokenizationError) in try loaded.tokenizer }
     encoder = Result { () throws(TokenizationError) in
       try loaded.encoder(template: template, clock: clock)
@@ -56,12 +68,21 @@ public struct SequenceBuilder: Sendable {
   /// Whether what the template writes may depend on the day.
   public var readsClock: Bool { (try? encoder.get())?.template.readsClock ?? false }
 
+  /// The longest first.
+  private static func endMarkers(_ tokenizer: Tokenizer) -> [String] {
+    tokenizer.endOfGeneration.map {
+      tokenizer.decode([$0], skipSpecial: false)
+    }.filter { $0.count > 2 }.sorted { ($0.count, $0) > ($1.count, $1) }
+  }
+
   /// What became of one record.
   public struct Outcome: Sendable, Equatable {
     /// Sequences with at least one target.
     public var sequences: [TokenSequence] = []
     /// Whether the end was cut off.
     public var isTruncated = false
+    /// Ends it spells itself.
+    var ends = SpelledEnds()
     /// What the chat template did to it; nil for a record that needs none.
     public var notices: ConversationNotices?
   }
@@ -74,14 +95,15 @@ public struct SequenceBuilder: Sendable {
       let turns = [ChatMessage(.user, prompt), ChatMessage(.assistant, completion)]
       return try encode(Conversation(turns), record: record, path: path)
     case .conversation(let conversation):
-      if let reason = Self.reasonAgainst(conversation) {
+      if let reason = reasonAgainst(conversation) {
         throw .badRecord(path: path, line: record.line, reason: reason)
       }
       return try encode(conversation, record: record, path: path)
     case .text(let text):
       let tokenizer = try needed(tokenizer)
       var ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
-      if let end = tokenizer.end, ids.last != end { ids.append(end) }
+      // One end, not two: a text that went through a template before has its own.
+      if let end = tokenizer.end, !SpelledEnds.endsItself(text, endMarkers) { ids.append(end) }
       return Outcome(sequences: windows(ids, tokenizer))
     case .raw(let text):
       let tokenizer = try needed(tokenizer)
@@ -92,10 +114,20 @@ public struct SequenceBuilder: Sendable {
     }
   }
 
+  /// A conversation as the model sees it, with what is learned of it; nil for other records and for
+  /// those that the template refuses.
+  func encoded(_ record: DataRecord) -> EncodedConversation? {
+    guard let conversation = record.conversation else { return nil }
+    var ends = SpelledEnds()
+    let single = ends.removeAll(from: conversation, markers: endMarkers)
+    return try? encoder.get().encode(single, roles: roles)
+  }
+
   /// Why nothing can be learned of a conversation, whatever the template; nil when something can.
-  private static func reasonAgainst(_ conversation: Conversation) -> String? {
-    guard !conversation.assistantTurns.isEmpty else {
-      return "messages holds no assistant message to learn"
+  private func reasonAgainst(_ conversation: Conversation) -> String? {
+    guard conversation.messages.contains(where: { roles.contains($0.role) }) else {
+      let names = roles.sorted().joined(separator: " or ")
+      return "messages holds no \(names) message to learn"
     }
     for index in conversation.assistantTurns {
       let turn = conversation.messages[index]
@@ -116,9 +148,11 @@ public struct SequenceBuilder: Sendable {
     _ conversation: Conversation, record: DataRecord, path: String
   ) throws(DataError) -> Outcome {
     let encoder = try needed(encoder)
+    var ends = SpelledEnds()
+    let single = ends.removeAll(from: conversation, markers: endMarkers)
     let encoded: EncodedConversation
     do {
-      encoded = try encoder.encode(conversation)
+      encoded = try encoder.encode(single, roles: roles)
     } catch {
       throw .badRecord(path: path, line: record.line, reason: error.description)
     }
@@ -126,6 +160,7 @@ public struct SequenceBuilder: Sendable {
     var notices = ConversationNotices()
     notices.add(encoded)
     outcome.notices = notices
+    outcome.ends = ends
     return outcome
   }
 

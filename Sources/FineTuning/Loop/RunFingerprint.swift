@@ -30,6 +30,8 @@ struct RunFingerprint: Codable, Equatable {
     }
     settings["model"] = recipe.provenance?.base.sha256
     if let template = recipe.provenance?.template { settings["template"] = template.sha256 }
+    settings["weights"] = recipe.data.map { "\((try? DataPart($0).weight) ?? 1)" }
+      .joined(separator: " ")
     settings["data"] = (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " ")
     arithmetic = [
       "version": recipe.provenance?.scion ?? "",

@@ -113,10 +113,13 @@ extension MemoryRequest {
       measured.source = recipe.start.source
       start = measured
     }
-    // Two 32-bit numbers a token and the arrays around them; batches of validation and start are made beforehand.
+    // Two 32-bit numbers a token, of a large set in a file, and places; batches of validation and start are made
+    // beforehand.
     let copied = held.reduce(0, +) + sampled.reduce(0, +)
-    let all = lengths.reduce(0, +) + held.reduce(0, +) + (data.test?.tokenCount ?? 0)
-    dataBytes = 8 * all + 12 * copied + 256 * (lengths.count + held.count)
+    let all = lengths.reduce(0, +) + held.reduce(0, +)
+    dataBytes =
+      min(8 * all, 2 * TokenSequences.memoryLimit) + 12 * copied
+      + 256 * (lengths.count + held.count)
     let configuration = loaded.model.configuration
     extent = { limit in
       var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)

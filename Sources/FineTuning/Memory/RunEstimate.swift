@@ -125,12 +125,13 @@ extension FineTuneSession {
   private func secondsPerToken(spillDirectory: String) throws -> Double {
     try trainer.openSpill(directory: spillDirectory)
     var batches: [TokenBatch] = []
-    for index in 0..<max(stepCount, 1) where batches.count < 3 {
-      let next =
-        stepCount == 0
-        ? [TokenBatch(Array(data.train.sequences.prefix(1)))]
-        : batchPlan.batches(index, of: data.train.sequences)
-      batches += next.filter { $0.targetCount > 0 }
+    for index in 0..<stepCount where batches.count < 3 {
+      batches += batchPlan.batches(index, of: data.train.sequences).filter { $0.targetCount > 0 }
+    }
+    if stepCount == 0, let first = data.train.sequences.first {
+      // A run without steps has room for no more; what is predicted does not matter to the clock.
+      let ids = Array(first.ids.prefix(memoryPlan.workspace.tokens))
+      batches = [TokenBatch([TokenSequence(ids: ids, targets: ids)])]
     }
     batches = Array(batches.prefix(3))
     guard let first = batches.first else { return 0 }

@@ -30,6 +30,7 @@ extension FineTuneRecipe: Codable {
     case keepLast = "keep_last"
     case patience
     case trainOnPrompt = "train_on_prompt"
+    case trainOn = "train_on"
     case skipBad = "skip_bad"
     case template, now
     case logEvery = "log_every"
@@ -46,7 +47,12 @@ extension FineTuneRecipe: Codable {
       value = try container.decodeIfPresent(T.self, forKey: key)
     }
     try read(.model, optional: &model)
-    try read(.data, optional: &data)
+    // Both `data: a.jsonl` and a list.
+    if let one = try? container.decodeIfPresent(String.self, forKey: .data) {
+      data = [one]
+    } else {
+      try read(.data, &data)
+    }
     try read(.output, optional: &output)
     try read(.rank, &rank)
     try read(.alpha, &alpha)
@@ -92,6 +98,12 @@ extension FineTuneRecipe: Codable {
     try read(.keepLast, &keepLast)
     try read(.patience, optional: &patience)
     try read(.trainOnPrompt, &trainOnPrompt)
+    // Both `train_on: assistant,tool` and a list.
+    if let list = try? container.decodeIfPresent([String].self, forKey: .trainOn) {
+      trainOn = list.joined(separator: ",")
+    } else {
+      try read(.trainOn, &trainOn)
+    }
     try read(.skipBad, &skipBad)
     try read(.template, &template)
     try read(.now, optional: &now)
@@ -153,6 +165,7 @@ extension FineTuneRecipe: Codable {
     try container.encode(keepLast, forKey: .keepLast)
     try container.encode(patience, forKey: .patience)
     try container.encode(trainOnPrompt, forKey: .trainOnPrompt)
+    try container.encode(trainOn, forKey: .trainOn)
     try container.encode(skipBad, forKey: .skipBad)
     try container.encode(template, forKey: .template)
     try container.encode(now, forKey: .now)
@@ -208,7 +221,7 @@ extension FineTuneRecipe: Codable {
     }
   }
 
-  /// Reads the file at `path`.
+  /// Reads the file at `path`. Relative paths in it are relative to its folder.
   public init(contentsOf path: String) throws(RecipeError) {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .file(path: path, reason: "it cannot be read")
@@ -218,6 +231,7 @@ extension FineTuneRecipe: Codable {
     }
     do throws(RecipeError) {
       try self.init(yaml: text)
+      self = resolved(against: Self.folder(of: path))
     } catch {
       throw .inFile(path: path, error)
     }

@@ -10,8 +10,9 @@ public struct FineTuneRecipe: Sendable, Equatable {
 
   /// The base model, a GGUF file.
   public var model: String?
-  /// Training data: a file, or a folder with train/valid/test files.
-  public var data: String?
+  /// Training data: files, or folders with train/valid/test files, each perhaps with a weight
+  /// (`DataPart`).
+  public var data: [String] = []
   /// The folder to write the run to.
   public var output: String?
 
@@ -101,6 +102,8 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// Validations without improvement after which training stops; nil = never.
   public var patience: Int?
   public var trainOnPrompt = false
+  /// Roles whose messages are learned, separated by commas.
+  public var trainOn = "assistant"
   /// Leave bad records out instead of stopping.
   public var skipBad = false
   /// One of `templates`, or the path of a file; `auto` is the model's own.
@@ -278,6 +281,10 @@ public struct FineTuneRecipe: Sendable, Equatable {
     try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
     for step in evalAt { try check("eval_at", step, step >= 0, "steps of 0 or more") }
     try check("patience", patience, patience.map { $0 > 0 } ?? true, "at least 1")
+    try check(
+      "train_on", trainOn, !learnedRoles.isEmpty && learnedRoles.allSatisfy(Self.isRole),
+      "roles such as assistant,tool")
+    if trainOnPrompt, trainOn != Self().trainOn { throw .conflict("train_on", "train_on_prompt") }
     let isFile = template.contains { "./".contains($0) }
     try check(
       "template", "\"\(template)\"", isFile || Self.templates.contains(template),

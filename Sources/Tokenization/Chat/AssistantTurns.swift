@@ -143,6 +143,17 @@ struct AssistantTurns: Sendable {
     return (start..<end, isMarked)
   }
 
+  /// The messages to learn of roles other than the assistant's, by their strings.
+  static func others(
+    _ conversation: Conversation, _ roles: Set<String>, _ whole: Rendering, _ ends: TurnEnds
+  ) -> [Turn] {
+    conversation.messages.indices.filter { index in
+      let message = conversation.messages[index]
+      return message.isTrained && message.role != ChatRole.assistant.rawValue
+        && roles.contains(message.role)
+    }.map { located($0, whole, ends) }
+  }
+
   /// The turn in the whole text by its strings alone, which is not how it was said.
   private static func located(_ index: Int, _ whole: Rendering, _ ends: TurnEnds) -> Turn {
     let origin = Conversation.origin(ofMessage: index)

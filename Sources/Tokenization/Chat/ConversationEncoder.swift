@@ -70,16 +70,20 @@ public struct ConversationEncoder: Sendable {
 
   /// The whole conversation with its targets. Throws as `ChatTemplate.text` does.
   ///
-  /// - Parameter addGenerationPrompt: ends with the header of a turn that is still to come; nothing
-  ///   of it is a target.
+  /// - Parameters:
+  ///   - addGenerationPrompt: ends with the header of a turn that is still to come; nothing of it is
+  ///     a target.
+  ///   - roles: whose messages are learned, each with the marker that ends it.
   public func encode(
-    _ conversation: Conversation, addGenerationPrompt: Bool = false
+    _ conversation: Conversation, addGenerationPrompt: Bool = false,
+    roles: Set<String> = [ChatRole.assistant.rawValue]
   ) throws(TokenizationError) -> EncodedConversation {
     let whole = try template.render(conversation, addGenerationPrompt: false)
     let found = AssistantTurns(conversation, whole: whole, ends: ends) { part, addPrompt in
       try? template.render(part, addGenerationPrompt: addPrompt)
     }
-    let learnable = found.learnable
+    let answers = roles.contains(ChatRole.assistant.rawValue) ? found.learnable : []
+    let learnable = answers + AssistantTurns.others(conversation, roles, whole, ends)
     let shown =
       addGenerationPrompt
       ? try template.render(conversation, addGenerationPrompt: true) : whole
