@@ -25,8 +25,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case otherEncoding(path: String, encoding: String, found: String)
   /// A JSON object with several lists of records, by key.
   case severalLists(path: String, keys: [String])
-  /// Nothing but blank lines, or every record was skipped.
-  case noRecords(path: String, skipped: Int)
+  /// Nothing but blank lines, or every record was skipped; `first` says why the first was.
+  case noRecords(path: String, skipped: Int, first: String? = nil)
   /// No sequence with a target is left.
   case noTargets(path: String, sequenceLength: Int)
   /// The first record that needs the model's tokenizer or chat template, of a model where Scion
@@ -63,10 +63,11 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     case .severalLists(let path, let keys):
       "\(path) holds several lists of records (\(keys.joined(separator: ", "))): write each to a "
         + "file of its own, such as train.jsonl and valid.jsonl"
-    case .noRecords(let path, let skipped):
+    case .noRecords(let path, let skipped, let first):
       skipped == 0
         ? "\(path) holds no records: add some, or delete the file"
-        : "\(path): all \(skipped) records are bad: correct them"
+        : "\(path): every record is bad (\(skipped)): correct them"
+          + (first.map { "; the first: \($0)" } ?? "")
     case .noTargets(let path, let sequenceLength):
       "\(path): no record has a target within \(sequenceLength) tokens: raise --seq-len or check the completions"
     case .cannotTokenize(let reason):

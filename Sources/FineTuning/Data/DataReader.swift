@@ -49,7 +49,8 @@ struct DataReader {
       do throws(DataError) {
         let record = try read()
         if record == nil, recordCount == 0 {
-          throw .noRecords(path: text.path, skipped: skipped.count)
+          throw .noRecords(
+            path: text.path, skipped: skipped.count, first: skipped.first?.description)
         }
         recordCount += 1
         return record

@@ -76,7 +76,10 @@ public struct Dataset: Sendable {
       skipped += file.skipped
       fileNotices += file.notices
     }
-    guard records > 0 else { throw .noRecords(path: paths[0], skipped: skipped.count) }
+    guard records > 0 else {
+      throw .noRecords(
+        path: paths[0], skipped: skipped.count, first: skipped.first?.description)
+    }
     let all: TokenSequences
     do { all = try sequences.finish() } catch { throw .cannotKeep("\(error)") }
     guard !all.isEmpty else {

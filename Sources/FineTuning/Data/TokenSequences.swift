@@ -20,7 +20,7 @@ public struct TokenSequences: TokenSequenceList, Sendable {
   private var files: [MappedFile] = []
 
   /// Bytes of tokens that are kept in memory before a file takes them.
-  static let memoryLimit = 16 << 20
+  static let memoryLimit = 4 << 20
 
   init() {}
 

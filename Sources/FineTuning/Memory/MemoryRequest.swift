@@ -119,7 +119,7 @@ extension MemoryRequest {
     let all = lengths.reduce(0, +) + held.reduce(0, +)
     dataBytes =
       min(8 * all, 2 * TokenSequences.memoryLimit) + 12 * copied
-      + 256 * (lengths.count + held.count)
+      + 80 * (lengths.count + held.count)
     let configuration = loaded.model.configuration
     extent = { limit in
       var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)

@@ -55,33 +55,48 @@ public struct DataDoctor: Sendable {
 
   private func examine(_ path: String, _ purpose: DataDiagnosis.Purpose, _ state: inout State) {
     var file = DataDiagnosis.File(path: path, purpose: purpose)
+    // Training does not read what it tests on.
+    let isFatal = purpose != .test
     do throws(DataError) {
       var reader = try DataReader(path: path, skipBad: true)
       state.diagnosis.findings += reader.notices.map { .init($0) }
-      while let record = try reader.next() {
-        do throws(DataError) {
-          if purpose == .train { try tokenize(record, path, &state) }
-          file.records += 1
-          compare(record, purpose, &state)
-        } catch {
-          guard case .badRecord = error else { throw error }
-          file.bad.append(error)
+      do throws(DataError) {
+        try read(&reader, path, purpose, &file, &state)
+      } catch {
+        // That every record is bad is said below.
+        if reader.skipped.isEmpty {
+          state.diagnosis.findings.append(.init(isFatal: isFatal, "\(error)"))
         }
       }
       file.format = reader.format
       file.bad = (reader.skipped + file.bad).sorted { $0.line < $1.line }
     } catch {
-      // Training does not read what it tests on.
-      state.diagnosis.findings.append(.init(isFatal: purpose != .test, "\(error)"))
+      state.diagnosis.findings.append(.init(isFatal: isFatal, "\(error)"))
     }
     if let first = file.bad.first {
       state.diagnosis.findings.append(
         .init(
-          isFatal: purpose != .test,
+          isFatal: isFatal,
           "\(path) has \(file.bad.count) bad records, the first: \(first)"
         ))
     }
     state.diagnosis.files.append(file)
+  }
+
+  private func read(
+    _ reader: inout DataReader, _ path: String, _ purpose: DataDiagnosis.Purpose,
+    _ file: inout DataDiagnosis.File, _ state: inout State
+  ) throws(DataError) {
+    while let record = try reader.next() {
+      do throws(DataError) {
+        if purpose == .train { try tokenize(record, path, &state) }
+        file.records += 1
+        compare(record, purpose, &state)
+      } catch {
+        guard case .badRecord = error else { throw error }
+        file.bad.append(error)
+      }
+    }
   }
 
   private func compare(
@@ -146,7 +161,7 @@ public struct DataDoctor: Sendable {
     if state.duplicates > 0 {
       findings.append(
         .init(
-          "\(state.duplicates) of \(count) training records are there before",
+          "duplicates: \(state.duplicates) of \(count) training records",
           "remove them, or give a file a weight to repeat it on purpose"))
     }
     for (purpose, (same, near)) in state.leaks.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
