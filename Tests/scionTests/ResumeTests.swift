@@ -38,9 +38,12 @@ import Testing
   }
 
   /// Kills a run once a checkpoint of step `step` or a later one is there and before its end, and returns the place.
-  private func killed(_ flags: String, after step: Int) throws -> Workplace {
+  private func killed(
+    _ flags: String, after step: Int, prepare: (Workplace) throws -> Void = { _ in }
+  ) throws -> Workplace {
     for _ in 0..<20 {
       let place = try Workplace()
+      try prepare(place)
       let run = try start(place, flags)
       try run.wait {
         place.text("run/metrics.jsonl").contains("\"step\":\(step + 1)")
@@ -230,13 +233,7 @@ import Testing
         "\(text){{ strftime_now('%Y') }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
       )
     }
-    let place = try Workplace()
-    try withTemplate(place, "a")
-    let run = try start(place, "\(flags) --now 2020-01-01")
-    try run.wait { !((try? checkpoints(place)) ?? []).isEmpty }
-    kill(run.process.processIdentifier, SIGKILL)
-    _ = run.wait()
-    try #require(!place.exists("run/README.md"), "the run was over before it was killed")
+    let place = try killed("\(flags) --now 2020-01-01", after: 2) { try withTemplate($0, "a") }
     try withTemplate(place, "b")
     let other = try place.scion("\(Self.train) \(flags)")
     #expect(other.code != 0 && other.messages.contains("template"), "\(other.messages)")
