@@ -20,7 +20,7 @@ struct ArchitectureReferenceTests {
   private static let gradient = 1e-4
   /// Nats, of the mean and as root mean square over the targets: rounding to bfloat16 makes 0.005 and 0.02.
   private static let roundedMean = 0.02
-  private static let roundedSpread = 0.06
+  private static let roundedSpread = 0.12
 
   @Test func everyArchitectureHasATinyModel() throws {
     let names = try FileManager.default.contentsOfDirectory(
