@@ -24,16 +24,21 @@ extension FineTuneRecipe {
   }
 
   /// `train_on`.
-  var learnedRoles: Set<String> {
+  var learnedRoles: Set<String> { Self.roles(trainOn) }
+
+  private static func roles(_ text: String) -> Set<String> {
     Set(
-      trainOn.split(separator: ",", omittingEmptySubsequences: false).map {
+      text.split(separator: ",", omittingEmptySubsequences: false).map {
         $0.filter { !$0.isWhitespace }
       })
   }
 
-  /// Whether a word may be a role.
-  static func isRole(_ word: String) -> Bool {
-    !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "_-".contains($0) }
+  /// Whether `text` names roles, with commas between.
+  static let areRoles: @Sendable (String) -> Bool = { text in
+    !roles(text).isEmpty
+      && roles(text).allSatisfy { word in
+        !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "_-".contains($0) }
+      }
   }
 
   /// `init_order`.
@@ -65,7 +70,7 @@ extension FineTuneRecipe {
     guard !idle.isEmpty else { return [] }
     return [
       "\(idle.joined(separator: ", ")): without effect on the start \(initialization); "
-        + "--init lora-one has a use for all of them"
+        + "init lora-one has a use for all of them"
     ]
   }
 }

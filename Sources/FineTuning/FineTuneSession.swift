@@ -152,30 +152,23 @@ public final class FineTuneSession {
   /// Whether the start leaves the model as the base is.
   public var startsAtBase: Bool { recipe.start.leavesModelUnchanged }
 
-  /// Everything that the start's bits depend on, by flag.
+  /// Everything that the start's bits depend on, by setting or thing.
   public var startFingerprint: [String: String] {
     let forms = (memoryPlan.start?.forms ?? [:]).map { "\($0.shortName) \($1.rawValue)" }.sorted()
-    return [
-      "version": recipe.provenance?.scion ?? "", "--model": recipe.provenance?.base.sha256 ?? "",
-      "--data": (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " "),
-      "--seq-len": "\(recipe.seqLen)",
-      "--template": recipe.provenance?.template?.sha256 ?? recipe.template,
-      "--now": recipe.now ?? "",
-      "--train-on-prompt": "\(recipe.trainOnPrompt)", "--train-on": recipe.trainOn,
-      "weights": recipe.data.map { "\((try? DataPart($0).weight) ?? 1)" }.joined(separator: " "),
-      "--skip-bad": "\(recipe.skipBad)",
-      "--val-split": "\(recipe.valSplit)", "--rank": "\(recipe.rank)",
-      "--alpha": "\(recipe.alpha)", "--rslora": "\(recipe.rslora)",
-      "rotation": "\(loaded.model.configuration.needsLongRotation(longestSequence))",
-      "--targets": trainer.adapters.layout.projections.map(\.shortName).joined(separator: ","),
-      "--init": recipe.initialization, "--init-samples": "\(recipe.initSamples)",
-      "--init-order": recipe.initOrder, "--init-loss": recipe.initLoss,
-      "--init-scale": recipe.initScale, "--gamma": "\(recipe.gamma)", "--seed": "\(recipe.seed)",
-      "--compute": "\(loaded.model.arithmetic), \(memoryPlan.workspace.storage)",
-      "--adapter-precision": recipe.adapterPrecision,
-      "instruction set": Processor.instructionSet.name,
-      "memory plan": "\(memoryPlan.microTokens) tokens, \(forms.joined(separator: ", "))",
-    ]
+    var print = recipe.texts(bearing: [.start])
+    print["version"] = recipe.provenance?.scion
+    print["model"] = recipe.provenance?.base.sha256
+    print["data"] = (recipe.provenance?.data ?? []).map(\.sha256).joined(separator: " ")
+    print["weights"] = recipe.data.map { "\((try? DataPart($0).weight) ?? 1)" }
+      .joined(separator: " ")
+    if let template = recipe.provenance?.template { print["template"] = template.sha256 }
+    print["targets"] = trainer.adapters.layout.projections.map(\.shortName).joined(separator: ",")
+    print["compute"] = "\(loaded.model.arithmetic), \(memoryPlan.workspace.storage)"
+    print["rotation"] = "\(loaded.model.configuration.needsLongRotation(longestSequence))"
+    print["instruction set"] = Processor.instructionSet.name
+    print["memory plan"] =
+      "\(memoryPlan.microTokens) tokens, \(forms.joined(separator: ", "))"
+    return print
   }
 
   /// The micro-batches of the start.

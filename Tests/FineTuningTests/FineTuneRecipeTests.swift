@@ -71,8 +71,8 @@ struct FineTuneRecipeTests {
 
   @Test func theFileShowsEveryKeyWithItsDefault() throws {
     let yaml = try FineTuneRecipe().yaml()
-    for key in FineTuneRecipe.CodingKeys.allCases where key != .provenance {
-      #expect(yaml.contains("\(key.rawValue): "), "\(key)")
+    for setting in RecipeSetting.all {
+      #expect(yaml.contains("\(setting.key):"), "\(setting.key)")
     }
     #expect(yaml.contains("epochs: 1\n"))
     #expect(yaml.contains("batch_tokens: 2048\n"))

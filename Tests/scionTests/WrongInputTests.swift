@@ -32,8 +32,8 @@ import Testing
     Case("train -m base.gguf --data data.jsonl", 2, "no output folder given: add -o FOLDER"),
     Case("\(train) --rank 0", 2, "rank is 0: it must be 1 to 256"),
     Case(
-      "\(train) --rank x", 2, "the value 'x' is invalid for '--rank <n>'; see scion train --help"),
-    Case("\(train) --lr -1", 2, "lr is -1.0: it must be a positive number"),
+      "\(train) --rank x", 2, "rank is \"x\": it must be a whole number"),
+    Case("\(train) --lr -1", 2, "lr is -1: it must be a positive number"),
     Case(
       "\(train) --epochs 1 --steps 5", 2, "epochs and steps exclude each other: give one of them"),
     Case(
@@ -44,7 +44,7 @@ import Testing
       "\(train) --init PiSSA", 2,
       "init PiSSA does not suit a quantized base: it subtracts its start from the base, an offset that "
         + "quantized blocks cannot hold; take lora-one"),
-    Case("\(train) --memory lots", 2, "--memory lots is not a size: write it like 600M or 2G"),
+    Case("\(train) --memory lots", 2, "memory is \"lots\": it must be a size like 160M, 2G or 1.5GiB"),
     Case(
       "\(train) --compute f64", 2,
       "the value 'f64' is invalid for '--compute <type>', provide one of 'auto', 'bf16', 'f32' or 'int8'; "
@@ -54,7 +54,7 @@ import Testing
       "unknown.yaml: unknown recipe key \"rnk\": did you mean \"rank\"?"),
     Case(
       "\(train) --recipe size.yaml", 2,
-      "size.yaml: memory is lots: it must be a size like 160M, 2G or 1.5GiB"),
+      "size.yaml: memory is \"lots\": it must be a size like 160M, 2G or 1.5GiB"),
     Case(
       "generate -m base.gguf", 2,
       "give the prompt: either -p or --ids; see scion generate --help"),

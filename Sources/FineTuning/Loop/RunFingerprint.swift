@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Inference
 internal import Tensors
 internal import Transformer
@@ -11,23 +10,9 @@ struct RunFingerprint: Codable, Equatable {
   /// rounded inputs. A difference is said.
   var arithmetic: [String: String]
 
-  /// Keys of the recipe that change nothing of the result: where things lie (hashes say what they are), the machine's share,
-  /// when checkpoints are written, and what is shown.
-  private static let idle: Set<String> = [
-    "model", "data", "output", "threads", "memory", "save_every", "keep", "log_every", "quiet",
-    "provenance",
-  ]
-
   /// `layers` is the model's number of blocks.
   init(_ recipe: FineTuneRecipe, _ plan: MemoryPlan, layers: Int) {
-    settings = [:]
-    if let encoded = try? JSONEncoder.scion.encode(recipe.spelledOut),
-      let object = try? JSONSerialization.jsonObject(with: encoded) as? [String: Any]
-    {
-      for (key, value) in object where !Self.idle.contains(key) {
-        settings[key] = Self.text(value)
-      }
-    }
+    settings = recipe.spelledOut.texts(bearing: [.start, .result])
     settings["model"] = recipe.provenance?.base.sha256
     if let template = recipe.provenance?.template { settings["template"] = template.sha256 }
     settings["weights"] = recipe.data.map { "\((try? DataPart($0).weight) ?? 1)" }
@@ -39,13 +24,6 @@ struct RunFingerprint: Codable, Equatable {
       "micro-batches": "\(plan.microTokens) tokens",
       "kept products": "\(min(plan.keptLayers, layers)) layers",
     ]
-  }
-
-  /// Whole numbers stay whole: a seed has 64 bits.
-  private static func text(_ value: Any) -> String {
-    let data = try? JSONSerialization.data(
-      withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
-    return data.map { String(decoding: $0, as: UTF8.self) } ?? "\(value)"
   }
 
   /// The keys in which `other` is another run.

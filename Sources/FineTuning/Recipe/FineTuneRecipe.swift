@@ -4,7 +4,7 @@ public import Transformer
 
 /// Every setting of a training run, as a value: what the command line fills in, the session obeys, and `recipe.yaml` keeps.
 ///
-/// Keys in YAML are the flags' names with `_` for `-`. Only settings this version carries out exist here.
+/// Each setting is a property here and a row of `RecipeSetting.all`, which says its key, its help and its check.
 public struct FineTuneRecipe: Sendable, Equatable {
   // MARK: Files
 
@@ -192,11 +192,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
     return all.filter(wanted.contains)
   }
 
-  private var targetParts: [String] {
-    targets.split(separator: ",").map { part in
-      String(part.filter { !$0.isWhitespace }).lowercased()
-    }
-  }
+  private var targetParts: [String] { Self.targetParts(targets) }
 
   /// The factor before B·A for pairs of rank `rank`.
   public var adapterScale: Float {
@@ -223,91 +219,20 @@ public struct FineTuneRecipe: Sendable, Equatable {
 
   // MARK: - Validation
 
-  /// What `targets` may be, as errors say it.
-  private static let targetNames =
-    "all, or some of q,k,v,o,gate,up,down (fused: qkv,gate_up; of experts: gate_exps,up_exps,down_exps)"
-
-  /// Throws the first thing that is wrong, in the words of the flags. Looks at no file.
+  /// Throws the first thing that is wrong, by the settings' keys. Looks at no file.
   public func validate() throws(RecipeError) {
-    try check("rank", rank, (1...256).contains(rank), "1 to 256")
-    try check("alpha", alpha, alpha.isFinite && alpha > 0, "a positive number")
-    for part in targetParts where part != "all" && Projection(anySpelling: part) == nil {
-      throw .badValue(key: "targets", value: part, expected: Self.targetNames)
-    }
-    if projections.isEmpty || (targetParts.contains("all") && targetParts.count > 1) {
-      throw .badValue(
-        key: "targets", value: "\"\(targets)\"", expected: Self.targetNames)
-    }
     if let reason = AdapterInitialization.reasonAgainst(initialization) {
       throw .startChangesBase(name: initialization, reason: reason, nearest: "lora-one")
     }
-    try check("init", initialization, among: Self.initializations)
-    try check("init_samples", initSamples, initSamples > 0, "at least 1")
-    try check("init_order", initOrder, among: Self.initOrders)
-    try check("init_loss", initLoss, among: Self.initLosses)
-    try check("init_scale", initScale, among: Self.initScales)
-    try check("gamma", gamma, gamma.isFinite && gamma > 0, "a positive number")
-    try check("optimizer", optimizer, among: Self.optimizers)
-    try check("damping", damping, damping.isFinite && damping > 0, "a positive number, like 0.01")
-    try check(
-      "lora_plus", loraPlus, loraPlus.isFinite && loraPlus > 0,
-      "a positive ratio of the learning rates of B and A, 1 for none")
-    try check("adapter_precision", adapterPrecision, among: Self.adapterPrecisions)
-    try check("moments", moments, among: Self.momentPrecisions)
-    let hasMoments = OptimizerRule(rawValue: optimizer)?.hasMoments ?? true
-    try check(
-      "moments", moments, hasMoments || moments == Self().moments,
-      "left out with the optimizer \(optimizer), which keeps no moments")
+    for setting in RecipeSetting.all { try setting.check(self) }
     if epochs != nil, steps != nil { throw .conflict("epochs", "steps") }
-    try check("epochs", epochs, epochs.map { $0 > 0 } ?? true, "at least 1")
-    try check("steps", steps, steps.map { $0 >= 0 } ?? true, "at least 0")
     if batch != nil, batchTokens != nil { throw .conflict("batch", "batch_tokens") }
-    let sizes = 1...(1 << 24)
-    try check("batch_tokens", batchTokens, batchTokens.map(sizes.contains) ?? true, "1 to 16777216")
-    try check("batch", batch, batch.map(sizes.contains) ?? true, "1 to 16777216")
-    try check("accum", accum, (1...65536).contains(accum), "1 to 65536")
-    try check("seq_len", seqLen, (2...(1 << 20)).contains(seqLen), "2 to 1048576")
-    try check("lr", lr, lr.isFinite && lr > 0, "a positive number")
-    try check("schedule", schedule, among: Self.schedules)
-    try check("warmup", warmup, warmup >= 0 && warmup < 1, "a share of the steps, 0 to below 1")
-    try check("weight_decay", weightDecay, weightDecay.isFinite && weightDecay >= 0, "0 or more")
-    try check("clip", clip, clip.isFinite && clip >= 0, "0 (off) or more")
-    try check("threads", threads, threads.map((1...1024).contains) ?? true, "1 to 1024")
-    try check("memory", memory, memory.map { $0.byteCount >= 1 << 20 } ?? true, "at least 1M")
-    try check("compute", compute, among: Self.computes)
-    try check("save_every", saveEvery, saveEvery.map { $0 > 0 } ?? true, "at least 1")
-    try check("keep", keep, keep > 0, "at least 1")
-    try check("val_split", valSplit, valSplit >= 0 && valSplit < 1, "a share, 0 to below 1")
-    try check("eval_every", evalEvery, evalEvery.map { $0 > 0 } ?? true, "at least 1")
-    for step in evalAt { try check("eval_at", step, step >= 0, "steps of 0 or more") }
-    try check("patience", patience, patience.map { $0 > 0 } ?? true, "at least 1")
-    try check(
-      "train_on", trainOn, !learnedRoles.isEmpty && learnedRoles.allSatisfy(Self.isRole),
-      "roles such as assistant,tool")
     if trainOnPrompt, trainOn != Self().trainOn { throw .conflict("train_on", "train_on_prompt") }
-    let isFile = template.contains { "./".contains($0) }
-    try check(
-      "template", "\"\(template)\"", isFile || Self.templates.contains(template),
-      Self.templates.joined(separator: ", ") + " or a file such as mine.jinja")
-    try check(
-      "now", now, now.map { TemplateClock($0) != nil } ?? true, "a time such as 2026-07-04T09:05:03"
-    )
-    try check("log_every", logEvery, logEvery > 0, "at least 1")
-  }
-
-  private func check(
-    _ key: String, _ value: some Any, _ holds: Bool, _ expected: String
-  ) throws(RecipeError) {
-    guard !holds else { return }
-    // An optional's own description would say "Optional(…)".
-    let text = Mirror(reflecting: value).children.first.map { "\($0.value)" } ?? "\(value)"
-    throw .badValue(key: key, value: text, expected: expected)
-  }
-
-  private func check(
-    _ key: String, _ value: String, among names: [String]
-  ) throws(RecipeError) {
-    guard !names.contains(value) else { return }
-    throw .badValue(key: key, value: "\"\(value)\"", expected: names.joined(separator: " or "))
+    let hasMoments = OptimizerRule(rawValue: optimizer)?.hasMoments ?? true
+    if !hasMoments, moments != Self().moments {
+      throw .badValue(
+        key: "moments", value: "\"\(moments)\"",
+        expected: "left out with the optimizer \(optimizer), which keeps no moments")
+    }
   }
 }

@@ -14,8 +14,6 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
   case unknownKey(String, nearest: String?)
   /// `error` is about the file at `path`.
   indirect case inFile(path: String, RecipeError)
-  /// A key whose value has the wrong type.
-  case wrongType(key: String, expected: String)
   /// Not YAML, or not a mapping.
   case malformed(reason: String)
   /// A setting without which nothing can run.
@@ -37,11 +35,9 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
       "\(first) and \(second) exclude each other: give one of them"
     case .unknownKey(let key, let nearest):
       "unknown recipe key \"\(key)\": "
-        + (nearest.map { "did you mean \"\($0)\"?" } ?? "remove it, or see scion train --help")
+        + (nearest.map { "did you mean \"\($0)\"?" } ?? "remove it")
     case .inFile(let path, let error):
       "\(path): \(error)"
-    case .wrongType(let key, let expected):
-      "\(key) has the wrong type: it must be \(expected)"
     case .malformed(let reason):
       "the recipe is not usable YAML: \(reason); correct it"
     case .missing(let key):
