@@ -78,6 +78,42 @@ struct RunDirectoryTests {
     #expect(run.notices.isEmpty && run.path == folder.path)
   }
 
+  @Test("A run killed within its first checkpoint leaves nothing that asks for a replacement")
+  func ignoresHalfACheckpoint() throws {
+    let folder = try TemporaryFolder()
+    try {
+      let run = try RunDirectory(path: folder.path)
+      try FileManager.default.createDirectory(
+        atPath: "\(run.checkpoints)/.step-0.abc.tmp", withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(
+        atPath: "\(run.checkpoints)/step-2", withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(
+        atPath: run.unfinishedStart, withIntermediateDirectories: true)
+      FileManager.default.createFile(
+        atPath: "\(run.unfinishedStart)/state.json", contents: nil)
+    }()
+    let run = try RunDirectory(path: folder.path)
+    try run.beginAnew()
+    #expect(!run.isReplacement)
+    // The start stays, to be continued.
+    #expect(FileManager.default.fileExists(atPath: "\(run.unfinishedStart)/state.json"))
+    #expect(!FileManager.default.fileExists(atPath: run.checkpoints))
+  }
+
+  @Test("What takes the place of an unfinished run takes its unfinished start away")
+  func removesAReplacedStart() throws {
+    let folder = try TemporaryFolder()
+    try finished(folder.path)
+    let start = "\(folder.path)/start.partial"
+    try FileManager.default.createDirectory(atPath: start, withIntermediateDirectories: true)
+    FileManager.default.createFile(atPath: "\(start)/state.json", contents: nil)
+    let run = try RunDirectory(path: folder.path, overwrite: true)
+    try run.beginAnew()
+    try run.write("new", to: Name.adapter)
+    try run.finish()
+    #expect(!FileManager.default.fileExists(atPath: start))
+  }
+
   @Test("A change of results that was cut short anywhere is completed by the next claim")
   func completesAPublication() throws {
     for moved in [0, 1] {

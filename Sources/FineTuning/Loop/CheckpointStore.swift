@@ -33,6 +33,13 @@ struct CheckpointStore {
     return (nil, notices)
   }
 
+  /// Whether a checkpoint is there, whole or damaged later: not what a killed process was just writing or deleting.
+  var holdsManifests: Bool {
+    steps.contains {
+      FileManager.default.fileExists(atPath: "\(path($0))/\(Checkpoint.manifest)")
+    }
+  }
+
   /// Makes the folder, and clears away what a killed process was writing.
   func prepare() throws(RunDirectory.Failure) {
     do {

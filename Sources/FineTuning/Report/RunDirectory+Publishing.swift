@@ -55,6 +55,8 @@ extension RunDirectory {
     } else {
       old.removeAll()
     }
+    // Of the run that was replaced: nothing will continue it.
+    try StartStore.remove(folder: "\(root)/\(Name.unfinishedStart)")
     marker.state = .finished
     marker.files = new.files
     try marker.write(folder: root)

@@ -194,7 +194,7 @@ public final class RunDirectory {
     let manager = FileManager.default
     let isOfUse =
       marker.files[Name.adapter] != nil
-      || !((try? manager.contentsOfDirectory(atPath: checkpoints)) ?? []).isEmpty
+      || CheckpointStore(folder: checkpoints).holdsManifests
     guard isOfUse else { return try clear() }
     do {
       try manager.createDirectory(atPath: replacement, withIntermediateDirectories: true)
