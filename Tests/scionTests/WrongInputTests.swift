@@ -44,7 +44,8 @@ import Testing
       "\(train) --init PiSSA", 2,
       "init PiSSA does not suit a quantized base: it subtracts its start from the base, an offset that "
         + "quantized blocks cannot hold; take lora-one"),
-    Case("\(train) --memory lots", 2, "memory is \"lots\": it must be a size like 160M, 2G or 1.5GiB"),
+    Case(
+      "\(train) --memory lots", 2, "memory is \"lots\": it must be a size like 160M, 2G or 1.5GiB"),
     Case(
       "\(train) --compute f64", 2,
       "the value 'f64' is invalid for '--compute <type>', provide one of 'auto', 'bf16', 'f32' or 'int8'; "
