@@ -30,6 +30,26 @@ void ck_scale_rows(void *x, ck_format type, const float *factors, int64_t tokens
         leaf->scale(at(x, type, own.from * width), type, factors[own.from], width);
 }
 
+/* Key of one row: SplitMix64 of the two. */
+static uint64_t row_key(uint64_t key, int64_t row) {
+    uint64_t x = key + (uint64_t)row * 0x9E3779B97F4A7C15U;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBU;
+    return x ^ x >> 31;
+}
+
+void ck_drop(void *y, ck_format y_type, const void *x, ck_format x_type, int32_t accumulate,
+             uint64_t key, int64_t first_row, float rate, int64_t tokens, int64_t width) {
+    const ck_layer_leaves *leaf = ck_layers();
+    const uint32_t threshold = (uint32_t)((double)rate * 4294967296.0);
+    const float factor = 1 / (1 - rate);
+#pragma omp parallel num_threads(ck_threads()) if (tokens * width > WORTH)
+    for (ck_share own = ck_own_share(tokens); own.from < own.to; own.from++)
+        leaf->drop(at(y, y_type, own.from * width), y_type, at(x, x_type, own.from * width),
+                   x_type, accumulate, row_key(key, first_row + own.from), threshold, factor,
+                   width);
+}
+
 void ck_row_dots(float *dots, const void *a, ck_format a_type, const void *b, ck_format b_type,
                  int64_t tokens, int64_t width) {
     const ck_layer_leaves *leaf = ck_layers();

@@ -35,6 +35,30 @@ static void add_range(float *y, const void *x, ck_format x_type, float factor, i
         add_values(y, x, CK_BF16, factor, count);
 }
 
+CK_INLINE void drop_values(void *y, ck_format y_type, const void *x, ck_format x_type,
+                           int32_t accumulate, uint64_t key, uint32_t threshold, float factor,
+                           int64_t count) {
+    for (EACH(i, count)) {
+        const vi kept = (vi)(noise(key, i) >= threshold);
+        vf v = pick(kept, fetch(x, x_type, i, left) * factor, (vf){0});
+        if (accumulate) v += fetch(y, y_type, i, left);
+        put(y, y_type, i, v, left);
+    }
+}
+
+static void drop_row(void *y, ck_format y_type, const void *x, ck_format x_type,
+                     int32_t accumulate, uint64_t key, uint32_t threshold, float factor,
+                     int64_t count) {
+    if (y_type == CK_F32 && x_type == CK_F32)
+        drop_values(y, CK_F32, x, CK_F32, accumulate, key, threshold, factor, count);
+    else if (y_type == CK_F32)
+        drop_values(y, CK_F32, x, CK_BF16, accumulate, key, threshold, factor, count);
+    else if (x_type == CK_F32)
+        drop_values(y, CK_BF16, x, CK_F32, accumulate, key, threshold, factor, count);
+    else
+        drop_values(y, CK_BF16, x, CK_BF16, accumulate, key, threshold, factor, count);
+}
+
 static void soft_cap(float *x, float cap, int64_t count) {
     for (EACH(i, count))
         put(x, CK_F32, i, hyperbolic_tangent(fetch(x, CK_F32, i, left) / cap) * cap, left);

@@ -50,6 +50,9 @@ typedef struct {
     void (*add)(float *y, const void *x, ck_format x_type, float factor, int64_t count);
     void (*soft_cap)(float *x, float cap, int64_t count);
     void (*soft_cap_backward)(void *dx, ck_format type, const float *y, float cap, int64_t count);
+    /* One row of ck_drop; element i draws ck_noise(key, i). */
+    void (*drop)(void *y, ck_format y_type, const void *x, ck_format x_type, int32_t accumulate,
+                 uint64_t key, uint32_t threshold, float factor, int64_t count);
     float (*row_dot)(const void *a, ck_format a_type, const void *b, ck_format b_type,
                      int64_t count);
     /* One row of ck_cross_entropy; returns its nll. */

@@ -149,6 +149,15 @@ static void add_range(float *y, const void *x, ck_format x_type, float factor, i
     for (int64_t i = 0; i < count; i++) y[i] += factor * ck_get(x, x_type, i);
 }
 
+static void drop_row(void *y, ck_format y_type, const void *x, ck_format x_type,
+                     int32_t accumulate, uint64_t key, uint32_t threshold, float factor,
+                     int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float kept = ck_noise(key, i) >= threshold ? ck_get(x, x_type, i) * factor : 0;
+        add_or_put(y, y_type, accumulate, i, kept);
+    }
+}
+
 static void soft_cap(float *x, float cap, int64_t count) {
     for (int64_t i = 0; i < count; i++) x[i] = cap * tanhf(x[i] / cap);
 }
@@ -312,6 +321,7 @@ const ck_layer_leaves ck_layers_scalar = {
     .add_bias = add_bias,
     .scale = scale_range,
     .add = add_range,
+    .drop = drop_row,
     .soft_cap = soft_cap,
     .soft_cap_backward = soft_cap_backward,
     .row_dot = row_dot,

@@ -51,16 +51,6 @@ static void descend(float *p, const float *gradient, const ck_optimization *o, i
 
 /* ---- Rounding at random ---- */
 
-/* ck_noise of index..<index+CK_WIDTH. */
-CK_INLINE vu noise(uint64_t key, int64_t index) {
-    vu x;
-    for (int lane = 0; lane < CK_WIDTH; lane++) x[lane] = (uint32_t)lane;
-    x = (x + (uint32_t)index) ^ (uint32_t)key;
-    x = (x ^ x >> 16) * 0x7feb352dU;
-    x = ((x ^ x >> 15) + (uint32_t)(key >> 32)) * 0x846ca68bU;
-    return x ^ x >> 16;
-}
-
 static void round_randomly(uint16_t *y, const float *x, uint64_t key, int64_t index,
                            int64_t count) {
     int64_t i = 0;

@@ -22,6 +22,19 @@ public func scaleRows(_ x: Matrix, by factors: [Float]) {
   unsafe ck_scale_rows(x.pointer, x.type.code, factors, Int64(x.rows), Int64(x.columns))
 }
 
+/// Inverted dropout: an element of `x` that is kept, times 1 / (1 − rate), else 0, put into `y` or added to it.
+///
+/// Whether one is kept depends on `key`, its row counted from `firstRow`, and its column alone: the same call makes the same
+/// mask, on any number of threads, however rows are cut into calls. `y` and `x` may be one matrix.
+public func drop(
+  into y: Matrix, _ x: Matrix, rate: Float, key: UInt64, firstRow: Int, accumulate: Bool = false
+) {
+  precondition(y.rows == x.rows && y.columns == x.columns && rate >= 0 && rate < 1)
+  unsafe ck_drop(
+    y.pointer, y.type.code, x.pointer, x.type.code, accumulate ? 1 : 0, key, Int64(firstRow), rate,
+    Int64(x.rows), Int64(x.columns))
+}
+
 /// `y += factor · x`, element by element; `y` is float32.
 public func add(into y: Matrix, _ x: Matrix, factor: Float = 1) {
   precondition(y.count == x.count)

@@ -66,6 +66,18 @@ func productArguments(
     w_format: w.format.code, accumulate: accumulate ? 1 : 0)
 }
 
+/// `y [tokens, k] = v [tokens, rank] · a [rank, k]`, all of one type.
+public func expand(into y: Matrix, _ v: Matrix, _ a: Matrix) {
+  precondition(y.rows == v.rows && v.columns == a.rows && y.columns == a.columns)
+  precondition(v.type == y.type && a.type == y.type)
+  guard v.rows > 0 else { return }
+  var arguments = unsafe ck_product_arguments(
+    y: y.pointer, x: v.pointer, w: a.pointer, u: nil, b: nil, tokens: Int64(v.rows),
+    out: Int64(a.rows), in: Int64(a.columns), rank: 0, y_type: y.type.code, x_type: v.type.code,
+    w_format: a.type.code, accumulate: 0)
+  unsafe ck_multiply_transposed(&arguments)
+}
+
 /// `u [tokens, rank] = scale · x [tokens, k] · a [rank, k]ᵀ`, all of one type.
 public func project(into u: Matrix, _ x: Matrix, _ a: Matrix, scale: Float = 1) {
   precondition(u.rows == x.rows && u.columns == a.rows && x.columns == a.columns)

@@ -28,7 +28,7 @@ extension Block {
       // The backward makes `activated` itself, and the adapter of `down` is the only one whose u is still missing.
       if let adapter = adapter(.down), let u = u(saved, .down) {
         gatedActivation(into: activated, gate: saved.gate, up: saved.up, shape.activation)
-        Tensors.project(into: u, activated, adapter.a, scale: adapter.scale)
+        project(adapter, .down, into: u, activated, run)
       }
       return
     }

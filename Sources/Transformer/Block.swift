@@ -98,12 +98,18 @@ extension Block {
     _ outputs: [(projection: Projection, y: Matrix)], _ x: Matrix, _ run: Forward,
     accumulate: Bool = false, next: [QuantizedMatrix]
   ) {
-    linear(
-      into: outputs.map { projection, y in
-        LinearOutput(
-          y: y, weight: weights[projection], adapter: adapter(projection),
-          u: u(run.saved, projection))
-      }, x, accumulate: accumulate, arithmetic: arithmetic, roundsFew: run.roundsFew, next: next)
+    if run.batch.dropout != nil {
+      for (projection, y) in outputs {
+        dropping(projection, into: y, x, run, accumulate: accumulate)
+      }
+    } else {
+      linear(
+        into: outputs.map { projection, y in
+          LinearOutput(
+            y: y, weight: weights[projection], adapter: adapter(projection),
+            u: u(run.saved, projection))
+        }, x, accumulate: accumulate, arithmetic: arithmetic, roundsFew: run.roundsFew, next: next)
+    }
     for (projection, y) in outputs {
       if let bias = weights.bias(projection) { addBias(y, bias) }
     }
@@ -120,9 +126,14 @@ extension Block {
       run.gradients.projected?.prefix(run.tokens).reshaped(
         rows: run.tokens, columns: adapter.rank)
     }
+    let u = u(run.saved, projection)
+    if let dropout = run.batch.dropout, let u, let v {
+      return droppingBackward(
+        dropout, projection, into: dx, dy: dy, x: x, run, u: u, v: v, accumulate: accumulate)
+    }
     linearBackward(
       into: dx, dy: dy, x, weights[projection], adapter,
-      adapters?.gradient(layer: layer, projection), u: u(run.saved, projection), v: v,
+      adapters?.gradient(layer: layer, projection), u: u, v: v,
       accumulate: accumulate)
   }
 }

@@ -33,6 +33,8 @@ public struct TokenBatch: Sendable, Equatable {
   public private(set) var positions: [Int32] = []
   /// `starts[s]..<starts[s+1]` are the rows of sequence s; the first is 0, the last the token count.
   public private(set) var starts: [Int32] = [0]
+  /// What of the adapters' inputs is dropped; nil but in a step of training that drops some.
+  public var dropout: Dropout?
 
   public init() {}
 

@@ -78,6 +78,8 @@ struct InsideBuffers {
   let fused: Matrix?
   /// What a sublayer adds [T, width], where it must be held and is not kept.
   let sublayer: Matrix?
+  /// An adapter's input with values dropped [T, the widest]; nil where nothing is dropped.
+  let dropped: Matrix?
   /// nil without experts.
   let experts: ExpertBuffers?
 
@@ -95,6 +97,8 @@ struct InsideBuffers {
     fused = fusedWidths.max().map { make($0) }
     let holds = configuration.layers.contains { $0.holdsSublayerOutput && !$0.normsAfter }
     sublayer = holds ? make(configuration.width) : nil
+    let widest = configuration.projections.map { configuration.shape(of: $0).in }.max()
+    dropped = shape.dropsInputs ? widest.map { make($0) } : nil
     experts = configuration.experts.map { ExpertBuffers(configuration, shape, $0, in: arena) }
   }
 }

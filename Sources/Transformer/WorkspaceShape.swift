@@ -34,9 +34,13 @@ public struct WorkspaceShape: Sendable, Hashable {
   /// Block inputs wait in a file for the backward (`Workspace.openSpill`) instead of in memory.
   public var spillsBoundaries: Bool
 
+  /// Whether the adapters' inputs may have values dropped (`TokenBatch.dropout`).
+  public var dropsInputs: Bool
+
   public init(
     tokens: Int, storage: ElementType, rank: Int, checkpointing: Checkpointing?,
-    lossRows: Int = 128, spillsBoundaries: Bool = false, adaptsExperts: Bool = false
+    lossRows: Int = 128, spillsBoundaries: Bool = false, adaptsExperts: Bool = false,
+    dropsInputs: Bool = false
   ) {
     self.tokens = tokens
     self.storage = storage
@@ -45,5 +49,6 @@ public struct WorkspaceShape: Sendable, Hashable {
     self.checkpointing = checkpointing
     self.lossRows = min(lossRows, max(tokens, 1))
     self.spillsBoundaries = spillsBoundaries
+    self.dropsInputs = dropsInputs
   }
 }

@@ -39,6 +39,64 @@ struct ElementwiseTests {
   }
 
   @Test(arguments: Compute.available, [1, 15, 64, 1001])
+  func dropoutKeepsTheSameOnEveryInstructionSet(_ isa: Int32, _ width: Int) throws {
+    let (rows, rate) = (5, Float(0.25))
+    let x = randomFloats(rows * width, seed: 1, scale: 2)
+    for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+      let bench = try Bench()
+      let source = bench.matrix(rows, width, types[from], x)
+      let (oracle, found) = (
+        bench.matrix(rows, width, types[to], x), bench.matrix(rows, width, types[to], x)
+      )
+      for accumulate in [false, true] {
+        Compute.with(isa: Compute.scalar) {
+          drop(into: oracle, source, rate: rate, key: 7, firstRow: 3, accumulate: accumulate)
+        }
+        Compute.with(isa: isa) {
+          // In two calls: a mask does not depend on how rows are cut.
+          drop(
+            into: found.rows(0..<2), source.rows(0..<2), rate: rate, key: 7, firstRow: 3,
+            accumulate: accumulate)
+          drop(
+            into: found.rows(2..<5), source.rows(2..<5), rate: rate, key: 7, firstRow: 5,
+            accumulate: accumulate)
+        }
+        let tolerance = to == 1 ? Float(2e-2) : 1e-5
+        for (a, b) in zip(oracle.array(), found.array()) {
+          #expect(abs(a - b) <= tolerance * max(1, abs(a)))
+        }
+        guard !accumulate else { continue }
+        for (value, kept) in zip(source.array(), found.array()) where kept != 0 {
+          #expect(abs(kept - value / 0.75) <= tolerance * abs(kept))
+        }
+      }
+      #expect(bench.bordersAreIntact())
+    }
+  }
+
+  @Test func dropoutDropsItsShareAndMasksAreIndependent() throws {
+    let (rows, width) = (64, 1024)
+    let bench = try Bench()
+    let ones = bench.matrix(rows, width, .float32, Array(repeating: 1, count: rows * width))
+    func mask(_ key: UInt64, rate: Float, firstRow: Int = 0) -> [Bool] {
+      let y = bench.matrix(rows, width, .float32, Array(repeating: 0, count: rows * width))
+      drop(into: y, ones, rate: rate, key: key, firstRow: firstRow)
+      return y.array().map { $0 != 0 }
+    }
+    for rate: Float in [0, 0.05, 0.5, 0.9] {
+      let share = Double(mask(1, rate: rate).count { !$0 }) / Double(rows * width)
+      // Five standard deviations.
+      #expect(abs(share - Double(rate)) <= 5 * (0.25 / Double(rows * width)).squareRoot())
+    }
+    let first = mask(1, rate: 0.5)
+    for other in [mask(2, rate: 0.5), mask(1, rate: 0.5, firstRow: 64)] {
+      let same = zip(first, other).count { $0 == $1 }
+      #expect(abs(Double(same) / Double(rows * width) - 0.5) < 0.01)
+    }
+    #expect(first == mask(1, rate: 0.5))
+  }
+
+  @Test(arguments: Compute.available, [1, 15, 64, 1001])
   func rowDotsAndScatteredSumsAreTheirDefinitions(_ isa: Int32, _ width: Int) throws {
     let (x, y) = (randomFloats(4 * width, seed: 4), randomFloats(4 * width, seed: 5))
     let (targets, factors): ([Int], [Float]) = ([2, 0, 2, 2], [1, -0.5, 2, 0.25])

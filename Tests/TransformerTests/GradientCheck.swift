@@ -32,7 +32,7 @@ struct GradientCheck {
       model.configuration,
       WorkspaceShape(
         tokens: batch.tokenCount, storage: .float32, rank: 3, checkpointing: checkpointing,
-        lossRows: 8))
+        lossRows: 8, dropsInputs: batch.dropout != nil))
     var random = SplitMix64(seed: 99)
     point = layout.slots.map { slot in
       let values = random.normals(slot.rank * (slot.in + slot.out)).map { $0 * 0.1 }

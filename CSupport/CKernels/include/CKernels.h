@@ -207,6 +207,10 @@ void ck_geglu_backward(void *dgate, void *dup, const void *da, const void *gate,
  * factors [tokens] by rows; y [count] f32 += factor * x.   (elementwise.c) */
 void ck_add_bias(void *y, ck_format type, const float *bias, int64_t tokens, int64_t width);
 void ck_scale(void *x, ck_format type, float factor, int64_t count);
+/* y [tokens, width] = (or +=) x where it is kept, times 1 / (1 - rate), else 0: inverted dropout. An element's fate
+ * depends on key, first_row + its row, and its column alone; 0 <= rate < 1.   (elementwise.c) */
+void ck_drop(void *y, ck_format y_type, const void *x, ck_format x_type, int32_t accumulate,
+             uint64_t key, int64_t first_row, float rate, int64_t tokens, int64_t width);
 void ck_scale_rows(void *x, ck_format type, const float *factors, int64_t tokens, int64_t width);
 void ck_add(float *y, const void *x, ck_format x_type, float factor, int64_t count);
 /* x [count] f32 = cap * tanh(x / cap); and dx [count] *= 1 - (y / cap)^2 with y [count] f32 what that left. */

@@ -31,6 +31,8 @@ public struct OptimizerSettings: Sendable, Hashable {
   public var moments = MomentPrecision.float32
   /// Decoupled weight decay.
   public var weightDecay: Float = 0
+  /// Share of the values of adapters' inputs that a step drops (`Dropout`).
+  public var dropout: Float = 0
   /// Seed of what is rounded at random.
   public var seed: UInt64 = 0
 

@@ -14,7 +14,7 @@ extension Adapter {
   /// Writes both files into `folder`, made if need be, in the order of rows of the base `model`; `baseName` is what
   /// `base_model_name_or_path` says (a name PEFT users can load, such as `org/model`).
   public func writePEFT(
-    folder: String, base model: ModelConfiguration, baseName: String
+    folder: String, base model: ModelConfiguration, baseName: String, dropout: Float = 0
   ) throws(AdapterError) {
     guard !adaptsExperts else { throw .noPEFTForm(path: folder) }
     let order = RowOrder(model)
@@ -56,7 +56,9 @@ extension Adapter {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let path = "\(folder)/\(Self.configurationName)"
     let text: Data
-    do { text = try encoder.encode(adapter.configuration(baseName: baseName)) } catch {
+    var configuration = adapter.configuration(baseName: baseName)
+    configuration.dropout = dropout
+    do { text = try encoder.encode(configuration) } catch {
       throw .file(path: path, reason: "it cannot be written as JSON")
     }
     do {
