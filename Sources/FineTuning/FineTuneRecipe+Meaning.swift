@@ -19,6 +19,7 @@ extension FineTuneRecipe {
     settings.precision = ParameterPrecision(rawValue: adapterPrecision) ?? .splitFloat32
     settings.moments = MomentPrecision(rawValue: moments) ?? .float32
     settings.weightDecay = weightDecay
+    settings.dropout = dropout
     settings.seed = seed
     return settings
   }

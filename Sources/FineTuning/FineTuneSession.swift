@@ -20,8 +20,16 @@ public final class FineTuneSession {
   public let loaded: LoadedModel
   public let data: TrainingData
   public let memoryPlan: MemoryPlan
-  public let batchPlan: BatchPlan
-  public let schedule: LearningRateSchedule
+  public private(set) var batchPlan: BatchPlan
+  public private(set) var schedule: LearningRateSchedule
+  /// How the run goes through its schedule, where its steps are fitted to a time.
+  public private(set) var pace: Pace?
+  /// Tokens that all steps read.
+  private(set) var totalTokens: Int
+  /// The most steps that the recipe allows.
+  let mostSteps: Int
+  /// Wall time of `init`.
+  let preparationSeconds: Double
   public let trainer: Trainer
 
   /// Optimizer steps done.
@@ -33,7 +41,7 @@ public final class FineTuneSession {
 
   /// Tokens of the longest sequence that the run sees, in training and validation.
   private let longestSequence: Int
-  let validationBatches: [TokenBatch]
+  private(set) var validationBatches: [TokenBatch]
   private let startSample: [Int]
   /// What is no longer as the recipe has it.
   private let changes: [String]
@@ -42,6 +50,7 @@ public final class FineTuneSession {
   ///
   /// Throws `RecipeError`, `DataError`, `GGUFError`, `TokenizationError`, `TransformerError`, `TensorError`.
   public init(_ recipe: FineTuneRecipe, version: String) throws {
+    let began = ContinuousClock.now
     try recipe.validate()
     guard let modelPath = recipe.model else { throw RecipeError.missing(key: "model") }
     guard !recipe.data.isEmpty else { throw RecipeError.missing(key: "data") }
@@ -68,6 +77,7 @@ public final class FineTuneSession {
     if layout.adaptsExperts, recipe.start.source != .nothing {
       throw RecipeError.startWithExperts(name: recipe.initialization)
     }
+    if layout.adaptsExperts, recipe.dropout > 0 { throw RecipeError.dropoutWithExperts }
     let steps = BatchPlan(
       lengths: data.train.lengths, size: recipe.stepSize, duration: recipe.duration,
       microTokens: 1, seed: recipe.seed)
@@ -76,9 +86,10 @@ public final class FineTuneSession {
       MemoryRequest(recipe, loaded, data, layout, steps: steps, startSample: startSample))
     memoryPlan = plan
     batchPlan = steps.withMicroBatches(of: plan.microTokens)
-    schedule = LearningRateSchedule(
-      recipe.scheduleShape, peak: Double(recipe.lr), steps: batchPlan.stepCount,
-      warmup: .fraction(Double(recipe.warmup)))
+    pace = recipe.pace
+    schedule = Self.schedule(recipe, steps: recipe.pace?.scheduleSteps ?? batchPlan.stepCount)
+    totalTokens = batchPlan.tokenCount
+    mostSteps = recipe.isBoundByTimeAlone ? .max : batchPlan.stepCount
     validationBatches =
       data.validation.map {
         BatchPlan.evaluation($0.sequences, microTokens: plan.microTokens)
@@ -99,6 +110,39 @@ public final class FineTuneSession {
       template: try Self.templateFile(recipe.template))
     changes = complete.changes(since: recipe.provenance)
     self.recipe = complete.withAbsolutePaths
+    preparationSeconds = (ContinuousClock.now - began) / .seconds(1)
+  }
+
+  private static func schedule(_ recipe: FineTuneRecipe, steps: Int) -> LearningRateSchedule {
+    LearningRateSchedule(
+      recipe.scheduleShape, peak: Double(recipe.lr), steps: steps,
+      warmup: .fraction(Double(recipe.warmup)))
+  }
+
+  /// Takes the steps of `pace`, the first of which are those done.
+  func fit(_ pace: Pace) {
+    self.pace = pace
+    batchPlan = BatchPlan(
+      lengths: batchPlan.lengths, size: recipe.stepSize, duration: .steps(pace.stepCount),
+      microTokens: batchPlan.microTokens, seed: recipe.seed)
+    schedule = Self.schedule(recipe, steps: pace.scheduleSteps)
+    totalTokens = batchPlan.tokenCount
+  }
+
+  /// Keeps `count` micro-batches of the validation part, spread over all: those have the longest records first.
+  func limitValidation(to count: Int) {
+    let all = validationBatches
+    guard count < all.count else { return }
+    validationBatches = (0..<max(count, 1)).map { all[$0 * all.count / max(count, 1)] }
+  }
+
+  /// The recipe that repeats this run: with the steps that its time was fitted to, once they are known.
+  var repeatable: FineTuneRecipe {
+    guard let pace else { return recipe }
+    var repeatable = recipe
+    (repeatable.time, repeatable.steps, repeatable.epochs) = (nil, nil, nil)
+    repeatable.pace = pace
+    return repeatable
   }
 
   /// The file that a template's name means, if it means one.
@@ -194,7 +238,8 @@ public final class FineTuneSession {
     let batches = batchPlan.batches(index, of: data.train.sequences)
     let report: StepReport
     do {
-      report = try trainer.step(batches, learningRate: schedule.rate(at: index), stop: stop)
+      let position = pace?.position(after: index) ?? Double(index)
+      report = try trainer.step(batches, learningRate: schedule.rate(at: position), stop: stop)
     } catch let error as TrainingError {
       throw explained(error, batches)
     }
@@ -223,6 +268,28 @@ public final class FineTuneSession {
     if let every = recipe.evalEvery { return step % every == 0 }
     guard recipe.evalAt.isEmpty else { return false }
     return batchPlan.step(step - 1).epoch != batchPlan.step(step).epoch
+  }
+
+  /// Validations after the steps behind `done` of a run of `count` steps.
+  func validations(from done: Int, to count: Int) -> Int {
+    guard data.validation != nil, count > done else { return 0 }
+    let at = Set(recipe.evalAt.filter { $0 > done && $0 < count })
+    var between = at.count
+    if let every = recipe.evalEvery {
+      let multiples = (count - 1) / every - done / every
+      between += multiples - at.count { $0 % every == 0 }
+    } else if recipe.evalAt.isEmpty {
+      let perEpoch = max(1, stepsPerEpoch)
+      between += (count - 1) / perEpoch - done / perEpoch
+    }
+    return between + 1
+  }
+
+  private var stepsPerEpoch: Int {
+    switch recipe.stepSize {
+    case .tokens(let size): (data.train.tokenCount + size - 1) / size
+    case .sequences(let size): (batchPlan.lengths.count + size - 1) / size
+    }
   }
 
   /// Mean loss of the validation part, or nil when there is none.

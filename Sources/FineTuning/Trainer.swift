@@ -41,12 +41,13 @@ public final class Trainer {
   /// Forward, loss and backward of one micro-batch, as a step does them; the gradients are left behind. For timing.
   ///
   /// - Returns: seconds.
-  public func time(_ batch: TokenBatch) throws -> Double {
+  public func time(_ batch: TokenBatch, stop: StopFlag? = nil) throws -> Double {
     let clock = ContinuousClock()
     let start = clock.now
-    model.forward(batch, adapters: adapters, workspace)
-    _ = model.loss(batch, workspace, gradientWeight: 1 / Float(max(batch.targetCount, 1)))
-    model.backward(batch, adapters: adapters, workspace)
+    model.forward(batch, adapters: adapters, workspace, stop: stop)
+    _ = model.loss(
+      batch, workspace, gradientWeight: 1 / Float(max(batch.targetCount, 1)), stop: stop)
+    model.backward(batch, adapters: adapters, workspace, stop: stop)
     if let failure = workspace.spillFailure { throw failure }
     return (clock.now - start) / .seconds(1)
   }
@@ -68,7 +69,7 @@ public final class Trainer {
     let targets = microBatches.reduce(0) { $0 + $1.targetCount }
     let weight = 1 / Float(max(targets, 1))
     var total = 0.0
-    for (index, batch) in microBatches.enumerated() where batch.targetCount > 0 {
+    for (index, batch) in dropping(microBatches).enumerated() where batch.targetCount > 0 {
       model.forward(batch, adapters: adapters, workspace, stop: stop)
       let losses = model.loss(batch, workspace, gradientWeight: weight, stop: stop)
       if stop.isRaised { throw TrainingError.stopped }
@@ -94,6 +95,20 @@ public final class Trainer {
       step: optimizer.stepCount, tokens: microBatches.reduce(0) { $0 + $1.tokenCount },
       targets: targets, loss: loss, learningRate: learningRate, gradientNorm: norm,
       seconds: (clock.now - start) / .seconds(1))
+  }
+
+  /// The micro-batches of the next step with the masks of its dropout.
+  private func dropping(_ microBatches: [TokenBatch]) -> [TokenBatch] {
+    let settings = optimizer.settings
+    guard settings.dropout > 0 else { return microBatches }
+    var row = 0
+    return microBatches.map { batch in
+      var batch = batch
+      batch.dropout = Dropout(
+        rate: settings.dropout, seed: settings.seed, step: optimizer.stepCount, firstRow: row)
+      row += batch.tokenCount
+      return batch
+    }
   }
 
   /// Mean negative log-likelihood of the targets of held-out micro-batches.
@@ -135,6 +150,8 @@ public final class Trainer {
 public struct ValidationPass {
   public let withAdapters: Bool
   private let batches: [TokenBatch]
+  /// Wall time so far, as its caller counts it.
+  var seconds = 0.0
   private var total = 0.0
   private var targets = 0
   /// Micro-batches done, and in all.

@@ -29,19 +29,34 @@ struct PlanCommand: ParsableCommand {
     var reporter = TerminalReporter()
     if let threads = recipe.threads { Processor.threads = threads }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
+    try Self.show(session, asJSON: json, &reporter)
+  }
+
+  /// What is noticed on stderr; the recipe where it is asked for, and the plan on stdout.
+  static func show(
+    _ session: FineTuneSession, asJSON: Bool = false, withRecipe: Bool = false,
+    _ reporter: inout TerminalReporter
+  ) throws {
     let data = session.data
     for notice in session.notices + data.train.notices + (data.validation?.notices ?? []) {
       reporter.warn(notice)
     }
     let estimate = try session.estimate(
       spillDirectory: FileManager.default.temporaryDirectory.path)
-    if json {
+    if asJSON {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-      try StandardStreams.result(
+      return try StandardStreams.result(
         String(decoding: try encoder.encode(estimate), as: UTF8.self) + "\n")
-    } else {
-      try StandardStreams.result(PlanText.table(estimate))
     }
+    var text = withRecipe ? try session.recipe.yaml() : ""
+    // The plan behind it as comments: what is printed is a recipe still.
+    let table = PlanText.table(estimate)
+    text +=
+      withRecipe
+      ? "\n"
+        + table.split(separator: "\n", omittingEmptySubsequences: false)
+        .map { $0.isEmpty ? "#" : "# \($0)" }.joined(separator: "\n") + "\n" : table
+    try StandardStreams.result(text)
   }
 }

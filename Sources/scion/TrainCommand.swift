@@ -28,6 +28,12 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var model: ModelOptions
   @OptionGroup var options: TrainOptions
 
+  @Flag(
+    help:
+      "Print the recipe with every default written out, and the plan of memory and time; train nothing and leave nothing."
+  )
+  var dryRun = false
+
   func run() throws {
     var recipe = try options.makeRecipe(model)
     try recipe.validate()
@@ -42,7 +48,10 @@ struct TrainCommand: ParsableCommand {
     if recipe.now == nil, options.resume == .auto {
       recipe.now = Self.dayOfUnfinishedRun(output)
     }
+    // A refusal must leave nothing behind.
+    if case .path(let path) = options.resume { try TrainingLoop.checkResumption(from: path) }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
+    if dryRun { return try PlanCommand.show(session, withRecipe: true, &reporter) }
     let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
     // Until here a signal ends the process as ever: nothing was written.
     let interrupt = InterruptFlag()

@@ -91,6 +91,12 @@ struct TrainingRun {
       reporter.say(String(format: "validation of the base: loss %.4f", loss))
     case .startValidated(let loss):
       reporter.say(String(format: "validation at the start: loss %.4f", loss))
+    case .fitted(let step, let steps, let epochs):
+      let passes = String(format: "%.2f passes over the data", epochs)
+      reporter.say(
+        step == 0
+          ? "time      \(steps) steps fit into \(session.recipe.time?.description ?? ""): \(passes)"
+          : "the speed has changed: now \(steps) steps fit, \(passes)")
     case .stepped(let status): show(status, &reporter)
     case .validated(let step, let loss, let isBest):
       reporter.say(

@@ -89,7 +89,7 @@ struct RunDirectoryTests {
         atPath: "\(run.checkpoints)/step-2", withIntermediateDirectories: true)
       try FileManager.default.createDirectory(
         atPath: run.unfinishedStart, withIntermediateDirectories: true)
-      FileManager.default.createFile(
+      _ = FileManager.default.createFile(
         atPath: "\(run.unfinishedStart)/state.json", contents: nil)
     }()
     let run = try RunDirectory(path: folder.path)
@@ -106,7 +106,7 @@ struct RunDirectoryTests {
     try finished(folder.path)
     let start = "\(folder.path)/start.partial"
     try FileManager.default.createDirectory(atPath: start, withIntermediateDirectories: true)
-    FileManager.default.createFile(atPath: "\(start)/state.json", contents: nil)
+    _ = FileManager.default.createFile(atPath: "\(start)/state.json", contents: nil)
     let run = try RunDirectory(path: folder.path, overwrite: true)
     try run.beginAnew()
     try run.write("new", to: Name.adapter)

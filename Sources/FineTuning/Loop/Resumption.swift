@@ -73,6 +73,9 @@ struct Resumption {
     }
   }
 
+  /// Throws `RunDirectory.Failure` when nothing could go on from `path`; looks, and changes nothing.
+  static func check(path: String) throws(RunDirectory.Failure) { _ = try checkpoint(at: path) }
+
   /// The checkpoint that `path` is or, of a run's folder, the newest whole one.
   private static func checkpoint(at path: String) throws(RunDirectory.Failure) -> (
     checkpoint: Checkpoint, notices: [String]

@@ -16,6 +16,8 @@ public enum TrainingEvent: Sendable {
   case baseValidated(loss: Double)
   /// The same with the adapters as they start.
   case startValidated(loss: Double)
+  /// The number of steps was fitted to the time: before the first (`step` 0), or since the machine's speed has changed.
+  case fitted(step: Int, steps: Int, epochs: Double)
   /// An optimizer step is done.
   case stepped(StepStatus)
   /// A validation after a step is done.
@@ -37,7 +39,7 @@ public struct StepStatus: Sendable, Equatable {
   public let stepCount: Int
   /// Moving average of the steps' losses.
   public let smoothedLoss: Double
-  /// At the mean speed of this process's steps.
+  /// At the speed of this process's last steps, with the validations and the end that are still to come.
   public let secondsLeft: Double
 }
 

@@ -23,6 +23,8 @@ extension TrainingLoop {
   /// Writes a checkpoint of the present state.
   func save() throws {
     guard session.trainer.isFinite else { throw TrainingError.weightsDiverged(step: state.steps) }
+    let began = ContinuousClock.now
+    defer { clock.wrote(seconds: (ContinuousClock.now - began) / .seconds(1)) }
     let store = CheckpointStore(folder: directory.checkpoints)
     try store.prepare()
     try metrics.sync()
@@ -48,6 +50,8 @@ extension TrainingLoop {
   /// Writes the present adapters as the result. Throws `TrainingError.weightsDiverged` before anything is written.
   func saveAdapter() throws {
     guard session.trainer.isFinite else { throw TrainingError.weightsDiverged(step: state.steps) }
+    let began = ContinuousClock.now
+    defer { clock.wrote(seconds: (ContinuousClock.now - began) / .seconds(1)) }
     // The adapters' copies take the place of the activations.
     session.trainer.releaseWorkspace()
     defer { ProcessMemory.releaseFreed() }
@@ -62,7 +66,8 @@ extension TrainingLoop {
     guard !adapter.adaptsExperts else { return }
     try directory.write(RunDirectory.Name.peft) {
       try adapter.writePEFT(
-        folder: directory.peft, base: session.loaded.model.configuration, baseName: baseName)
+        folder: directory.peft, base: session.loaded.model.configuration, baseName: baseName,
+        dropout: session.recipe.dropout)
     }
   }
 

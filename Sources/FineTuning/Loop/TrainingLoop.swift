@@ -27,6 +27,7 @@ public final class TrainingLoop {
     case starting(StartSession, StartStore?)
     case validatingBase(ValidationPass)
     case validatingStart(ValidationPass)
+    case pacing(PaceMeasurement)
     case training
     case validating(ValidationPass)
     case finishing
@@ -50,8 +51,8 @@ public final class TrainingLoop {
   var lastSave = ContinuousClock.now
   /// Steps of the checkpoint that was written or read last.
   var savedStep: Int?
-  /// Time and number of steps of this process.
-  private var stepping = (seconds: 0.0, steps: 0)
+  /// What the parts of the run take.
+  var clock = RunClock()
 
   /// Decides where the run begins, and puts everything there.
   ///
@@ -72,6 +73,8 @@ public final class TrainingLoop {
       state = checkpoint.contents.state
       try checkpoint.restore(session.trainer)
       session.resume(tokensDone: state.tokens)
+      if let pace = state.pace { session.fit(pace) }
+      if let count = state.validationBatches { session.limitValidation(to: count) }
       try Self.takeOver(checkpoint, isInPlace: found.isInPlace, directory)
       savedStep = state.steps
       phase = .training
@@ -80,13 +83,18 @@ public final class TrainingLoop {
       events.append(.resumed(step: state.steps, path: checkpoint.path))
     }
     elapsedBefore = state.elapsedSeconds
-    try directory.write(session.recipe.yaml(), to: RunDirectory.Name.recipe)
+    try directory.write(session.repeatable.yaml(), to: RunDirectory.Name.recipe)
     try directory.list(growing: RunDirectory.Name.metrics)
     metrics = try MetricsLog(
       path: directory.metrics, keeping: found.checkpoint == nil ? 0 : state.metricsBytes,
       steps: state.steps)
     events += (directory.notices + found.notices).map { .notice($0) }
     directory.notices = []
+  }
+
+  /// Throws `RunDirectory.Failure` when no run could go on from `path`: to be asked before a folder is made.
+  public static func checkResumption(from path: String) throws(RunDirectory.Failure) {
+    try Resumption.check(path: path)
   }
 
   /// Puts what a checkpoint holds besides the trainer's state where the run expects it.
@@ -148,6 +156,8 @@ public final class TrainingLoop {
       try advance(&pass, Phase.validatingBase) { try finishBaseValidation($0) }
     case .validatingStart(var pass):
       try advance(&pass, Phase.validatingStart) { try finishStartValidation($0) }
+    case .pacing(let measurement):
+      try advance(measurement, time: session.recipe.time?.seconds ?? 0)
     case .training: try advanceTraining()
     case .validating(var pass): try advance(&pass, Phase.validating) { try finishValidation($0) }
     case .finishing: try finish()
@@ -166,8 +176,10 @@ public final class TrainingLoop {
     _ pass: inout ValidationPass, _ phase: (ValidationPass) -> Phase,
     _ end: (Double) throws -> Void
   ) throws {
+    let began = ContinuousClock.now
     let isOver = !pass.advance(session.trainer, stop: stop)
     if stop.isRaised { return }
+    pass.seconds += (ContinuousClock.now - began) / .seconds(1)
     guard pass.loss.isFinite else {
       throw pass.withAdapters && state.baseValidation != nil
         ? TrainingError.validationDiverged(step: state.steps) : session.explainedValidation()
@@ -178,6 +190,7 @@ public final class TrainingLoop {
       return
     }
     self.phase = .training
+    clock.validated(seconds: pass.seconds)
     try end(pass.loss)
     try saveIfDue()
   }
@@ -221,6 +234,7 @@ public final class TrainingLoop {
 
   /// The one thing that is next, of the state alone: so a run that goes on from a checkpoint does what it would have done.
   private func advanceTraining() throws {
+    if session.recipe.time != nil, state.pace == nil, session.stepCount > 0 { return beginPace() }
     if !state.isBaseValidated {
       guard let pass = session.validationPass(withAdapters: false) else {
         state.isBaseValidated = true
@@ -274,13 +288,13 @@ public final class TrainingLoop {
         loss: report.loss, learningRate: report.learningRate, gradientNorm: report.gradientNorm,
         tokensPerSecond: report.tokensPerSecond, residentBytes: ProcessMemory.resident,
         elapsedSeconds: elapsed))
-    stepping.seconds += report.seconds
-    stepping.steps += 1
-    let left = stepping.seconds / Double(stepping.steps) * Double(session.stepCount - report.step)
+    clock.step(tokens: report.tokens, seconds: report.seconds)
+    try keepPace()
     emit(
       .stepped(
         StepStatus(
-          report: report, stepCount: session.stepCount, smoothedLoss: smoothed, secondsLeft: left)))
+          report: report, stepCount: session.stepCount, smoothedLoss: smoothed,
+          secondsLeft: secondsLeft)))
   }
 
   private func log(_ row: some Encodable) throws {

@@ -34,6 +34,11 @@ public struct TrainingState: Codable, Sendable, Equatable {
   /// How many have not been better since.
   var validationsWithoutGain = 0
 
+  /// The steps that a run of a given time was fitted to.
+  var pace: Pace?
+  /// Micro-batches of a validation, where the time allows less than all.
+  var validationBatches: Int?
+
   /// Length of `metrics.jsonl`: what follows belongs to steps that a resumed run does again.
   var metricsBytes = 0
 }

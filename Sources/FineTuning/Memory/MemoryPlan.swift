@@ -96,7 +96,8 @@ public struct MemoryPlan: Sendable, Equatable {
       tokens: choice.extent.tokens, storage: request.storage,
       rank: request.layout.slots.map(\.rank).max() ?? 0,
       checkpointing: Checkpointing(keptLayers: choice.keptLayers), lossRows: choice.lossRows,
-      spillsBoundaries: choice.spills, adaptsExperts: request.layout.adaptsExperts)
+      spillsBoundaries: choice.spills, adaptsExperts: request.layout.adaptsExperts,
+      dropsInputs: request.optimizer.dropout > 0)
     microTokens = choice.microTokens
     meanTokens = choice.extent.meanTokens
     streamsWeights = choice.streams

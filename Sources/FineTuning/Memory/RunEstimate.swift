@@ -94,8 +94,23 @@ extension FineTuneSession {
         return pass * ((4 + again + searches) * startTokens + 400)
       } ?? 0
     let held = Double(data.validation?.tokenCount ?? 0)
-    let training = secondsPerToken * Double(batchPlan.tokenCount)
-    let validation = pass * held * Double(validationCount)
+    let perStep = secondsPerToken * Double(totalTokens) / Double(max(stepCount, 1))
+    var steps = stepCount
+    var perValidation = pass * held
+    if let time = recipe.time?.seconds, stepCount > 0 {
+      perValidation = min(perValidation, TimeBudget.validationShare * time)
+      // The base is validated before the first step.
+      let before = start + preparationSeconds + (data.validation == nil ? 0 : perValidation)
+      steps =
+        TimeBudget(
+          total: time, spent: before, secondsPerStep: perStep,
+          secondsPerValidation: perValidation, validations: { self.validations(from: 0, to: $0) },
+          secondsAtEnd: 0.5, most: mostSteps
+        ).steps
+    }
+    let training = perStep * Double(steps)
+    let validations = data.validation == nil || steps == 0 ? 0 : 1 + validations(from: 0, to: steps)
+    let validation = perValidation * Double(validations)
     func perParameter(_ bytes: Int) -> Double { Double(bytes) / Double(layout.parameterCount) }
     let adapters = perParameter(
       AdapterSet.byteCount(
@@ -114,8 +129,7 @@ extension FineTuneSession {
       trainableParameters: layout.parameterCount,
       bytesPerParameter: adapters + gradients + state, adapterBytesPerParameter: adapters,
       gradientBytesPerParameter: gradients, optimizerBytesPerParameter: state,
-      steps: stepCount,
-      secondsPerStep: stepCount == 0 ? 0 : training / Double(stepCount),
+      steps: steps, secondsPerStep: perStep,
       tokensPerSecond: secondsPerToken > 0 ? 1 / secondsPerToken : 0, startSeconds: start,
       validationSeconds: validation,
       totalSeconds: start + training + validation)
@@ -140,11 +154,5 @@ extension FineTuneSession {
     var seconds = 0.0
     for batch in timed { seconds += try trainer.time(batch) }
     return seconds / Double(timed.reduce(0) { $0 + $1.tokenCount })
-  }
-
-  /// Validations of the run, that of the base included.
-  private var validationCount: Int {
-    guard data.validation != nil, stepCount > 0 else { return 0 }
-    return 1 + (0...stepCount).count { isValidationDue(after: $0) }
   }
 }

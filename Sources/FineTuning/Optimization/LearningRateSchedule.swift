@@ -52,12 +52,15 @@ public struct LearningRateSchedule: Sendable, Hashable, Codable {
   }
 
   /// The rate of step `step`, from 0; beyond the last step the decay's end.
-  public func rate(at step: Int) -> Double {
+  public func rate(at step: Int) -> Double { rate(at: Double(step)) }
+
+  /// The same between steps, for a run that goes through its schedule faster or slower (`Pace`).
+  public func rate(at step: Double) -> Double {
     precondition(step >= 0)
-    if step < warmupSteps { return peak * Double(step + 1) / Double(warmupSteps) }
+    if step < Double(warmupSteps) { return peak * min(1, (step + 1) / Double(warmupSteps)) }
     if shape == .constant { return peak }
     let length = steps - warmupSteps
-    let progress = length > 0 ? min(1, Double(step - warmupSteps) / Double(length)) : 1
+    let progress = length > 0 ? min(1, (step - Double(warmupSteps)) / Double(length)) : 1
     let remaining =
       switch shape {
       case .linear: 1 - progress

@@ -56,6 +56,10 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var epochs: Int?
   /// Optimizer steps; 0 writes the adapter as initialised.
   public var steps: Int?
+  /// The time that the whole run may take; the number of steps is fitted to it.
+  public var time: TimeSpan?
+  /// The steps that a run of a given time was fitted to: what repeats it.
+  public var pace: Pace?
   /// Tokens in a batch; nil when `batch` is set. With neither, `defaultBatchTokens`.
   public var batchTokens: Int?
   /// Sequences in a batch.
@@ -71,6 +75,8 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// Share of all steps during which the learning rate rises.
   public var warmup: Float = 0.03
   public var weightDecay: Float = 0
+  /// Share of the values of adapters' inputs that a step drops, 0 to below 1.
+  public var dropout: Float = 0
   /// Largest norm of the whole gradient; 0 = no clipping.
   public var clip: Float = 1
   public var seed: UInt64 = 42
@@ -205,14 +211,19 @@ public struct FineTuneRecipe: Sendable, Equatable {
     return .tokens((batchTokens ?? Self.defaultBatchTokens) * accum)
   }
 
+  /// Of a run of a given time the most that it may be, if there is a most: else two passes stand for it in plans.
   public var duration: BatchPlan.Duration {
-    steps.map { .steps($0) } ?? .epochs(epochs ?? 1)
+    if let pace { return .steps(pace.stepCount) }
+    return steps.map { .steps($0) } ?? .epochs(epochs ?? (time == nil ? 1 : 2))
   }
+
+  /// Whether nothing but the time ends the run.
+  var isBoundByTimeAlone: Bool { time != nil && steps == nil && epochs == nil }
 
   /// The same settings with every default that depends on another key written out.
   public var spelledOut: FineTuneRecipe {
     var recipe = self
-    if steps == nil { recipe.epochs = epochs ?? 1 }
+    if steps == nil, time == nil, pace == nil { recipe.epochs = epochs ?? 1 }
     if batch == nil { recipe.batchTokens = batchTokens ?? Self.defaultBatchTokens }
     return recipe
   }
@@ -226,6 +237,10 @@ public struct FineTuneRecipe: Sendable, Equatable {
     }
     for setting in RecipeSetting.all { try setting.check(self) }
     if epochs != nil, steps != nil { throw .conflict("epochs", "steps") }
+    for (key, isSet) in [("epochs", epochs != nil), ("steps", steps != nil), ("time", time != nil)]
+    where isSet && pace != nil {
+      throw .conflict(key, "pace")
+    }
     if batch != nil, batchTokens != nil { throw .conflict("batch", "batch_tokens") }
     if trainOnPrompt, trainOn != Self().trainOn { throw .conflict("train_on", "train_on_prompt") }
     let hasMoments = OptimizerRule(rawValue: optimizer)?.hasMoments ?? true

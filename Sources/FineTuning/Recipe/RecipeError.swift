@@ -6,6 +6,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
   case noSuchTarget(name: String, available: [String])
   /// A start that is measured, with adapters on experts.
   case startWithExperts(name: String)
+  /// Dropout, with adapters on experts.
+  case dropoutWithExperts
   /// A start that changes the base; `nearest` is the likest one that does not.
   case startChangesBase(name: String, reason: String, nearest: String)
   /// Two settings that exclude each other.
@@ -29,6 +31,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
       "targets names \(name), which this model does not have: take some of \(available.joined(separator: ", ")), or all"
     case .startWithExperts(let name):
       "init \(name) does not reach experts: take gaussian, or leave experts out of targets"
+    case .dropoutWithExperts:
+      "dropout does not reach experts: take dropout 0, or leave experts out of targets"
     case .startChangesBase(let name, let reason, let nearest):
       "init \(name) does not suit a quantized base: \(reason); take \(nearest)"
     case .conflict(let first, let second):

@@ -37,6 +37,11 @@ extension RecipeSetting {
       "weight_decay", \.weightDecay, "number", "Decoupled weight decay.", must: "0 or more"
     ) { $0.isFinite && $0 >= 0 },
     .init(
+      "dropout", \.dropout, "share",
+      "Share of the values of adapters' inputs that a step drops, 0.05 to 0.1 where data are few.",
+      must: "a share, 0 to below 1"
+    ) { $0 >= 0 && $0 < 1 },
+    .init(
       "clip", \.clip, "norm",
       "Largest norm of the gradient, before any scaling of pairs; 0 for no clipping.",
       must: "0 (off) or more"
@@ -49,13 +54,22 @@ extension RecipeSetting {
   /// How long a run is, and what a step covers.
   public static let length: [RecipeSetting] = [
     .init(
-      "epochs", \.epochs, "n", unset: "1", "Passes over the data.", must: "at least 1",
-      isAtLeastOne),
+      "epochs", \.epochs, "n", unset: "1", "Passes over the data; with `time` the most.",
+      must: "at least 1", isAtLeastOne),
     .init(
       "steps", \.steps, "n",
       "Optimizer steps, instead of `epochs`; 0 writes the adapter as initialised.",
       must: "at least 0"
     ) { $0.map { $0 >= 0 } ?? true },
+    .init(
+      "time", \.time, "90s|30m|8h",
+      "Time for the whole run, its start, validations and results included: steps and schedule "
+        + "are fitted to it by a measurement, and again where the machine's speed changes. With "
+        + "neither `epochs` nor `steps` it takes as many passes as fit."),
+    .init(
+      "pace", \.pace, "0:n,…",
+      "Steps that an earlier run of a given time was fitted to, as its recipe has them: repeats "
+        + "it."),
     .init(
       "batch_tokens", \.batchTokens, "n", unset: "\(FineTuneRecipe.defaultBatchTokens)",
       "Tokens per step.", must: "1 to 16777216", isBatch),

@@ -121,7 +121,8 @@ public struct RecipeSetting: Sendable {
 
   /// Settings of which one takes the place of the other.
   static let exclusive = [
-    ["epochs", "steps"], ["batch_tokens", "batch"], ["train_on", "train_on_prompt"],
+    ["epochs", "steps"], ["time", "pace"], ["epochs", "pace"], ["steps", "pace"],
+    ["batch_tokens", "batch"], ["train_on", "train_on_prompt"],
   ]
 }
 
