@@ -64,7 +64,8 @@ enum ExitStatus: Int32 {
       case .invalidContext, .tooFewShots: self = .badUsage
       default: self = .badInput
       }
-    case is TokenizationError, is DataError, is TokenizeInput.Failure, is DataCommand.WouldFail:
+    case is TokenizationError, is DataError, is RunRecord.Failure, is TokenizeInput.Failure,
+      is DataCommand.WouldFail:
       self = .badInput
     case let error as TrainingError: self = error.isOfBase ? .badInput : .failed
     case is WriteError: self = .failed

@@ -25,7 +25,7 @@ struct Scion: ParsableCommand {
       TrainCommand.self, PlanCommand.self, EvalCommand.self, GenerateCommand.self,
       MergeCommand.self,
       ExportCommand.self, ImportCommand.self, InspectCommand.self, TemplateCommand.self,
-      TokenizeCommand.self, DataCommand.self,
+      TokenizeCommand.self, DataCommand.self, ReportCommand.self,
     ]
   )
 }

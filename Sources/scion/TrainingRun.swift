@@ -101,6 +101,15 @@ struct TrainingRun {
     case .validated(let step, let loss, let isBest):
       reporter.say(
         String(format: "validation at step %d: loss %.4f%@", step, loss, isBest ? " (best)" : ""))
+    case .sampled(let step, let samples): show(samples, after: step, &reporter)
+    case .forgetting(let perplexity, let base, let withAdapters):
+      reporter.say(
+        withAdapters
+          ? String(
+            format: "forgetting: perplexity of the general text %.3f, of the base %.3f", perplexity,
+            base ?? .nan)
+          : String(
+            format: "forgetting: perplexity of the general text %.3f by the base", perplexity))
     case .saved(let step, let path):
       if step > 0 { reporter.say("checkpoint of step \(step): \(path)") }
     case .lostPatience(let step, let validations):
@@ -121,6 +130,24 @@ struct TrainingRun {
         step.step, status.stepCount, step.loss, status.smoothedLoss, step.tokensPerSecond,
         memoryText, clockText(seconds: status.secondsLeft)),
       every: 3600, always: step.step % session.recipe.logEvery == 0)
+  }
+
+  /// The prompt and what is wanted once, then each answer.
+  private func show(_ samples: [AnswerSample], after step: Int, _ reporter: inout TerminalReporter)
+  {
+    func line(_ text: String) -> String {
+      let flat = text.split(whereSeparator: \.isNewline).joined(separator: " ⏎ ")
+      return flat.count > 300 ? "\(flat.prefix(300))…" : flat
+    }
+    for sample in samples {
+      if step == 0 {
+        reporter.say("prompt \(sample.sample + 1)  \(line(sample.prompt))")
+        reporter.say("  wanted  \(line(sample.expected))")
+      }
+      reporter.say(
+        "  \(step == 0 ? "base" : "step \(step), prompt \(sample.sample + 1)")  \(line(sample.answer))"
+      )
+    }
   }
 
   private var memoryText: String {

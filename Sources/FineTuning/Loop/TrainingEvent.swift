@@ -22,6 +22,10 @@ public enum TrainingEvent: Sendable {
   case stepped(StepStatus)
   /// A validation after a step is done.
   case validated(step: Int, loss: Double, isBest: Bool)
+  /// The watched prompts have been answered; step 0 is the base.
+  case sampled(step: Int, [AnswerSample])
+  /// The perplexity of the general text; `base` before training.
+  case forgetting(perplexity: Double, base: Double?, withAdapters: Bool)
   /// A checkpoint is on the disk.
   case saved(step: Int, path: String)
   /// Training stops: so many validations brought nothing.

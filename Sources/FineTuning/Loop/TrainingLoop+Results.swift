@@ -71,7 +71,7 @@ extension TrainingLoop {
     }
   }
 
-  private var name: String {
+  var name: String {
     directory.root.split(separator: "/").last.map(String.init) ?? "adapter"
   }
 
@@ -103,6 +103,7 @@ extension TrainingLoop {
   func finish() throws {
     if !isBestSaved { try saveAdapter() }
     try directory.write(card.markdown, to: RunDirectory.Name.modelCard)
+    try writeReport(isFinished: true)
     try metrics.sync()
     try directory.close(growing: RunDirectory.Name.metrics)
     // Checkpoints were for a run that ends otherwise; asked for by number of steps they are results.
@@ -118,6 +119,7 @@ extension TrainingLoop {
     if savedStep != state.steps { try save() }
     if !isBestSaved { try saveAdapter() }
     try directory.write(card.markdown, to: RunDirectory.Name.modelCard)
+    try writeReport(isFinished: false)
     try directory.close(growing: RunDirectory.Name.metrics)
     emit(
       .interrupted(

@@ -30,6 +30,8 @@ public final class TrainingLoop {
     case pacing(PaceMeasurement)
     case training
     case validating(ValidationPass)
+    case sampling(SamplePass)
+    case forgetting(ValidationPass)
     case finishing
     case done
   }
@@ -43,8 +45,10 @@ public final class TrainingLoop {
   var state = TrainingState()
   var phase = Phase.beginning
   var metrics: MetricsLog
+  /// TensorBoard's, where it is wanted.
+  var events: TensorBoardLog?
   /// What `next` will hand out first.
-  private var events: [TrainingEvent] = []
+  private var pending: [TrainingEvent] = []
   private let began = ContinuousClock.now
   /// Of the parts before this process.
   private let elapsedBefore: Double
@@ -80,7 +84,7 @@ public final class TrainingLoop {
       phase = .training
       // Killed after the checkpoint of the start, and before what that replaced was gone.
       try StartStore.remove(folder: directory.unfinishedStart)
-      events.append(.resumed(step: state.steps, path: checkpoint.path))
+      pending.append(.resumed(step: state.steps, path: checkpoint.path))
     }
     elapsedBefore = state.elapsedSeconds
     try directory.write(session.repeatable.yaml(), to: RunDirectory.Name.recipe)
@@ -88,8 +92,11 @@ public final class TrainingLoop {
     metrics = try MetricsLog(
       path: directory.metrics, keeping: found.checkpoint == nil ? 0 : state.metricsBytes,
       steps: state.steps)
-    events += (directory.notices + found.notices).map { .notice($0) }
+    pending += (directory.notices + found.notices).map { .notice($0) }
     directory.notices = []
+    try directory.write(json: session.summary, to: RunDirectory.Name.summary)
+    try writeSamples()
+    events = try Self.makeEvents(session, directory)
   }
 
   /// Throws `RunDirectory.Failure` when no run could go on from `path`: to be asked before a folder is made.
@@ -130,7 +137,7 @@ public final class TrainingLoop {
 
   /// Does the next piece; nil when the run has ended.
   public func next() throws -> TrainingEvent? {
-    while events.isEmpty {
+    while pending.isEmpty {
       if case .done = phase { return nil }
       do {
         try advance()
@@ -139,13 +146,13 @@ public final class TrainingLoop {
       } catch let error as TrainingError {
         throw keeping(error)
       }
-      events += directory.notices.map { .notice($0) }
+      pending += directory.notices.map { .notice($0) }
       directory.notices = []
     }
-    return events.removeFirst()
+    return pending.removeFirst()
   }
 
-  func emit(_ event: TrainingEvent) { events.append(event) }
+  func emit(_ event: TrainingEvent) { pending.append(event) }
 
   private func advance() throws {
     if stop.isRaised, !isFinishing { return try interrupt() }
@@ -160,14 +167,21 @@ public final class TrainingLoop {
       try advance(measurement, time: session.recipe.time?.seconds ?? 0)
     case .training: try advanceTraining()
     case .validating(var pass): try advance(&pass, Phase.validating) { try finishValidation($0) }
-    case .finishing: try finish()
+    case .sampling(let pass): try advance(pass)
+    case .forgetting(var pass):
+      let withAdapters = pass.withAdapters
+      try advance(&pass, Phase.forgetting) {
+        try finishForgetting($0, withAdapters: withAdapters)
+      }
+    case .finishing:
+      if isForgettingDueAfter { try beginForgetting(withAdapters: true) } else { try finish() }
     case .done: break
     }
   }
 
   /// What is left to do then takes no time.
   private var isFinishing: Bool {
-    if case .finishing = phase { true } else { false }
+    if case .finishing = phase { !isForgettingDueAfter } else { false }
   }
 
   // MARK: - Validation
@@ -189,8 +203,8 @@ public final class TrainingLoop {
       if pass.done < pass.count { emit(.validating(done: pass.done, of: pass.count)) }
       return
     }
+    if case .forgetting = phase(pass) {} else { clock.validated(seconds: pass.seconds) }
     self.phase = .training
-    clock.validated(seconds: pass.seconds)
     try end(pass.loss)
     try saveIfDue()
   }
@@ -235,6 +249,8 @@ public final class TrainingLoop {
   /// The one thing that is next, of the state alone: so a run that goes on from a checkpoint does what it would have done.
   private func advanceTraining() throws {
     if session.recipe.time != nil, state.pace == nil, session.stepCount > 0 { return beginPace() }
+    if isForgettingDueBefore { return try beginForgetting(withAdapters: false) }
+    if state.steps == 0, isSampleDue { return try beginSample() }
     if !state.isBaseValidated {
       guard let pass = session.validationPass(withAdapters: false) else {
         state.isBaseValidated = true
@@ -262,6 +278,7 @@ public final class TrainingLoop {
       phase = .validating(pass)
       return
     }
+    if state.steps > 0, isSampleDue { return try beginSample() }
     if let patience = session.recipe.patience, state.validationsWithoutGain >= patience {
       emit(.lostPatience(step: state.steps, validations: patience))
       phase = .finishing
@@ -295,10 +312,5 @@ public final class TrainingLoop {
         StepStatus(
           report: report, stepCount: session.stepCount, smoothedLoss: smoothed,
           secondsLeft: secondsLeft)))
-  }
-
-  private func log(_ row: some Encodable) throws {
-    try metrics.append(row)
-    state.metricsBytes = metrics.byteCount
   }
 }

@@ -39,6 +39,13 @@ public struct TrainingState: Codable, Sendable, Equatable {
   /// Micro-batches of a validation, where the time allows less than all.
   var validationBatches: Int?
 
+  /// Answers to the watched prompts, and the last step of them.
+  var samples: [AnswerSample]?
+  var sampledStep: Int?
+  /// Loss of the general text by the base, and the step after which it was taken with adapters.
+  var forgettingBefore: ExactNumber?
+  var forgettingStep: Int?
+
   /// Length of `metrics.jsonl`: what follows belongs to steps that a resumed run does again.
   var metricsBytes = 0
 }

@@ -15,6 +15,7 @@ extension FineTuneRecipe {
     recipe.model = model.map(path)
     recipe.data = data.map(path)
     recipe.output = output.map(path)
+    recipe.forgetting = forgetting.map(path)
     if template.contains(where: { "./".contains($0) }) { recipe.template = path(template) }
     return recipe
   }

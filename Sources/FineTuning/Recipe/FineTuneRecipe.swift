@@ -105,6 +105,12 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var evalAt: [Int] = []
   /// Whether the last adapters are the result even where a validation found earlier ones better.
   public var keepLast = false
+  /// Steps between answers to the same prompts, shown as they change; nil = none.
+  public var sampleEvery: Int?
+  /// How many prompts, of the validation part.
+  public var samples = 3
+  /// A general text whose perplexity is taken before and after; nil = none.
+  public var forgetting: String?
   /// Validations without improvement after which training stops; nil = never.
   public var patience: Int?
   public var trainOnPrompt = false
@@ -122,6 +128,8 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// Steps between progress lines.
   public var logEvery = 1
   public var quiet = false
+  /// Whether TensorBoard's event files are written.
+  public var tensorboard = false
 
   // MARK: Origin
 

@@ -50,6 +50,17 @@ extension RecipeSetting {
       "keep_last", \.keepLast,
       "Keep the last adapters, not those that were best on the validation part."),
     .init(
+      "sample_every", \.sampleEvery, "n", unset: "never", bearing: .nothing,
+      "Steps between answers to the same prompts, shown and kept in samples.jsonl; also before "
+        + "the first step and after the last.", must: "at least 1", isAtLeastOne),
+    .init(
+      "samples", \.samples, "n", bearing: .nothing,
+      "How many prompts that is, of the validation part.", must: "1 to 32"
+    ) { (1...32).contains($0) },
+    .init(
+      "forgetting", \.forgetting, "file", isPath: true, bearing: .nothing,
+      "A general text: its perplexity before and after says what was forgotten."),
+    .init(
       "patience", \.patience, "n", unset: "never",
       "Stop after so many validations without improvement.", must: "at least 1", isAtLeastOne),
   ]
@@ -85,6 +96,9 @@ extension RecipeSetting {
       "log_every", \.logEvery, "n", bearing: .nothing,
       "Steps between progress lines off a terminal.", must: "at least 1"
     ) { $0 > 0 },
+    .init(
+      "tensorboard", \.tensorboard, bearing: .nothing,
+      "Write TensorBoard's event files under the output folder."),
     .init("quiet", \.quiet, bearing: .nothing, "No progress on stderr."),
   ]
 }

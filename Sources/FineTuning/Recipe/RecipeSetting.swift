@@ -112,6 +112,14 @@ public struct RecipeSetting: Sendable {
     for scalar in scalars { try decode(&recipe, scalar) }
   }
 
+  /// The value in `recipe` as text; empty for none.
+  public func text(of recipe: FineTuneRecipe) -> String {
+    let node = encode(recipe)
+    if node.isNull { return "" }
+    return node.scalar?.string
+      ?? (node.sequence ?? []).compactMap { $0.scalar?.string }.joined(separator: ", ")
+  }
+
   // MARK: - All
 
   /// Every setting, in the order of the file.

@@ -61,6 +61,7 @@ extension RunDirectory {
     marker.files = new.files
     try marker.write(folder: root)
     Self.removeEmpty(folderOf: "\(replacement)/peft/x")
+    Self.removeEmpty(folderOf: "\(replacement)/\(Name.events)")
     try? manager.removeItem(atPath: "\(replacement)/\(RunMarker.name)")
     if (try? manager.contentsOfDirectory(atPath: replacement)) == [] {
       try? manager.removeItem(atPath: replacement)

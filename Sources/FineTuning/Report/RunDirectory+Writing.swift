@@ -88,7 +88,7 @@ extension RunDirectory {
 
   static func removeEmpty(folderOf file: String) {
     let parent = URL(fileURLWithPath: file).deletingLastPathComponent().path
-    if parent.hasSuffix("/peft"),
+    if parent.hasSuffix("/peft") || parent.hasSuffix("/tensorboard"),
       (try? FileManager.default.contentsOfDirectory(atPath: parent)) == []
     {
       try? FileManager.default.removeItem(atPath: parent)

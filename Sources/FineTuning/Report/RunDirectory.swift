@@ -44,12 +44,23 @@ public final class RunDirectory {
     static let initialization = "init.json"
     static let initializationPicture = "init.svg"
     static let modelCard = "README.md"
+    /// What the run is made of.
+    static let summary = "run.json"
+    /// Answers as they change.
+    static let samples = "samples.jsonl"
+    static let report = "report.html"
+    /// TensorBoard's.
+    static let events = "tensorboard/events.out.tfevents.0.scion"
     static let unfinishedStart = "start.partial"
     static let checkpoints = "checkpoints"
     static let replacement = "replacement"
     /// Every file that a run may write at the end of its names.
     static let files =
-      [adapter] + peft + [recipe, metrics, initialization, initializationPicture, modelCard]
+      [adapter] + peft
+      + [
+        recipe, metrics, initialization, initializationPicture, modelCard, summary, samples, report,
+        events,
+      ]
     static let folders = [unfinishedStart, checkpoints, replacement]
   }
 
