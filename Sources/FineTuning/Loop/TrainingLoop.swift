@@ -49,6 +49,7 @@ public final class TrainingLoop {
   /// Of the parts before this process.
   private let elapsedBefore: Double
   var lastSave = ContinuousClock.now
+  var watch = MachineWatch()
   /// Steps of the checkpoint that was written or read last.
   var savedStep: Int?
   /// What the parts of the run take.
@@ -124,7 +125,10 @@ public final class TrainingLoop {
     savedStep.map { CheckpointStore(folder: directory.checkpoints).path($0) }
   }
 
-  var elapsed: Double { elapsedBefore + (ContinuousClock.now - began) / .seconds(1) }
+  /// Without pauses.
+  var elapsed: Double {
+    elapsedBefore + (ContinuousClock.now - began - stop.pausedTime) / .seconds(1)
+  }
 
   // MARK: - Piece by piece
 
@@ -133,6 +137,7 @@ public final class TrainingLoop {
     while events.isEmpty {
       if case .done = phase { return nil }
       do {
+        try lookAtMachine()
         try advance()
       } catch TrainingError.stopped {
         continue
