@@ -24,14 +24,15 @@ import Testing
     try threads(run).reduce(0) { $0 + (Int($1[11]) ?? 0) + (Int($1[12]) ?? 0) }
   }
 
-  @Test("Every thread of a training run is nice, by 10 unless told otherwise")
+  @Test("Every thread that computes in a training run is nice, by 10 unless told otherwise")
   func everyThreadIsNice() throws {
     let own = Int(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))
     for (flags, nice) in [("", 10), ("--nice 0", 0), ("--nice 15 --threads 2", 15)] {
       let place = try Workplace()
       let run = try start(place, flags)
       try run.wait { run.messages.contains("step 1/") }
-      let found = Set(try threads(run).map { Int($0[16]) ?? -1 })
+      // Dispatch's manager, which only waits for signals, gives itself -4 where it may (root).
+      let found = Set(try threads(run).map { Int($0[16]) ?? -1 }).subtracting([-4])
       run.process.interrupt()
       #expect(run.wait().code == 130)
       #expect(found == [max(nice, own)], "\(flags)")
