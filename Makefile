@@ -15,9 +15,14 @@ TEST_FOLDER = .build-tests
 # An import against the arrows of Package.swift is an error; scripts/check-sources finds the others that it does not name.
 BUILD = $(SWIFT) build --explicit-target-dependency-import-check error
 TEST_FLAGS = -c release --scratch-path $(TEST_FOLDER) -Xswiftc -enable-testing
+# What is handed out has Swift's runtime inside; another set of flags, so another folder.
+DIST_FLAGS = --scratch-path .build-dist -Xswiftc -static-stdlib
+MANUAL_FOLDER = .build-manual
+GENERATE_MANUAL = $(MANUAL_FOLDER)/release/generate-manual
+COMMIT_TIME = $(shell git log -1 --format=%ct 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test test-neon bench experiments lint format install clean
+.PHONY: help setup model build demo test test-neon bench experiments lint format install uninstall dist clean
 
 help: ## lists the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -74,9 +79,26 @@ lint: ## checks the formatting of all Swift sources
 format: ## formats all Swift sources
 	@$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FOLDERS)
 
-install: build ## copies scion to PREFIX/bin
-	@install -D -m 755 .build/release/scion "$(DESTDIR)$(PREFIX)/bin/scion"
-	@echo "install: $(DESTDIR)$(PREFIX)/bin/scion"
+# Pages are written by swift-argument-parser's tool, which its plugin would build unoptimised, and Scion with it.
+$(GENERATE_MANUAL):
+	@echo "manual: building swift-argument-parser's generate-manual"
+	@mkdir -p $(MANUAL_FOLDER)
+	@{ $(SWIFT) package resolve && $(SWIFT) build -c release --product generate-manual --scratch-path $(MANUAL_FOLDER) \
+	  --package-path .build/checkouts/swift-argument-parser; } > $(MANUAL_FOLDER)/build.log 2>&1 \
+	  || { cat $(MANUAL_FOLDER)/build.log; exit 1; }
+
+install: build $(GENERATE_MANUAL) ## installs scion, its man pages and completions (bash, zsh, fish) under PREFIX (/usr/local)
+	@SOURCE_DATE_EPOCH=$(COMMIT_TIME) scripts/install-files .build/release/scion $(GENERATE_MANUAL) "$(DESTDIR)$(PREFIX)"
+	@echo "install: $(DESTDIR)$(PREFIX)/bin/scion, its man pages and completions"
+
+uninstall: ## removes what install wrote under PREFIX
+	@scripts/install-files --remove "$(DESTDIR)$(PREFIX)"
+
+dist: $(GENERATE_MANUAL) ## makes a .deb and a relocatable tarball with Swift inside, in .build-dist (check: scripts/check-dist)
+	@scripts/setup patchelf dpkg-dev binutils
+	@echo "dist: swift build -c release, with Swift's runtime inside"
+	@$(BUILD) -c release --product scion $(DIST_FLAGS)
+	@scripts/dist "$$($(SWIFT) build -c release $(DIST_FLAGS) --show-bin-path)/scion" $(GENERATE_MANUAL)
 
 clean: ## removes everything that was built or trained, not the model
-	@rm -rf .build $(TEST_FOLDER) .build-neon demo models/*.part
+	@rm -rf .build $(TEST_FOLDER) .build-neon .build-dist $(MANUAL_FOLDER) demo models/*.part

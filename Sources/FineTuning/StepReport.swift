@@ -11,7 +11,7 @@ public struct StepReport: Sendable, Equatable {
   public let learningRate: Double
   /// Norm of the whole gradient before clipping.
   public let gradientNorm: Double
-  /// Wall time of the step.
+  /// Wall time of the step without pauses.
   public let seconds: Double
 
   public var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }

@@ -62,6 +62,7 @@ public final class Trainer {
   ) throws -> StepReport {
     let clock = ContinuousClock()
     let start = clock.now
+    let pausedBefore = stop.pausedTime
     guard let gradients = adapters.gradients else {
       preconditionFailure("a trainer's adapters are trainable")
     }
@@ -94,7 +95,7 @@ public final class Trainer {
     return StepReport(
       step: optimizer.stepCount, tokens: microBatches.reduce(0) { $0 + $1.tokenCount },
       targets: targets, loss: loss, learningRate: learningRate, gradientNorm: norm,
-      seconds: (clock.now - start) / .seconds(1))
+      seconds: (clock.now - start - (stop.pausedTime - pausedBefore)) / .seconds(1))
   }
 
   /// The micro-batches of the next step with the masks of its dropout.

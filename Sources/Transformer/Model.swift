@@ -266,7 +266,8 @@ public struct Model: Sendable {
     let isFew = roundsFew && ids.count <= FewProduct.mostTokens
     func run() {
       for layer in 0..<configuration.layerCount {
-        if stop.isRaised { return }
+        // The team's other threads would spin while this one waits: callers pause between tokens.
+        if isFew ? stop?.isRaisedNow == true : stop.isRaised { return }
         withBlock(layer, next: layer + 1, adapters) { block in
           var block = block
           if isFew { block.following = weights.read(after: layer) }

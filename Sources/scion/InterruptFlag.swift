@@ -8,26 +8,38 @@ import Tensors
 /// Made when the work begins that looks at the flag: before, a signal ends the process as ever, and nothing was written.
 struct InterruptFlag {
   /// What long work looks at.
-  let stop = StopFlag()
+  let stop: StopFlag
+  private let pauses: PauseSignals
   private var sources: [any DispatchSourceSignal] = []
 
-  init() {
-    let queue = DispatchQueue(label: "signals")
+  init(_ pauses: PauseSignals = PauseSignals()) {
+    self.pauses = pauses
+    stop = pauses.stop
     for number in [SIGINT, SIGTERM] {
-      // The default action must be off for the dispatch source to see the signal.
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
       let stop = stop
-      source.setEventHandler {
-        // Not exit(): OpenMP's clean-up must not run under threads that still compute. What is half written has a
-        // temporary name.
-        if stop.isRaised { _exit(ExitStatus.interrupted.rawValue) }
-        stop.raise()
-      }
-      source.resume()
-      sources.append(source)
+      sources.append(
+        Self.source(number) {
+          // Not exit(): OpenMP's clean-up must not run under threads that still compute. What is half written has a
+          // temporary name.
+          if stop.isRaisedNow { _exit(ExitStatus.interrupted.rawValue) }
+          stop.raise()
+        })
     }
   }
 
   var isSet: Bool { stop.isRaised }
+
+  private static let queue = DispatchQueue(label: "signals")
+
+  /// Calls `handler` at each signal `number`, on a queue of its own.
+  static func source(
+    _ number: Int32, _ handler: @escaping @Sendable () -> Void
+  ) -> any DispatchSourceSignal {
+    // The default action must be off for the dispatch source to see the signal.
+    signal(number, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+    source.setEventHandler(handler: handler)
+    source.resume()
+    return source
+  }
 }

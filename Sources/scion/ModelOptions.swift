@@ -25,6 +25,13 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp("Threads (default: all cores this process may use).", valueName: "n"))
   var threads: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How far other programs go before this one, 0 (not at all) to 19 (default: 10 when training, else 0).",
+      valueName: "n"))
+  var nice: Int?
+
   /// The path given, or that of the environment.
   func path() throws -> String {
     if let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"], !path.isEmpty {
@@ -42,9 +49,19 @@ struct ModelOptions: ParsableArguments {
     Processor.threads = threads
   }
 
-  /// Opens the model, threads applied, and says what of its settings is left aside.
+  /// Applies --nice.
+  func applyNice() throws {
+    guard let nice else { return }
+    guard (0...19).contains(nice) else {
+      throw UsageError("--nice \(nice) is not a niceness: give 0 to 19")
+    }
+    ProcessPriority.lower(to: nice)
+  }
+
+  /// Opens the model, threads and niceness applied, and says what of its settings is left aside.
   func load() throws -> LoadedModel {
     try applyThreads()
+    try applyNice()
     let loaded = try LoadedModel(path: path(), arithmetic: (compute ?? .auto).arithmetic)
     var reporter = TerminalReporter()
     for notice in loaded.model.configuration.notices { reporter.warn(notice) }

@@ -22,6 +22,9 @@ struct TrainCommand: ParsableCommand {
       Checkpoints are written every ten minutes (--save-every: steps), and the same command goes on from the newest \
       one that is whole, to the same bits as if nothing had happened.
 
+      Other programs go first (--nice 10). kill -USR1 PID pauses the run, which keeps its memory and computes nothing; \
+      kill -USR2 PID lets it go on. It says when it runs on battery, is slowed by heat, or has no room for a checkpoint.
+
         scion train -m base.gguf --data examples/ -o tuned --epochs 2 --lr 5e-4
       """)
 
@@ -43,6 +46,8 @@ struct TrainCommand: ParsableCommand {
     let inputs = OutputPath.inputs(of: recipe, options.recipe)
     try RunDirectory.check(path: output, overwrite: options.overwrite, inputs: inputs)
     if let threads = recipe.threads { Processor.threads = threads }
+    ProcessPriority.lower(to: recipe.nice)
+    let pauses = PauseSignals()
     var reporter = TerminalReporter(quiet: recipe.quiet)
 
     if recipe.now == nil, options.resume == .auto {
@@ -54,12 +59,12 @@ struct TrainCommand: ParsableCommand {
     if dryRun { return try PlanCommand.show(session, withRecipe: true, &reporter) }
     let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
     // Until here a signal ends the process as ever: nothing was written.
-    let interrupt = InterruptFlag()
+    let interrupt = InterruptFlag(pauses)
     let run = TrainingRun(
       session: session,
       loop: try TrainingLoop(
         session, in: directory, resume: options.resume, overwrite: options.overwrite,
-        stop: interrupt.stop))
+        stop: interrupt.stop), stop: interrupt.stop)
     run.describe(&reporter)
     try run.run(&reporter)
   }

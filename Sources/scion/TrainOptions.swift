@@ -45,6 +45,7 @@ struct TrainOptions: ParsableArguments {
     try result.apply(sections.reduce(into: [:]) { $0.merge($1) { $1 } })
     if let compute = model.compute { result.compute = compute.rawValue }
     if let threads = model.threads { result.threads = threads }
+    if let nice = model.nice { result.nice = nice }
     return result
   }
 }
@@ -72,8 +73,10 @@ enum LengthSettings: SettingSection {
 }
 
 enum MachineSettings: SettingSection {
-  /// Threads and number types are every command's own options.
-  static let settings = RecipeSetting.machine.filter { !["threads", "compute"].contains($0.key) }
+  /// Threads, number types and niceness are every command's own options.
+  static let settings = RecipeSetting.machine.filter {
+    !["threads", "compute", "nice"].contains($0.key)
+  }
 }
 
 enum SavingSettings: SettingSection {

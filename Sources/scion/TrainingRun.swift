@@ -8,15 +8,21 @@ import Transformer
 struct TrainingRun {
   let session: FineTuneSession
   let loop: TrainingLoop
+  /// What the loop looks at.
+  let stop: StopFlag
 
   private let began = ContinuousClock.now
 
-  init(session: FineTuneSession, loop: TrainingLoop) {
+  init(session: FineTuneSession, loop: TrainingLoop, stop: StopFlag) {
     self.session = session
     self.loop = loop
+    self.stop = stop
   }
 
-  private var elapsed: Double { (ContinuousClock.now - began) / .seconds(1) }
+  /// Without pauses.
+  private var elapsed: Double {
+    (ContinuousClock.now - began - stop.pausedTime) / .seconds(1)
+  }
 
   // MARK: - Before
 
@@ -70,6 +76,7 @@ struct TrainingRun {
   private func show(_ event: TrainingEvent, _ reporter: inout TerminalReporter) {
     switch event {
     case .notice(let notice): reporter.warn(notice)
+    case .machine(let finding): reporter.warn(MachineText.sentence(finding))
     case .resumed(let step, let path):
       reporter.say("resume    goes on after step \(step), from \(path)")
     case .startResumed(let blocks):

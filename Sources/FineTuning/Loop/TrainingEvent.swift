@@ -2,6 +2,8 @@
 public enum TrainingEvent: Sendable {
   /// Something the user should know.
   case notice(String)
+  /// The machine is not at its best, or will not let the run save; each kind comes once.
+  case machine(MachineFinding)
   /// The run goes on after so many steps, from the checkpoint at `path`.
   case resumed(step: Int, path: String)
   /// A start that an earlier process began goes on after so many of its blocks.

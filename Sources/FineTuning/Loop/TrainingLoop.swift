@@ -53,6 +53,7 @@ public final class TrainingLoop {
   /// Of the parts before this process.
   private let elapsedBefore: Double
   var lastSave = ContinuousClock.now
+  var watch = MachineWatch()
   /// Steps of the checkpoint that was written or read last.
   var savedStep: Int?
   /// What the parts of the run take.
@@ -131,7 +132,10 @@ public final class TrainingLoop {
     savedStep.map { CheckpointStore(folder: directory.checkpoints).path($0) }
   }
 
-  var elapsed: Double { elapsedBefore + (ContinuousClock.now - began) / .seconds(1) }
+  /// Without pauses.
+  var elapsed: Double {
+    elapsedBefore + (ContinuousClock.now - began - stop.pausedTime) / .seconds(1)
+  }
 
   // MARK: - Piece by piece
 
@@ -140,6 +144,7 @@ public final class TrainingLoop {
     while pending.isEmpty {
       if case .done = phase { return nil }
       do {
+        try lookAtMachine()
         try advance()
       } catch TrainingError.stopped {
         continue

@@ -89,6 +89,8 @@ public struct FineTuneRecipe: Sendable, Equatable {
   public var memory: ByteSize?
   /// See `computes`.
   public var compute = "auto"
+  /// How far other work of the machine goes before the run (`ProcessPriority`); 0 = not at all.
+  public var nice = 10
 
   /// Steps between checkpoints; nil = about every ten minutes.
   public var saveEvery: Int?

@@ -16,6 +16,10 @@ extension RecipeSetting {
     .init(
       "compute", \.compute, "type", choices: FineTuneRecipe.computes, bearing: .start,
       "Number type of activations."),
+    .init(
+      "nice", \.nice, "n", bearing: .nothing,
+      "How far other programs go before this one, 0 (not at all) to 19.", must: "0 to 19"
+    ) { (0...19).contains($0) },
   ]
 
   /// What stays of a run that ends early.
