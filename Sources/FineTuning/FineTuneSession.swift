@@ -24,6 +24,9 @@ public final class FineTuneSession {
   public private(set) var schedule: LearningRateSchedule
   /// How the run goes through its schedule, where its steps are fitted to a time.
   public private(set) var pace: Pace?
+  /// The schedule's highest learning rate: the recipe's, or what was found for it.
+  private(set) var rate: Double
+  private var isRateFound = false
   /// Tokens that all steps read.
   private(set) var totalTokens: Int
   /// The most steps that the recipe allows.
@@ -87,7 +90,9 @@ public final class FineTuneSession {
     memoryPlan = plan
     batchPlan = steps.withMicroBatches(of: plan.microTokens)
     pace = recipe.pace
-    schedule = Self.schedule(recipe, steps: recipe.pace?.scheduleSteps ?? batchPlan.stepCount)
+    rate = Double(recipe.lr.value ?? LearningRate.usual)
+    schedule = Self.schedule(
+      recipe, rate: rate, steps: recipe.pace?.scheduleSteps ?? batchPlan.stepCount)
     totalTokens = batchPlan.tokenCount
     mostSteps = recipe.isBoundByTimeAlone ? .max : batchPlan.stepCount
     validationBatches =
@@ -113,9 +118,11 @@ public final class FineTuneSession {
     preparationSeconds = (ContinuousClock.now - began) / .seconds(1)
   }
 
-  private static func schedule(_ recipe: FineTuneRecipe, steps: Int) -> LearningRateSchedule {
+  private static func schedule(
+    _ recipe: FineTuneRecipe, rate: Double, steps: Int
+  ) -> LearningRateSchedule {
     LearningRateSchedule(
-      recipe.scheduleShape, peak: Double(recipe.lr), steps: steps,
+      recipe.scheduleShape, peak: rate, steps: steps,
       warmup: .fraction(Double(recipe.warmup)))
   }
 
@@ -125,8 +132,15 @@ public final class FineTuneSession {
     batchPlan = BatchPlan(
       lengths: batchPlan.lengths, size: recipe.stepSize, duration: .steps(pace.stepCount),
       microTokens: batchPlan.microTokens, seed: recipe.seed)
-    schedule = Self.schedule(recipe, steps: pace.scheduleSteps)
+    schedule = Self.schedule(recipe, rate: rate, steps: pace.scheduleSteps)
     totalTokens = batchPlan.tokenCount
+  }
+
+  /// Takes the learning rate that was found.
+  func take(rate: Double) {
+    self.rate = rate
+    isRateFound = true
+    schedule = Self.schedule(recipe, rate: rate, steps: schedule.steps)
   }
 
   /// Keeps `count` micro-batches of the validation part, spread over all: those have the longest records first.
@@ -136,12 +150,15 @@ public final class FineTuneSession {
     validationBatches = (0..<max(count, 1)).map { all[$0 * all.count / max(count, 1)] }
   }
 
-  /// The recipe that repeats this run: with the steps that its time was fitted to, once they are known.
+  /// The recipe that repeats this run: with the steps that its time was fitted to and the learning rate that was found, once
+  /// they are known.
   var repeatable: FineTuneRecipe {
-    guard let pace else { return recipe }
     var repeatable = recipe
-    (repeatable.time, repeatable.steps, repeatable.epochs) = (nil, nil, nil)
-    repeatable.pace = pace
+    if let pace {
+      (repeatable.time, repeatable.steps, repeatable.epochs) = (nil, nil, nil)
+      repeatable.pace = pace
+    }
+    if recipe.lr == .automatic, isRateFound { repeatable.lr = .fixed(Float(rate)) }
     return repeatable
   }
 

@@ -108,6 +108,13 @@ struct TrainingRun {
     case .validated(let step, let loss, let isBest):
       reporter.say(
         String(format: "validation at step %d: loss %.4f%@", step, loss, isBest ? " (best)" : ""))
+    case .searchingRate(let rate, let done, let count):
+      reporter.progress(String(format: "learning rate %.3g  %d/%d", rate, done, count))
+    case .rateTried(let rate, let loss):
+      let verdict = loss.map { String(format: "held-out loss %.4f", $0) } ?? "breaks"
+      reporter.say(String(format: "learning rate %.3g: ", rate) + verdict)
+    case .rateChosen(let rate):
+      reporter.say(String(format: "learning rate %.3g it is", rate))
     case .sampled(let step, let samples): show(samples, after: step, &reporter)
     case .forgetting(let perplexity, let base, let withAdapters):
       reporter.say(

@@ -143,7 +143,7 @@ struct FineTuneRecipeTests {
       ), ("epochs", { $0.epochs = 0 }),
       ("steps", { $0.steps = -1 }), ("batch_tokens", { $0.batchTokens = 0 }),
       ("batch", { $0.batch = -2 }), ("accum", { $0.accum = 0 }), ("seq_len", { $0.seqLen = 1 }),
-      ("lr", { $0.lr = 0 }), ("lr", { $0.lr = .infinity }), ("schedule", { $0.schedule = "x" }),
+      ("lr", { $0.lr = 0 }), ("lr", { $0.lr = .fixed(.infinity) }), ("schedule", { $0.schedule = "x" }),
       ("warmup", { $0.warmup = 1 }), ("weight_decay", { $0.weightDecay = -1 }),
       ("clip", { $0.clip = -1 }), ("threads", { $0.threads = 0 }),
       ("memory", { $0.memory = ByteSize(byteCount: 5) }), ("compute", { $0.compute = "int4" }),

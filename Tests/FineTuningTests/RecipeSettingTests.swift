@@ -55,7 +55,7 @@ struct RecipeSettingTests {
 
   @Test func whatDoesNotFitIsNamed() {
     for (key, text, words) in [
-      ("rank", "high", "a whole number"), ("lr", "fast", "a number"),
+      ("rank", "high", "a whole number"), ("lr", "fast", "a positive number, or auto"),
       ("memory", "lots", "a size like"), ("schedule", "wavy", "linear or cosine"),
       ("eval_at", "5,x", "a whole number, or several"),
     ] {

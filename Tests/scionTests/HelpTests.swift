@@ -15,7 +15,7 @@ import Testing
     "Every command explains itself within 80 columns on stdout",
     arguments: [
       "train", "plan", "eval", "generate", "merge", "export", "import", "inspect", "template",
-      "tokenize", "data",
+      "tokenize", "data", "report",
     ])
   func everyCommandExplainsItself(_ verb: String) throws {
     let outcome = try Workplace().scion("\(verb) --help")
@@ -77,6 +77,8 @@ import Testing
       tokenize                Show a text as the model's tokens, or tokens as text.
       data                    Look a data set over before training: format, bad
                               records, lengths, duplicates, leaks.
+      report                  Compare runs: losses, time, memory and the settings
+                              in which they differ.
 
       See 'scion help <subcommand>' for detailed help.
 

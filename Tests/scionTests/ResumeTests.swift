@@ -69,9 +69,9 @@ import Testing
   @Test(
     "Killed at random moments and on other numbers of threads, a run ends with the same bytes",
     arguments: [
-      "--init lora-one --init-scale linesearch --eval-every 4 --save-every 2",
+      "--init lora-one --init-scale linesearch --lr auto --eval-every 4 --save-every 2",
       "--init gaussian --dropout 0.1 --moments 8bit --adapter-precision bf16-sr --save-every 1 --keep-last",
-      "--init eva --optimizer scaled-adamw --moments bf16 --eval-every 3 --patience 2 --save-every 3",
+      "--init eva --optimizer scaled-adamw --moments bf16 --sample-every 20 --tensorboard --eval-every 3 --patience 2 --save-every 3",
     ])
   func killedRunsEndTheSame(flags: String) throws {
     let expected = try whole(flags)

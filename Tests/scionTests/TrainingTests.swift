@@ -15,7 +15,7 @@ import Testing
     #expect(
       try place.names("run") == [
         ".scion-run", "README.md", "adapter.gguf", "init.json", "init.svg", "metrics.jsonl", "peft",
-        "recipe.yaml",
+        "recipe.yaml", "report.html", "run.json",
       ])
     #expect(
       try place.names("run/peft") == ["adapter_config.json", "adapter_model.safetensors"])
@@ -41,6 +41,61 @@ import Testing
     for key in ["lr: 0.001", "rank: 8", "seed: 42", "sha256: "] {
       #expect(recipe.contains(key), "\(key)")
     }
+  }
+
+  @Test(
+    "A watched run shows answers, what is forgotten and TensorBoard's events, and can be compared")
+  func watchesARun() throws {
+    let place = try Workplace()
+    try place.write(
+      "general.txt",
+      (0..<400).map { "line \($0) of a text that has nothing to do with it" }.joined(
+        separator: "\n"))
+    let flags =
+      "--steps 5 --val-split 0.2 --sample-every 2 --samples 2 --forgetting general.txt --tensorboard"
+    let outcome = try place.scion("\(Self.train) \(flags)")
+    #expect(outcome.code == 0, "\(outcome.messages)")
+    let samples = try place.text("run/samples.jsonl").split(separator: "\n").map {
+      try Workplace.object(String($0))
+    }
+    #expect(samples.compactMap { $0["step"] as? Int } == [0, 0, 2, 2, 4, 4, 5, 5])
+    for words in ["prompt 2", "wanted", "step 4, prompt 1", "perplexity of the general text"] {
+      #expect(outcome.messages.contains(words), "\(words)")
+    }
+    let forgetting = try place.text("run/metrics.jsonl").split(separator: "\n")
+      .map { try Workplace.object(String($0)) }.filter { $0["forgetting_perplexity"] != nil }
+    #expect(forgetting.compactMap { $0["adapters"] as? Bool } == [false, true])
+    #expect(place.exists("run/tensorboard/events.out.tfevents.0.scion"))
+    // Watching changes no bit of the result.
+    let plain = try place.scion(
+      "\(Self.train.replacing("-o run", with: "-o plain")) --steps 5 --val-split 0.2 --quiet")
+    #expect(plain.code == 0, "\(plain.messages)")
+    let weights = "peft/adapter_model.safetensors"
+    #expect(place.bytes("plain/\(weights)") == place.bytes("run/\(weights)"))
+
+    let report = try place.scion("report run plain --html both.html")
+    #expect(report.code == 0 && report.output.contains("plain"), "\(report.messages)")
+    #expect(place.text("both.html").contains("</html>"))
+    #expect(try place.scion("report run --html both.html").code == 2)
+    #expect(try place.scion("report .").code == 3)
+    #expect(try place.scion("report run --json").output.contains("best_validation_loss"))
+    #expect(try place.scion("report run --html run/adapter.gguf --overwrite").code == 2)
+  }
+
+  @Test(
+    "A learning rate is found before the first step, and the run's recipe repeats it to the byte")
+  func findsARate() throws {
+    let place = try Workplace()
+    let outcome = try place.scion(
+      "\(Self.train) --steps 6 --val-split 0.2 --init lora-one --lr auto")
+    #expect(outcome.code == 0, "\(outcome.messages)")
+    #expect(outcome.messages.contains("held-out loss") && outcome.messages.contains("it is"))
+    let recipe = place.text("run/recipe.yaml")
+    #expect(!recipe.contains("lr: auto") && recipe.contains("lr: 0.0"))
+    let again = try place.scion("train --recipe run/recipe.yaml -o again --quiet")
+    #expect(again.code == 0, "\(again.messages)")
+    let weights = "peft/adapter_model.safetensors"
+    #expect(place.bytes("again/\(weights)") == place.bytes("run/\(weights)"))
   }
 
   @Test(

@@ -33,7 +33,7 @@ import Testing
     Case("\(train) --rank 0", 2, "rank is 0: it must be 1 to 256"),
     Case(
       "\(train) --rank x", 2, "rank is \"x\": it must be a whole number"),
-    Case("\(train) --lr -1", 2, "lr is -1: it must be a positive number"),
+    Case("\(train) --lr -1", 2, "lr is -1: it must be a positive number, or auto"),
     Case(
       "\(train) --epochs 1 --steps 5", 2, "epochs and steps exclude each other: give one of them"),
     Case(

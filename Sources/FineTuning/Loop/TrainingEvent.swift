@@ -20,6 +20,12 @@ public enum TrainingEvent: Sendable {
   case startValidated(loss: Double)
   /// The number of steps was fitted to the time: before the first (`step` 0), or since the machine's speed has changed.
   case fitted(step: Int, steps: Int, epochs: Double)
+  /// A step of a trial of a learning rate is done.
+  case searchingRate(rate: Double, done: Int, of: Int)
+  /// A learning rate was tried; nil: its numbers were none.
+  case rateTried(rate: Double, loss: Double?)
+  /// The run takes this learning rate.
+  case rateChosen(rate: Double)
   /// An optimizer step is done.
   case stepped(StepStatus)
   /// A validation after a step is done.

@@ -79,7 +79,7 @@ extension TrainingLoop {
 
   private var card: ModelCard {
     var card = ModelCard(
-      name: name, baseName: baseName, recipe: session.recipe,
+      name: name, baseName: baseName, recipe: session.repeatable,
       parameterCount: session.trainer.adapters.layout.parameterCount,
       trainSequences: session.data.train.sequences.count, trainTokens: state.tokens,
       steps: state.steps, elapsedSeconds: elapsed)

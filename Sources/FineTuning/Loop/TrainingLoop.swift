@@ -30,6 +30,7 @@ public final class TrainingLoop {
     case pacing(PaceMeasurement)
     case training
     case validating(ValidationPass)
+    case searching(RateTrial)
     case sampling(SamplePass)
     case forgetting(ValidationPass)
     case finishing
@@ -79,6 +80,7 @@ public final class TrainingLoop {
       try checkpoint.restore(session.trainer)
       session.resume(tokensDone: state.tokens)
       if let pace = state.pace { session.fit(pace) }
+      if let rate = state.rate { session.take(rate: rate.value) }
       if let count = state.validationBatches { session.limitValidation(to: count) }
       try Self.takeOver(checkpoint, isInPlace: found.isInPlace, directory)
       savedStep = state.steps
@@ -172,6 +174,7 @@ public final class TrainingLoop {
       try advance(measurement, time: session.recipe.time?.seconds ?? 0)
     case .training: try advanceTraining()
     case .validating(var pass): try advance(&pass, Phase.validating) { try finishValidation($0) }
+    case .searching(let trial): try advance(trial)
     case .sampling(let pass): try advance(pass)
     case .forgetting(var pass):
       let withAdapters = pass.withAdapters
@@ -289,6 +292,7 @@ public final class TrainingLoop {
       phase = .finishing
       return
     }
+    if isRateDue { return try beginRateSearch() }
     guard let report = try session.step(stop: stop) else {
       phase = .finishing
       return

@@ -36,6 +36,9 @@ public struct TrainingState: Codable, Sendable, Equatable {
 
   /// The steps that a run of a given time was fitted to.
   var pace: Pace?
+  /// The learning rate that was found, and what was tried.
+  var rate: ExactNumber?
+  var rateTrials: [RateSearch.Trial]?
   /// Micro-batches of a validation, where the time allows less than all.
   var validationBatches: Int?
 

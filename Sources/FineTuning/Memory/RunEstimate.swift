@@ -111,6 +111,7 @@ extension FineTuneSession {
     let training = perStep * Double(steps)
     let validations = data.validation == nil || steps == 0 ? 0 : 1 + validations(from: 0, to: steps)
     let validation = perValidation * Double(validations)
+    let search = recipe.lr == .automatic ? RateSearch.share * training : 0
     func perParameter(_ bytes: Int) -> Double { Double(bytes) / Double(layout.parameterCount) }
     let adapters = perParameter(
       AdapterSet.byteCount(
@@ -132,7 +133,7 @@ extension FineTuneSession {
       steps: steps, secondsPerStep: perStep,
       tokensPerSecond: secondsPerToken > 0 ? 1 / secondsPerToken : 0, startSeconds: start,
       validationSeconds: validation,
-      totalSeconds: start + training + validation)
+      totalSeconds: start + training + validation + search)
   }
 
   /// From the first micro-batches of the run; the very first also reads the file and is left out where there are others.

@@ -69,7 +69,7 @@ public struct FineTuneRecipe: Sendable, Equatable {
   /// Most tokens in a sequence.
   public var seqLen = 1024
   /// The highest learning rate of the schedule.
-  public var lr: Float = 1e-3
+  public var lr: LearningRate = 1e-3
   /// See `schedules`.
   public var schedule = "linear"
   /// Share of all steps during which the learning rate rises.

@@ -21,7 +21,7 @@ struct Chart {
   var fromZero = false
 
   private static let (width, height) = (620.0, 280.0)
-  private static let (left, right, top, bottom) = (62.0, 14.0, 14.0, 42.0)
+  private static let (left, right, top, bottom) = (74.0, 16.0, 16.0, 48.0)
   /// More points than pixels are drawn as means of neighbours.
   private static let most = 560
 
@@ -58,7 +58,7 @@ struct Chart {
     }
     for tick in xTicks where tick >= x0 && tick <= x1 {
       parts.append(
-        label(x(tick), Self.height - Self.bottom + 18, Self.text(tick, xTicks), "middle"))
+        label(x(tick), Self.height - Self.bottom + 20, Self.text(tick, xTicks), "middle"))
     }
     parts.append(
       label((Self.left + Self.width - Self.right) / 2, Self.height - 6, xName, "middle"))

@@ -51,7 +51,7 @@ public struct ModelCard: Sendable, Equatable {
       ("Data", "\(trainSequences) sequences, \(trainTokens) tokens in \(steps) steps"),
       (
         "Optimizer",
-        "\(settings.optimizer), learning rate \(settings.lr), \(settings.schedule)"
+        "\(settings.optimizer), learning rate \(settings.lr.description), \(settings.schedule)"
           + (settings.loraPlus == 1 ? "" : ", that of B times \(settings.loraPlus)")
           + (settings.freezeA ? ", A frozen" : "")
       ),

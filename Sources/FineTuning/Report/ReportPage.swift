@@ -182,7 +182,7 @@ public struct ReportPage {
       ? ""
       : "<p class=\"legend\">"
         + chart.series.filter { !$0.points.isEmpty }.map {
-          "<span><i class=\"key \($0.style == .faint ? "thin" : "thick") s\($0.color)\"></i>"
+          "<span><i class=\"key \(Self.key(of: $0.style)) s\($0.color)\"></i>"
             + "\(HTML.escaped($0.name))</span>"
         }.joined(separator: " ") + "</p>\n"
     return """
@@ -191,6 +191,14 @@ public struct ReportPage {
       \(legend)\(svg)
       </figure>
       """
+  }
+
+  private static func key(of style: Chart.Series.Style) -> String {
+    switch style {
+    case .faint: "thin"
+    case .level: "dashed"
+    case .strong, .dots: "thick"
+    }
   }
 
   /// The curves' numbers for who cannot see them, or wants them.

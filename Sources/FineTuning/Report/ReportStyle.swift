@@ -41,6 +41,8 @@ enum ReportStyle {
     pre { background: var(--panel); border-radius: .4rem; padding: .6rem; margin: .25rem 0; white-space: pre-wrap;
       overflow-wrap: anywhere; font-size: .85rem; }
     .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); gap: .75rem; }
+    .key.dashed { border-top-style: dashed; }
+    @media (max-width: 40rem) { svg text { font-size: 19px; } }
     article { border-top: 1px solid var(--rule); padding: .5rem 0; }
     summary { cursor: pointer; color: var(--faint); padding: .3rem 0; }
     """
