@@ -30,6 +30,29 @@ struct FiniteDifferenceTests {
     }
   }
 
+  @Test("A sequence has the same loss alone and packed among any others", arguments: 0..<6)
+  func packingChangesNoLoss(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let sequences = (0..<7).map { _ -> TokenSequence in
+      let ids = (0..<Int(random.next() % 11 + 2)).map { _ in Int32(random.next() % 48) }
+      let prompt = Int(random.next() % UInt64(ids.count))
+      let targets = ids.indices.map {
+        $0 < prompt || $0 + 1 == ids.count ? TokenSequence.ignored : ids[$0 + 1]
+      }
+      return TokenSequence(ids: ids, targets: targets)
+    }
+    let check = try GradientCheck(
+      model(), TokenBatch(sequences + [first]), checkpointing: .recompute)
+    func losses(_ batch: TokenBatch) -> [Float] {
+      check.model.forward(batch, adapters: check.adapters, check.workspace)
+      return check.model.loss(batch, check.workspace)
+    }
+    let packed = losses(TokenBatch(sequences))
+    let alone = sequences.flatMap { $0.targetCount > 0 ? losses(TokenBatch([$0])) : [] }
+    #expect(packed.count == alone.count && packed.count > 0)
+    for (x, y) in zip(packed, alone) { #expect(abs(x - y) < 1e-5) }
+  }
+
   @Test func packedSequencesDoNotSeeEachOther() throws {
     let check = try GradientCheck(
       model(), TokenBatch([first, second]), checkpointing: .recompute)

@@ -69,24 +69,35 @@ public struct RunTable {
     let name: String
     let finished: Bool
     let steps: Int
-    let base_validation_loss: Double?
-    let best_validation_loss: Double?
-    let best_step: Int?
-    let training_loss: Double?
-    let elapsed_seconds: Double
-    let tokens_per_second: Double?
-    let peak_bytes: Int?
+    let baseValidationLoss: Double?
+    let bestValidationLoss: Double?
+    let bestStep: Int?
+    let trainingLoss: Double?
+    let elapsedSeconds: Double
+    let tokensPerSecond: Double?
+    let peakBytes: Int?
     let settings: [String: String]
+
+    enum CodingKeys: String, CodingKey {
+      case name, finished, steps, settings
+      case baseValidationLoss = "base_validation_loss"
+      case bestValidationLoss = "best_validation_loss"
+      case bestStep = "best_step"
+      case trainingLoss = "training_loss"
+      case elapsedSeconds = "elapsed_seconds"
+      case tokensPerSecond = "tokens_per_second"
+      case peakBytes = "peak_bytes"
+    }
   }
 
   public var entries: [Entry] {
     runs.map { run in
       Entry(
         name: run.name, finished: run.isFinished, steps: run.steps.last?.step ?? 0,
-        base_validation_loss: run.baseLoss, best_validation_loss: run.best?.validationLoss,
-        best_step: run.best?.step, training_loss: run.smoothedLoss.last,
-        elapsed_seconds: run.elapsedSeconds, tokens_per_second: run.tokensPerSecond,
-        peak_bytes: run.peakBytes,
+        baseValidationLoss: run.baseLoss, bestValidationLoss: run.best?.validationLoss,
+        bestStep: run.best?.step, trainingLoss: run.smoothedLoss.last,
+        elapsedSeconds: run.elapsedSeconds, tokensPerSecond: run.tokensPerSecond,
+        peakBytes: run.peakBytes,
         settings: Dictionary(
           uniqueKeysWithValues: RecipeSetting.all.map { ($0.key, $0.text(of: run.recipe)) }))
     }
