@@ -137,23 +137,6 @@ struct ConversationEncoderTests {
       ])
   }
 
-  @Test func aTurnThatTheTemplateLeavesOutIsNotLearned() throws {
-    let read = try Conversation(
-      JSONValue(
-        parsing: """
-          {"messages": [{"role": "user", "content": "q"},
-          {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]},
-          {"role": "tool", "content": "42"}, {"role": "assistant", "content": "ok"}]}
-          """))
-    let encoded = try named("chatml").encode(read)
-    // Not the end marker of the empty turn: it would teach to say nothing.
-    #expect(learned(encoded) == ["ok<|im_end|>"])
-    #expect(notices(encoded).contains { $0.contains("of these nothing is learned") })
-    // A turn that says nothing on purpose is another matter.
-    let silent = Conversation([ChatMessage(.user, "q"), ChatMessage(.assistant, "")])
-    #expect(learned(try named("chatml").encode(silent)) == ["<|im_end|>"])
-  }
-
   @Test func partsOfMessagesThatTheTemplateLeavesOutAreNoticed() throws {
     let read = try Conversation(
       JSONValue(

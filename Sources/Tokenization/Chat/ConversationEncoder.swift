@@ -88,13 +88,7 @@ public struct ConversationEncoder: Sendable {
       addGenerationPrompt
       ? try template.render(conversation, addGenerationPrompt: true) : whole
     var learned: [Range<Int>] = []
-    let written = Set(whole.stretches.map(\.origin))
     for turn in learnable {
-      // A call that the template passes over would teach to answer nothing.
-      guard
-        conversation.messages[turn.message].isEmpty
-          || written.contains(Conversation.origin(ofMessage: turn.message))
-      else { continue }
       // A prompt behind the last turn may rewrite it: what is not there is not marked.
       guard let range = turn.range, !range.isEmpty,
         shown.begins(with: whole, count: range.upperBound)

@@ -53,7 +53,7 @@ public struct ConversationNotices: Sendable, Equatable {
     for (role, number) in unwritten.sorted(by: { $0.key < $1.key }) {
       sentences.append(
         "the chat template leaves out messages of the role \(role) (\(number) of \(count) "
-          + "conversations)\(role == ChatRole.assistant.rawValue ? ": of these nothing is learned" : "")"
+          + "conversations)\(role == ChatRole.assistant.rawValue ? ": of these at most the end is learned" : "")"
       )
     }
     for (part, number) in parts.sorted(by: { $0.key < $1.key }) {
