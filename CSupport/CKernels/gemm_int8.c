@@ -273,7 +273,8 @@ static void run_chunk(plan plan) {
                     threads);
         return;
     }
-    int64_t quantized = QUANTIZED / p->k + 1;
+    int64_t quantized = QUANTIZED / p->k + 1, part = (p->tokens + 2 * threads - 1) / (2 * threads);
+    if (quantized > part) quantized = part;
     ck_team_run(quantize_tokens, &job, p->tokens, quantized, threads);
     job.pieces = ck_pieces_of(panels, p->tokens, CHUNK_TOKENS, 0, threads);
     ck_team_run(run_panels, &job, job.pieces.count, 1, threads);

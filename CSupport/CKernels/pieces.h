@@ -6,51 +6,46 @@
 
 enum { CK_PIECE_TOKENS = 24 }; /* no piece of a panel is smaller, unless it is all there is */
 
-/* First some panels together, whole; then panels that are cut by tokens. */
+/* Each share of the team (team.c) has the same: whole panels, some of them together, then a range of
+ * the plane of those panels that are left over, so that all threads end together. */
 typedef struct {
     int64_t panels, tokens, count; /* count: of pieces */
-    int64_t group;                 /* panels in a piece, */
-    int64_t whole;                 /* for so many of the panels */
-    int64_t part;                  /* tokens in a piece of the others */
+    int64_t shares;
+    int64_t whole;  /* panels of a share, */
+    int64_t group;  /* so many in a piece */
+    int64_t part;   /* tokens of the last piece of a share; 0: there is none */
 } ck_pieces;
 
-/* At most about `most_tokens` tokens of a panel are in a piece. The last panel is cut for all threads,
- * so that they end together; `uncut` forbids it. */
+/* Pieces of panels that have about `most_tokens` tokens together; `uncut` panels are whole. */
 static inline ck_pieces ck_pieces_of(int64_t panels, int64_t tokens, int64_t most_tokens, int uncut,
                                      int32_t threads) {
-    ck_pieces pieces = {.panels = panels, .tokens = tokens, .group = 1, .part = tokens};
-    if (tokens > most_tokens) {
-        /* Cut them all, into equal parts. */
-        int64_t parts = (tokens + most_tokens - 1) / most_tokens;
-        pieces.part = ((tokens + parts - 1) / parts + 11) / 12 * 12;
-    } else {
-        int64_t group = most_tokens / tokens, share = panels / (4 * threads);
-        if (group > share) group = share;
-        pieces.group = group > 1 ? group : 1;
-        pieces.whole = panels;
-        if (!uncut && threads > 1) {
-            int64_t part = (tokens / threads + 11) / 12 * 12;
-            pieces.part = part > CK_PIECE_TOKENS ? part : CK_PIECE_TOKENS;
-            pieces.whole = panels - 1;
-        }
+    ck_pieces pieces = {.panels = panels, .tokens = tokens, .shares = uncut ? 1 : threads};
+    int64_t group = most_tokens / tokens, share = panels / (4 * threads);
+    if (group > share) group = share;
+    pieces.group = group > 1 ? group : 1;
+    pieces.whole = panels / pieces.shares;
+    int64_t rest = (panels - pieces.whole * pieces.shares) * tokens;
+    if (rest > 0) {
+        pieces.part = ((rest + pieces.shares - 1) / pieces.shares + 11) / 12 * 12;
+        if (pieces.part < CK_PIECE_TOKENS) pieces.part = CK_PIECE_TOKENS;
     }
-    int64_t parts = (tokens + pieces.part - 1) / pieces.part;
-    pieces.count = (pieces.whole + pieces.group - 1) / pieces.group + (panels - pieces.whole) * parts;
+    pieces.count =
+        pieces.shares * ((pieces.whole + pieces.group - 1) / pieces.group + (rest > 0));
     return pieces;
 }
 
-/* Piece `index`: from ..< to, of panel * tokens + token. */
+/* Piece `index`: from ..< to, of panel * tokens + token; perhaps nothing. */
 static inline void ck_piece_at(const ck_pieces *pieces, int64_t index, int64_t *from, int64_t *to) {
-    int64_t groups = (pieces->whole + pieces->group - 1) / pieces->group, tokens = pieces->tokens;
-    if (index < groups) {
-        int64_t end = (index + 1) * pieces->group;
-        *from = index * pieces->group * tokens;
-        *to = (end < pieces->whole ? end : pieces->whole) * tokens;
+    int64_t each = pieces->count / pieces->shares, share = index / each, at = index % each;
+    int64_t first = at * pieces->group, end = first + pieces->group, tokens = pieces->tokens;
+    if (first < pieces->whole) {
+        if (end > pieces->whole) end = pieces->whole;
+        *from = (share * pieces->whole + first) * tokens;
+        *to = (share * pieces->whole + end) * tokens;
     } else {
-        int64_t parts = (tokens + pieces->part - 1) / pieces->part, at = index - groups;
-        int64_t begin = (pieces->whole + at / parts) * tokens, part = at % parts * pieces->part;
-        *from = begin + part;
-        *to = begin + (part + pieces->part < tokens ? part + pieces->part : tokens);
+        int64_t limit = pieces->panels * tokens;
+        *from = pieces->whole * pieces->shares * tokens + share * pieces->part;
+        *to = *from + pieces->part < limit ? *from + pieces->part : limit;
     }
 }
 
