@@ -29,7 +29,7 @@ struct AllCommand: ParsableCommand {
         try ChildProcess.run(gemm + ["--compute", "int8", "--goal", "60", "--small-goal", "35"])
       }
     }
-    for benchmark in ["train", "init", "generate", "merge"] {
+    for benchmark in ["train", "init", "generate", "merge", "busy"] {
       try ChildProcess.run([benchmark] + options.arguments + model)
     }
   }

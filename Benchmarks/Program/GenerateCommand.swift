@@ -69,7 +69,8 @@ struct GenerateCommand: ParsableCommand {
     // The first round reads the file and is not counted.
     for round in 0...options.rounds {
       let promptSeconds = try options.clock.seconds {
-        try session.start(prompt: ids(prompt, round, of: session), GenerationOptions(maxTokens: 0))
+        try session.start(
+          prompt: Self.ids(prompt, round, of: session), GenerationOptions(maxTokens: 0))
       }
       let rate = try generate(session, round)
       let after = meter.measure()
@@ -99,7 +100,7 @@ struct GenerateCommand: ParsableCommand {
       attempt += 1
       guard attempt < 1000 else { throw BenchmarkError("the model only ever ends its answer") }
       try session.start(
-        prompt: ids(1, 1000 * round + attempt, of: session),
+        prompt: Self.ids(1, 1000 * round + attempt, of: session),
         GenerationOptions(maxTokens: generated - count))
       var pieces = 0
       seconds += try options.clock.seconds {
@@ -111,7 +112,7 @@ struct GenerateCommand: ParsableCommand {
   }
 
   /// A prompt like no other: nothing cached can be used again.
-  private func ids(_ count: Int, _ seed: Int, of session: GenerationSession) -> [Int32] {
+  static func ids(_ count: Int, _ seed: Int, of session: GenerationSession) -> [Int32] {
     let vocabulary = session.loaded.model.configuration.vocabularySize
     var generator = RandomGenerator(seed: 6).stream(seed)
     // The middle of a vocabulary holds plain tokens, whatever the tokenizer.
@@ -124,10 +125,10 @@ struct GenerateCommand: ParsableCommand {
   /// Throws unless a few logits on the tier in use are the scalar oracle's within bf16's rounding.
   private func check(_ session: GenerationSession) throws {
     func logits() throws -> [Float] {
-      try session.start(prompt: ids(8, -1, of: session), GenerationOptions(maxTokens: 1))
+      try session.start(prompt: Self.ids(8, -1, of: session), GenerationOptions(maxTokens: 1))
       let values = session.logits().array()
       // Forget what is cached.
-      try session.start(prompt: ids(1, -2, of: session), GenerationOptions(maxTokens: 0))
+      try session.start(prompt: Self.ids(1, -2, of: session), GenerationOptions(maxTokens: 0))
       return values
     }
     let found = try logits()

@@ -13,7 +13,7 @@ struct ScionBench: ParsableCommand {
       """,
     subcommands: [
       PeakCommand.self, GemmCommand.self, TrainCommand.self, InitCommand.self,
-      GenerateCommand.self, MergeCommand.self, AllCommand.self,
+      GenerateCommand.self, MergeCommand.self, BusyCommand.self, RivalCommand.self, AllCommand.self,
     ]
   )
 }

@@ -27,11 +27,8 @@ struct TrainCommand: ParsableCommand {
     try options.apply()
     let path = try modelOption.path()
     if let size {
-      let sizes = size.split(separator: "x").compactMap { Int($0) }
-      guard sizes.count == 2, sizes[0] > 0, sizes[1] > 1 else {
-        throw ValidationError("--size \(size) is not like 8x512")
-      }
-      try measure(path, sequences: sizes[0], length: sizes[1])
+      let (sequences, length) = try Self.sequencesAndLength(size)
+      try measure(path, sequences: sequences, length: length)
       return
     }
     // Peak memory is a process's: every entry has its own.
@@ -42,6 +39,15 @@ struct TrainCommand: ParsableCommand {
             + (memory.map { ["--memory", "\($0)"] } ?? []))
       }
     }
+  }
+
+  /// Of `8x512`.
+  static func sequencesAndLength(_ size: String) throws -> (Int, Int) {
+    let sizes = size.split(separator: "x").compactMap { Int($0) }
+    guard sizes.count == 2, sizes[0] > 0, sizes[1] > 1 else {
+      throw ValidationError("--size \(size) is not like 8x512")
+    }
+    return (sizes[0], sizes[1])
   }
 
   private func measure(_ path: String, sequences: Int, length: Int) throws {

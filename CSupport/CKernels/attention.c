@@ -6,16 +6,14 @@
  * order. Backward: a unit is a range of key blocks of one key-value head. It accumulates dk and dv
  * over the group's heads and their query blocks in order, and leaves its part of dq as float
  * tiles, which a last sweep adds in the order of the ranges. The number of ranges follows from the
- * shape alone, so results do not depend on the number of threads. Units are taken from an atomic
- * counter, longest first. Tiles that lie wholly outside a window are left out of both.
+ * shape alone, so results do not depend on the number of threads. Units are taken longest first. Tiles that lie wholly outside a window are left out of both.
  *
  * Scratch of the backward: about (1 ... 3) * tokens * heads * size floats for the tiles.
  */
 #include "layers.h"
+#include "team.h"
 
 #include <stdlib.h>
-
-int omp_get_thread_num(void);
 
 /* Enough backward units to balance a dozen threads; at most MOST_RANGES of a sequence and head. */
 enum { ENOUGH_UNITS = 24, MOST_RANGES = 4 };
@@ -46,24 +44,59 @@ static ck_attention_job start_job(ck_format type, const ck_attention_shape *shap
                               .soft_cap = shape->soft_cap};
 }
 
-static void prepare_blocks(const ck_attention_leaves *leaf, const ck_attention_job *job,
-                           int32_t backward, const ck_sequence *list, int64_t sequences,
-                           int64_t total) {
-    if (!job->prepared_bytes) return;
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (total > 1)
-    for (int64_t index = 0; index < total * job->kv_heads; index++) {
-        const int64_t block = index / job->kv_heads;
-        int64_t s = sequences - 1;
-        while (list[s].block > block) s--;
-        leaf->prepare(job, backward, list[s], index % job->kv_heads, block - list[s].block);
+/* What the pieces of a call share. */
+typedef struct {
+    const ck_attention_leaves *leaf;
+    ck_attention_job job;
+    int32_t backward, threads;
+    const ck_sequence *list;
+    int64_t sequences, total; /* of `total` blocks */
+    char *locals;             /* [threads] of local_bytes */
+    size_t local_bytes;
+    const struct forward_unit *units;      /* of a forward */
+    const ck_backward_unit *ranges;        /* of a backward, */
+    ck_backward_unit *const *order;        /* longest first; */
+    const int32_t *begin;                  /* [sequences * kv_heads + 1]: the first range of each */
+} work;
+
+/* Pieces of one item; those that are short, several at a time. */
+enum { SHORT = 8 };
+
+static int32_t threads_of(const work *work, int64_t units) { return units > 1 ? work->threads : 1; }
+
+static void prepare_range(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const work *work = context;
+    const int64_t kv_heads = work->job.kv_heads;
+    for (int64_t index = from; index < to; index++) {
+        const int64_t block = index / kv_heads;
+        int64_t s = work->sequences - 1;
+        while (work->list[s].block > block) s--;
+        work->leaf->prepare(&work->job, work->backward, work->list[s], index % kv_heads,
+                            block - work->list[s].block);
     }
+}
+
+static void prepare_blocks(work *work) {
+    if (work->job.prepared_bytes)
+        ck_team_run(prepare_range, work, work->total * work->job.kv_heads, SHORT,
+                    threads_of(work, work->total));
 }
 
 /* ---- Forward ---- */
 
-typedef struct {
+typedef struct forward_unit {
     int32_t sequence, head, block;
 } forward_unit;
+
+static void attend(void *context, int64_t from, int64_t to, int32_t slot) {
+    const work *work = context;
+    for (int64_t i = from; i < to; i++) {
+        const forward_unit unit = work->units[i];
+        work->leaf->forward(&work->job, work->list[unit.sequence], unit.head, unit.block,
+                            work->locals + work->local_bytes * (size_t)slot);
+    }
+}
 
 void ck_attention(void *o, float *lse, const void *q, const void *k, const void *v, ck_format type,
                   const int32_t *starts, int64_t sequences, const ck_attention_shape *shape) {
@@ -98,18 +131,11 @@ void ck_attention(void *o, float *lse, const void *q, const void *k, const void 
             for (int64_t head = 0; block < list[s].blocks && head < heads; head++)
                 units[count++] = (forward_unit){(int32_t)s, (int32_t)head, (int32_t)block};
 
-    prepare_blocks(leaf, &job, 0, list, sequences, total);
-    int64_t next = 0;
-#pragma omp parallel num_threads(threads) if (count > 1)
-    {
-        char *own = locals + local * (size_t)omp_get_thread_num();
-        for (;;) {
-            const int64_t index = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
-            if (index >= count) break;
-            const forward_unit unit = units[index];
-            leaf->forward(&job, list[unit.sequence], unit.head, unit.block, own);
-        }
-    }
+    work work = {.leaf = leaf, .job = job, .threads = threads, .list = list,
+                 .sequences = sequences, .total = total, .locals = locals, .local_bytes = local,
+                 .units = units};
+    prepare_blocks(&work);
+    ck_team_run(attend, &work, count, 1, threads);
 }
 
 /* ---- Backward ---- */
@@ -142,15 +168,24 @@ static int longest_first(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Sums the tiles of dq of every head and query block. `begin` [sequences * kv_heads + 1]: first
- * unit. */
-static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job *job,
-                         const ck_backward_unit *units, const int32_t *begin,
-                         const ck_sequence *list, int64_t sequences, int64_t total) {
+static void go_back(void *context, int64_t from, int64_t to, int32_t slot) {
+    const work *work = context;
+    for (int64_t i = from; i < to; i++)
+        work->leaf->backward(&work->job, work->order[i],
+                             work->locals + work->local_bytes * (size_t)slot);
+}
+
+/* Sums the tiles of dq of heads and query blocks. */
+static void gather_tiles(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const work *work = context;
+    const ck_attention_job *job = &work->job;
+    const ck_sequence *list = work->list;
+    const ck_backward_unit *units = work->ranges;
+    const int32_t *begin = work->begin;
     const int64_t group = job->heads / job->kv_heads;
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (total > 1)
-    for (int64_t index = 0; index < total * job->heads; index++) {
-        int64_t s = sequences - 1;
+    for (int64_t index = from; index < to; index++) {
+        int64_t s = work->sequences - 1;
         while (list[s].block > index / job->heads) s--;
         const int64_t block = index / job->heads - list[s].block, head = index % job->heads;
         const int64_t pair = s * job->kv_heads + head / group;
@@ -162,7 +197,7 @@ static void gather_tiles(const ck_attention_leaves *leaf, const ck_attention_job
             tiles[count++] = units[u].tiles + (head % group * blocks + block - units[u].key_first) *
                                                   job->size * CK_TILE;
         }
-        leaf->gather(job, list[s], head, block, tiles, count);
+        work->leaf->gather(job, list[s], head, block, tiles, count);
     }
 }
 
@@ -219,18 +254,12 @@ void ck_attention_backward(void *dq, void *dk, void *dv, const void *dout, const
     for (int64_t u = 0; u < count; u++)
         units[u].tiles = (float *)(scratch + prepared + tile_bytes * (size_t)units[u].tile);
 
-    prepare_blocks(leaf, &job, 1, list, sequences, total);
-    int64_t next = 0;
-#pragma omp parallel num_threads(threads) if (count > 1)
-    {
-        char *own = locals + local * (size_t)omp_get_thread_num();
-        for (;;) {
-            const int64_t index = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
-            if (index >= count) break;
-            leaf->backward(&job, order[index], own);
-        }
-    }
-    gather_tiles(leaf, &job, units, begin, list, sequences, total);
+    work work = {.leaf = leaf, .job = job, .backward = 1, .threads = threads, .list = list,
+                 .sequences = sequences, .total = total, .locals = locals, .local_bytes = local,
+                 .ranges = units, .order = order, .begin = begin};
+    prepare_blocks(&work);
+    ck_team_run(go_back, &work, count, 1, threads);
+    ck_team_run(gather_tiles, &work, total * shape->heads, SHORT, threads_of(&work, total));
     free(plan);
 }
 

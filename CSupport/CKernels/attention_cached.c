@@ -6,7 +6,6 @@
  *   o = sum_c exp(t_c - t) o_c / sum_c exp(t_c - t) s_c,   t = max_c t_c.
  */
 #include <math.h>
-#include <stdatomic.h>
 
 #include "layers.h"
 #include "team.h"
@@ -23,7 +22,6 @@ typedef struct {
     int64_t base, pairs; /* those of this batch: (token, key-value head) */
     int64_t chunks;
     float *parts; /* [pairs, chunks] of [group] tops, [group] sums, [group, value_size] rows */
-    atomic_llong next;
 } job;
 
 static int64_t part_size(const job *job) { return job->group * (job->shape.value_size + 2); }
@@ -35,10 +33,6 @@ static int64_t first_seen(const job *job, int64_t token) {
 
 static int64_t seen(const job *job, int64_t token) {
     return job->positions[token] + 1 - first_seen(job, token);
-}
-
-static int64_t take(job *job) {
-    return atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
 }
 
 static void attend(const job *job, int64_t unit) {
@@ -79,26 +73,14 @@ static void merge(const job *job, int64_t unit) {
         ck_put(job->o, job->type, (pair * group + member) * size + i, row[i] / sum);
 }
 
-static void attend_all(void *context, int64_t thread, int64_t threads) {
-    (void)thread, (void)threads;
-    job *job = context;
-    const int64_t units = job->pairs * job->chunks;
-    for (int64_t unit = take(job); unit < units; unit = take(job)) attend(job, unit);
+static void attend_all(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    for (int64_t unit = from; unit < to; unit++) attend(context, unit);
 }
 
-static void merge_all(void *context, int64_t thread, int64_t threads) {
-    (void)thread, (void)threads;
-    job *job = context;
-    const int64_t units = job->pairs * job->group;
-    for (int64_t unit = take(job); unit < units; unit = take(job)) merge(job, unit);
-}
-
-static void run(job *job, ck_team_work *work, int64_t multiply_adds) {
-    atomic_init(&job->next, 0);
-    if (multiply_adds > SMALL_WORK)
-        ck_team_run(work, job, NULL);
-    else
-        work(job, 0, 1);
+static void merge_all(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    for (int64_t unit = from; unit < to; unit++) merge(context, unit);
 }
 
 void ck_attention_cached(void *o, const void *q, const void *keys, const void *values,
@@ -123,7 +105,10 @@ void ck_attention_cached(void *o, const void *q, const void *keys, const void *v
     job.parts = (float *)ck_layer_scratch(sizeof(float) * (size_t)(batch * job.chunks * part));
     for (job.base = 0; job.base < pairs; job.base += batch) {
         job.pairs = pairs - job.base < batch ? pairs - job.base : batch;
-        run(&job, attend_all, job.pairs * most * job.group * shape->size);
-        run(&job, merge_all, job.pairs * job.chunks * job.group * shape->value_size);
+        ck_team_run(attend_all, &job, job.pairs * job.chunks, 1,
+                    ck_threads_for(job.pairs * most * job.group * shape->size, SMALL_WORK));
+        ck_team_run(merge_all, &job, job.pairs * job.group, job.group,
+                    ck_threads_for(job.pairs * job.chunks * job.group * shape->value_size,
+                                   SMALL_WORK));
     }
 }

@@ -1,7 +1,7 @@
 /* The table of codecs and its drivers: row sizes, decoding and encoding of whole matrices. Rows
- * are shared out among threads; a row is scalar work. */
+ * are handed out to the threads; a row is scalar work. */
 #include "blocks.h"
-#include "share.h"
+#include "team.h"
 
 static const ck_codec codecs[] = {
     {CK_F32, 1, 4, ck_decode_f32, ck_encode_f32},
@@ -37,21 +37,45 @@ size_t ck_covering_bytes(ck_format format, int64_t count) {
     return (size_t)((count + codec->block_length - 1) / codec->block_length) * (size_t)codec->block_bytes;
 }
 
+/* Values of a piece, and how many are worth calling others. */
+enum { PIECE = 16384, WORTH = 65536 };
+
+typedef struct {
+    const ck_codec *codec;
+    float *floats;
+    char *blocks;
+    size_t stride; /* of rows of blocks, in bytes */
+    int64_t columns;
+} job;
+
+static void decode_rows(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    for (int64_t i = from; i < to; i++)
+        j->codec->decode(j->floats + i * j->columns, j->blocks + (size_t)i * j->stride, j->columns);
+}
+
+static void encode_rows(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    for (int64_t i = from; i < to; i++)
+        j->codec->encode(j->blocks + (size_t)i * j->stride, j->floats + i * j->columns, j->columns);
+}
+
+static void run(ck_team_work *work, const float *floats, const void *blocks, ck_format format,
+                int64_t rows, int64_t columns) {
+    job job = {.codec = ck_codec_of(format), .floats = (float *)floats, .blocks = (char *)blocks,
+               .columns = columns};
+    job.stride = ck_offset(job.codec, columns);
+    if (work == encode_rows && !job.codec->encode) __builtin_trap();
+    int64_t grain = columns < PIECE ? PIECE / (columns > 0 ? columns : 1) : 1;
+    ck_team_run(work, &job, rows, grain, ck_threads_for(rows * columns, WORTH));
+}
+
 void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns) {
-    const ck_codec *codec = ck_codec_of(format);
-    size_t stride = ck_offset(codec, columns);
-#pragma omp parallel num_threads(ck_threads()) if (rows * columns > 65536)
-    for (ck_share own = ck_own_share(rows); own.from < own.to; own.from++) {
-        const int64_t i = own.from;
-        codec->decode(y + i * columns, (const char *)w + (size_t)i * stride, columns);
-    }
+    run(decode_rows, y, w, format, rows, columns);
 }
 
 void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_t columns) {
-    const ck_codec *codec = ck_codec_of(format);
-    size_t stride = ck_offset(codec, columns);
-    if (!codec->encode) __builtin_trap();
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (rows * columns > 65536)
-    for (int64_t i = 0; i < rows; i++)
-        codec->encode((char *)w + (size_t)i * stride, x + i * columns, columns);
+    run(encode_rows, x, w, format, rows, columns);
 }

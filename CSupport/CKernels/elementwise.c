@@ -3,12 +3,20 @@
  * a fixed order.
  */
 #include "layers.h"
-#include "share.h"
+#include "team.h"
 
-/* A range's elements; and how many elements are worth calling others. */
-enum { BLOCK = 4096, WORTH = 32768 };
+/* Values of a piece, of which scatter_add takes columns; and how many are worth calling others. */
+enum { PIECE = 16384, COLUMNS = 64, WORTH = 32768 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+typedef struct {
+    void *y;
+    const void *x;
+    ck_format y_type, x_type;
+    const float *factors;
+    const int64_t *rows;
+    float factor;
+    int64_t width, count, y_stride, x_stride;
+} job;
 
 static char *at(const void *x, ck_format type, int64_t index) {
     return (char *)x + ck_element_bytes(type) * (size_t)index;
@@ -16,18 +24,33 @@ static char *at(const void *x, ck_format type, int64_t index) {
 
 /* ---- By rows ---- */
 
+static void run_rows(ck_team_work *work, job job, int64_t rows, int64_t width, int64_t worth) {
+    ck_team_run(work, &job, rows, ck_row_grain(width), ck_threads_for(rows * width, worth));
+}
+
+static void add_bias(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    for (int64_t row = from; row < to; row++)
+        ck_layers()->add_bias(at(j->y, j->y_type, row * j->width), j->y_type, j->factors, j->width);
+}
+
 void ck_add_bias(void *y, ck_format type, const float *bias, int64_t tokens, int64_t width) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (tokens * width > WORTH)
-    for (ck_share own = ck_own_share(tokens); own.from < own.to; own.from++)
-        leaf->add_bias(at(y, type, own.from * width), type, bias, width);
+    run_rows(add_bias, (job){.y = y, .y_type = type, .factors = bias, .width = width}, tokens,
+             width, WORTH);
+}
+
+static void scale_rows(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    for (int64_t row = from; row < to; row++)
+        ck_layers()->scale(at(j->y, j->y_type, row * j->width), j->y_type, j->factors[row],
+                           j->width);
 }
 
 void ck_scale_rows(void *x, ck_format type, const float *factors, int64_t tokens, int64_t width) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (tokens * width > WORTH)
-    for (ck_share own = ck_own_share(tokens); own.from < own.to; own.from++)
-        leaf->scale(at(x, type, own.from * width), type, factors[own.from], width);
+    run_rows(scale_rows, (job){.y = x, .y_type = type, .factors = factors, .width = width}, tokens,
+             width, WORTH);
 }
 
 /* Key of one row: SplitMix64 of the two. */
@@ -38,86 +61,142 @@ static uint64_t row_key(uint64_t key, int64_t row) {
     return x ^ x >> 31;
 }
 
-void ck_drop(void *y, ck_format y_type, const void *x, ck_format x_type, int32_t accumulate,
-             uint64_t key, int64_t first_row, float rate, int64_t tokens, int64_t width) {
-    const ck_layer_leaves *leaf = ck_layers();
-    const uint32_t threshold = (uint32_t)((double)rate * 4294967296.0);
-    const float factor = 1 / (1 - rate);
-#pragma omp parallel num_threads(ck_threads()) if (tokens * width > WORTH)
-    for (ck_share own = ck_own_share(tokens); own.from < own.to; own.from++)
-        leaf->drop(at(y, y_type, own.from * width), y_type, at(x, x_type, own.from * width),
-                   x_type, accumulate, row_key(key, first_row + own.from), threshold, factor,
-                   width);
+typedef struct {
+    void *y;
+    const void *x;
+    ck_format y_type, x_type;
+    int32_t accumulate;
+    uint32_t threshold;
+    uint64_t key;
+    float factor;
+    int64_t first_row, width;
+} drops;
+
+static void drop_rows(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const drops *d = context;
+    for (int64_t row = from; row < to; row++)
+        ck_layers()->drop(at(d->y, d->y_type, row * d->width), d->y_type,
+                          at(d->x, d->x_type, row * d->width), d->x_type, d->accumulate,
+                          row_key(d->key, d->first_row + row), d->threshold, d->factor, d->width);
 }
 
-void ck_row_dots(float *dots, const void *a, ck_format a_type, const void *b, ck_format b_type,
+void ck_drop(void *y, ck_format y_type, const void *x, ck_format x_type, int32_t accumulate,
+             uint64_t key, int64_t first_row, float rate, int64_t tokens, int64_t width) {
+    drops drops = {.y = y, .x = x, .y_type = y_type, .x_type = x_type, .accumulate = accumulate,
+                   .threshold = (uint32_t)((double)rate * 4294967296.0), .key = key,
+                   .factor = 1 / (1 - rate), .first_row = first_row, .width = width};
+    ck_team_run(drop_rows, &drops, tokens, ck_row_grain(width),
+                ck_threads_for(tokens * width, WORTH));
+}
+
+typedef struct {
+    float *dots;
+    const void *a, *b;
+    ck_format a_type, b_type;
+    int64_t width;
+} dots;
+
+static void take_row_dots(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const dots *d = context;
+    for (int64_t row = from; row < to; row++)
+        d->dots[row] = ck_layers()->row_dot(at(d->a, d->a_type, row * d->width), d->a_type,
+                                            at(d->b, d->b_type, row * d->width), d->b_type,
+                                            d->width);
+}
+
+void ck_row_dots(float *to, const void *a, ck_format a_type, const void *b, ck_format b_type,
                  int64_t tokens, int64_t width) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (tokens * width > WORTH)
-    for (ck_share own = ck_own_share(tokens); own.from < own.to; own.from++)
-        dots[own.from] = leaf->row_dot(at(a, a_type, own.from * width), a_type,
-                                       at(b, b_type, own.from * width), b_type, width);
+    dots dots = {.dots = to, .a = a, .b = b, .a_type = a_type, .b_type = b_type, .width = width};
+    ck_team_run(take_row_dots, &dots, tokens, ck_row_grain(width),
+                ck_threads_for(tokens * width, WORTH));
+}
+
+static void copy_rows(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    for (int64_t row = from; row < to; row++)
+        memcpy((char *)j->y + row * j->y_stride, (const char *)j->x + row * j->x_stride,
+               (size_t)j->width);
 }
 
 void ck_copy_rows(void *to, int64_t to_stride, const void *from, int64_t from_stride,
                   int64_t bytes, int64_t rows) {
-#pragma omp parallel num_threads(ck_threads()) if (rows * bytes > 4 * WORTH)
-    for (ck_share own = ck_own_share(rows); own.from < own.to; own.from++)
-        memcpy((char *)to + own.from * to_stride, (const char *)from + own.from * from_stride,
-               (size_t)bytes);
+    run_rows(copy_rows,
+             (job){.y = to, .y_stride = to_stride, .x = from, .x_stride = from_stride,
+                   .width = bytes},
+             rows, bytes, 4 * WORTH);
 }
 
-/* Shared out by columns: two rows of x may go to the same row of y. */
+/* By columns: two rows of x may go to the same row of y. */
+static void scatter_columns(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    const int64_t first = from * COLUMNS;
+    const int64_t end = to * COLUMNS < j->width ? to * COLUMNS : j->width;
+    for (int64_t i = 0; i < j->count; i++)
+        ck_layers()->add((float *)j->y + j->rows[i] * j->width + first,
+                         at(j->x, j->x_type, i * j->width + first), j->x_type, j->factors[i],
+                         end - first);
+}
+
 void ck_scatter_add(float *y, const void *x, ck_format x_type, const int64_t *rows,
                     const float *factors, int64_t count, int64_t width) {
-    enum { COLUMNS = 64 };
-    const ck_layer_leaves *leaf = ck_layers();
-    const int64_t pieces = (width + COLUMNS - 1) / COLUMNS;
-#pragma omp parallel num_threads(ck_threads()) if (count * width > WORTH)
-    {
-        const ck_share own = ck_own_share(pieces);
-        const int64_t first = own.from * COLUMNS, end = least(own.to * COLUMNS, width);
-        for (int64_t i = 0; i < count && first < end; i++)
-            leaf->add(y + rows[i] * width + first, at(x, x_type, i * width + first), x_type,
-                      factors[i], end - first);
-    }
+    job job = {.y = y, .x = x, .x_type = x_type, .rows = rows, .factors = factors, .count = count,
+               .width = width};
+    const int64_t strips = (width + COLUMNS - 1) / COLUMNS;
+    int64_t grain = PIECE / COLUMNS / (count > 0 ? count : 1) + 1;
+    /* Long runs of columns, as long as there are pieces for all. */
+    const int32_t threads = ck_threads_for(count * width, WORTH);
+    if (grain < strips / (4 * threads)) grain = strips / (4 * threads);
+    ck_team_run(scatter_columns, &job, strips, grain, threads);
 }
 
 /* ---- By ranges ---- */
 
+static void run_ranges(ck_team_work *work, job job, int64_t count) {
+    ck_team_run(work, &job, count, PIECE, ck_threads_for(count, WORTH));
+}
+
+static void scale(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    ck_layers()->scale(at(j->y, j->y_type, from), j->y_type, j->factor, to - from);
+}
+
 void ck_scale(void *x, ck_format type, float factor, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (count > WORTH)
-    for (ck_share own = ck_own_share((count + BLOCK - 1) / BLOCK); own.from < own.to; own.from++) {
-        const int64_t start = own.from * BLOCK;
-        leaf->scale(at(x, type, start), type, factor, least(count - start, BLOCK));
-    }
+    run_ranges(scale, (job){.y = x, .y_type = type, .factor = factor}, count);
+}
+
+static void add(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    ck_layers()->add((float *)j->y + from, at(j->x, j->x_type, from), j->x_type, j->factor,
+                     to - from);
 }
 
 void ck_add(float *y, const void *x, ck_format x_type, float factor, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (count > WORTH)
-    for (ck_share own = ck_own_share((count + BLOCK - 1) / BLOCK); own.from < own.to; own.from++) {
-        const int64_t start = own.from * BLOCK;
-        leaf->add(y + start, at(x, x_type, start), x_type, factor, least(count - start, BLOCK));
-    }
+    run_ranges(add, (job){.y = y, .x = x, .x_type = x_type, .factor = factor}, count);
+}
+
+static void soft_cap(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    ck_layers()->soft_cap((float *)j->y + from, j->factor, to - from);
 }
 
 void ck_soft_cap(float *x, float cap, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (count > WORTH)
-    for (ck_share own = ck_own_share((count + BLOCK - 1) / BLOCK); own.from < own.to; own.from++) {
-        const int64_t start = own.from * BLOCK;
-        leaf->soft_cap(x + start, cap, least(count - start, BLOCK));
-    }
+    run_ranges(soft_cap, (job){.y = x, .factor = cap}, count);
+}
+
+static void soft_cap_backward(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *j = context;
+    ck_layers()->soft_cap_backward(at(j->y, j->y_type, from), j->y_type, (const float *)j->x + from,
+                                   j->factor, to - from);
 }
 
 void ck_soft_cap_backward(void *dx, ck_format type, const float *y, float cap, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel num_threads(ck_threads()) if (count > WORTH)
-    for (ck_share own = ck_own_share((count + BLOCK - 1) / BLOCK); own.from < own.to; own.from++) {
-        const int64_t start = own.from * BLOCK;
-        leaf->soft_cap_backward(at(dx, type, start), type, y + start, cap,
-                                least(count - start, BLOCK));
-    }
+    run_ranges(soft_cap_backward, (job){.y = dx, .y_type = type, .x = y, .factor = cap}, count);
 }

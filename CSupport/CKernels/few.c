@@ -1,21 +1,17 @@
 /* Products of one to four tokens: no panels, every row of a weight is read once, where it lies.
  *
- * Each thread takes tiles of rows from a share of its own, one after another in the file, so that
- * what a leaf fetches ahead is what it needs next; whoever is done helps with the other shares, so
- * that a processor that is busy with something else does not hold up the rest. Which thread computes
- * a row does not change it. */
+ * The pieces are tiles of rows. A thread takes them one after another in the file (team.c), so that
+ * what a leaf fetches ahead is what it needs next. */
 #include "blocks.h"
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
 #include "team.h"
 #include "tier.h"
-#include <stdatomic.h>
 
 enum {
     SMALL_WORK = 1 << 17, /* multiply-adds that are not worth waking threads */
     TILE_BYTES = 1 << 13, /* of a weight, about */
-    MOST_SHARES = 32,
     MOST_WEIGHTS = 4,
     AHEAD_BYTES = 1 << 17, /* of the next call's weights, read by a thread that has nothing to do */
 };
@@ -33,7 +29,6 @@ typedef struct {
     ck_few_dot *few_dot[MOST_WEIGHTS]; /* is not NULL */
     int64_t tile_rows[MOST_WEIGHTS], tile_end[MOST_WEIGHTS];
     int64_t tiles;
-    struct { _Alignas(64) atomic_llong taken; } shares[MOST_SHARES];
 } job;
 
 static const float *widen(float *room, const void *x, ck_format type, int64_t count) {
@@ -81,20 +76,9 @@ static void run_tile(const job *job, int64_t tile) {
         run_rows(job, i, o, end - o < CK_DOT_ROWS ? end - o : CK_DOT_ROWS);
 }
 
-/* Thread `thread` of `threads`: its own share of the tiles first. */
-static void run_shares(void *context, int64_t thread, int64_t threads) {
-    job *job = context;
-    int64_t shares = threads < MOST_SHARES ? threads : MOST_SHARES;
-    for (int64_t i = 0; i < shares; i++) {
-        int64_t share = (thread + i) % shares;
-        int64_t begin = job->tiles * share / shares, end = job->tiles * (share + 1) / shares;
-        atomic_llong *taken = &job->shares[share].taken;
-        for (;;) {
-            int64_t tile = begin + atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
-            if (tile >= end) break;
-            run_tile(job, tile);
-        }
-    }
+static void run_tiles(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    for (int64_t tile = from; tile < to; tile++) run_tile(context, tile);
 }
 
 /* Where the share of each thread begins in the weights of the call that follows. */
@@ -122,14 +106,10 @@ static void run(job *job, const ck_few_next *next, int64_t next_count) {
         job->tile_end[i] = job->tiles;
         work += p->n * (p->k + p->rank);
     }
-    for (int i = 0; i < MOST_SHARES; i++) atomic_init(&job->shares[i].taken, 0);
-    if (work <= SMALL_WORK) {
-        run_shares(job, 0, 1);
-        return;
-    }
     ck_team_ahead ahead[CK_TEAM_MOST] = {0};
     if (next_count > 0) look_ahead(ahead, next, next_count);
-    ck_team_run(run_shares, job, next_count > 0 ? ahead : NULL);
+    ck_team_run_ahead(run_tiles, job, job->tiles, 1, ck_threads_for(work, SMALL_WORK),
+                      next_count > 0 ? ahead : NULL);
 }
 
 /* ---- In fp32 ---- */

@@ -5,36 +5,42 @@
  * Backward, with v = g and v' = 1 for SwiGLU: dup = da g s, dgate = da up s (1 + g (1 - s) v').
  */
 #include "layers.h"
-#include "share.h"
+#include "team.h"
 
-enum { BLOCK = 4096 };
+/* Values of a piece, and how many are worth calling others. */
+enum { PIECE = 8192, WORTH = 8192 };
+
+typedef struct {
+    ck_gated *forward; /* or */
+    ck_gated_backward *backward;
+    void *a, *dgate, *dup;
+    const void *da, *gate, *up;
+    ck_format type;
+} job;
+
+static void run_range(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *job = context;
+    const size_t offset = ck_element_bytes(job->type) * (size_t)from;
+    const char *gate = (const char *)job->gate + offset, *up = (const char *)job->up + offset;
+    if (job->forward)
+        job->forward((char *)job->a + offset, gate, up, job->type, to - from);
+    else
+        job->backward((char *)job->dgate + offset, (char *)job->dup + offset,
+                      (const char *)job->da + offset, gate, up, job->type, to - from);
+}
 
 static void go_forward(ck_gated *leaf, void *a, const void *gate, const void *up, ck_format type,
                        int64_t count) {
-    const size_t element = ck_element_bytes(type);
-    const int64_t blocks = (count + BLOCK - 1) / BLOCK;
-#pragma omp parallel num_threads(ck_threads()) if (blocks > 2)
-    for (ck_share own = ck_own_share(blocks); own.from < own.to; own.from++) {
-        const int64_t start = own.from * BLOCK;
-        const size_t offset = element * (size_t)start;
-        const int64_t length = count - start < BLOCK ? count - start : BLOCK;
-        leaf((char *)a + offset, (const char *)gate + offset, (const char *)up + offset, type,
-             length);
-    }
+    job job = {.forward = leaf, .a = a, .gate = gate, .up = up, .type = type};
+    ck_team_run(run_range, &job, count, PIECE, ck_threads_for(count, WORTH));
 }
 
 static void go_back(ck_gated_backward *leaf, void *dgate, void *dup, const void *da,
                     const void *gate, const void *up, ck_format type, int64_t count) {
-    const size_t element = ck_element_bytes(type);
-    const int64_t blocks = (count + BLOCK - 1) / BLOCK;
-#pragma omp parallel num_threads(ck_threads()) if (blocks > 2)
-    for (ck_share own = ck_own_share(blocks); own.from < own.to; own.from++) {
-        const int64_t start = own.from * BLOCK;
-        const size_t offset = element * (size_t)start;
-        const int64_t length = count - start < BLOCK ? count - start : BLOCK;
-        leaf((char *)dgate + offset, (char *)dup + offset, (const char *)da + offset,
-             (const char *)gate + offset, (const char *)up + offset, type, length);
-    }
+    job job = {.backward = leaf, .dgate = dgate, .dup = dup, .da = da, .gate = gate, .up = up,
+               .type = type};
+    ck_team_run(run_range, &job, count, PIECE, ck_threads_for(count, WORTH));
 }
 
 void ck_swiglu(void *a, const void *gate, const void *up, ck_format type, int64_t count) {

@@ -4,13 +4,12 @@
  * The output is cut into panels of 64 columns. A thread dequantizes a panel of W (at most
  * `depth` values of K, so that it stays in the second-level cache) and sweeps all tokens over
  * it; sums that need several such panels wait in y, or in a fp32 strip of the thread's scratch
- * when y is bf16. The adapter is one more segment of the last sweep. Work is handed out piece by
- * piece from an atomic counter, so that a core that is busy with something else does not set the
- * pace. */
+ * when y is bf16. The adapter is one more segment of the last sweep. */
 #include "product.h"
 #include "blocks.h"
 #include "pieces.h"
 #include "scratch.h"
+#include "team.h"
 
 enum {
     STRIP_TOKENS = 2048,  /* tokens swept over one decoded panel; bounds the strip */
@@ -165,10 +164,21 @@ static void run_piece(const plan *plan, int64_t at, int64_t end) {
     }
 }
 
-static void run_pieces(plan plan, ck_pieces *pieces) {
-    int64_t from, to;
+typedef struct {
+    plan plan;
+    ck_pieces pieces;
+} panels;
+
+static void run_panels(void *context, int64_t piece, int64_t end, int32_t slot) {
+    (void)slot;
+    const panels *panels = context;
+    plan plan = panels->plan;
     take_scratch(&plan);
-    while (ck_take_piece(pieces, &from, &to)) run_piece(&plan, from, to);
+    for (; piece < end; piece++) {
+        int64_t from, to;
+        ck_piece_at(&panels->pieces, piece, &from, &to);
+        run_piece(&plan, from, to);
+    }
 }
 
 static plan plan_of(const ck_product *p, const ck_leaf *leaf, int32_t width) {
@@ -187,68 +197,53 @@ static int64_t work_of(const ck_product *p) { return p->tokens * p->n * (p->k + 
 void ck_run_panels(const ck_product *p, const ck_leaf *leaf) {
     plan plan =
         plan_of(p, leaf, p->tokens < FEW_TOKENS ? CK_PANEL_COLUMNS / 2 : CK_PANEL_COLUMNS);
-    int64_t panels = (p->n + plan.width - 1) / plan.width;
-    int32_t threads = work_of(p) > SMALL_WORK ? ck_threads() : 1;
-    ck_pieces pieces = {.panels = panels, .tokens = p->tokens, .threads = threads,
-                        .whole = plan.width < CK_PANEL_COLUMNS};
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    run_pieces(plan, &pieces);
+    int32_t threads = ck_threads_for(work_of(p), SMALL_WORK);
+    panels panels = {.plan = plan,
+                     .pieces = ck_pieces_of((p->n + plan.width - 1) / plan.width, p->tokens,
+                                            STRIP_TOKENS, plan.width < CK_PANEL_COLUMNS, threads)};
+    ck_team_run(run_panels, &panels, panels.pieces.count, 1, threads);
 }
 
 /* ---- Many products together ---- */
 
 typedef struct {
     const plan *plans;
-    const int64_t *ends; /* of each product's panels; those of all are numbered in order */
-    int64_t panels, threads;
-    _Atomic int64_t next;
+    const int64_t *ends; /* of each product's pieces; those of all are numbered in order */
+    const ck_pieces *pieces;
 } queue;
 
-/* The next panels of one product, from ..< to: a share of all that are left. Returns the product's
- * index, or -1 when nothing is left. */
-static int64_t take_panels(queue *queue, int64_t *from, int64_t *to) {
-    int64_t at = atomic_load_explicit(&queue->next, memory_order_relaxed), end, i = 0;
-    do {
-        if (at >= queue->panels) return -1;
-        while (at >= queue->ends[i]) i++;
-        int64_t share = (queue->panels - at) / (2 * queue->threads);
-        end = at + (share > 1 ? share : 1);
-        if (end > queue->ends[i]) end = queue->ends[i];
-    } while (!atomic_compare_exchange_weak_explicit(&queue->next, &at, end, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    int64_t begin = i > 0 ? queue->ends[i - 1] : 0;
-    *from = at - begin;
-    *to = end - begin;
-    return i;
-}
-
-static void run_queue(queue *queue) {
-    int64_t i, from, to;
+static void run_queue(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const queue *queue = context;
     plan scratch = {.leaf = queue->plans->leaf};
     take_scratch(&scratch);
-    while ((i = take_panels(queue, &from, &to)) >= 0) {
+    for (int64_t piece = from, i = 0; piece < to; piece++) {
+        while (piece >= queue->ends[i]) i++;
         plan plan = queue->plans[i];
-        int64_t tokens = plan.product->tokens;
         plan.panel = scratch.panel;
         plan.adapter = scratch.adapter;
         plan.strips = scratch.strips;
-        run_piece(&plan, from * tokens, to * tokens);
+        int64_t at, end;
+        ck_piece_at(&queue->pieces[i], piece - (i > 0 ? queue->ends[i - 1] : 0), &at, &end);
+        run_piece(&plan, at, end);
     }
 }
 
 void ck_run_panels_of_all(const ck_product *products, int64_t count, const ck_leaf *leaf) {
     plan plans[CK_PRODUCTS_MOST];
-    int64_t ends[CK_PRODUCTS_MOST], panels = 0, work = 0;
+    ck_pieces pieces[CK_PRODUCTS_MOST];
+    int64_t ends[CK_PRODUCTS_MOST], all = 0, work = 0;
+    for (int64_t i = 0; i < count; i++) work += work_of(&products[i]);
+    int32_t threads = ck_threads_for(work, SMALL_WORK);
     for (int64_t i = 0; i < count; i++) {
         const ck_product *p = &products[i];
         /* There are enough panels for all threads: they need not be narrow. */
         plans[i] = plan_of(p, leaf, CK_PANEL_COLUMNS);
-        panels += (p->n + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
-        ends[i] = panels;
-        work += work_of(p);
+        pieces[i] = ck_pieces_of((p->n + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS, p->tokens,
+                                 STRIP_TOKENS, 1, threads);
+        all += pieces[i].count;
+        ends[i] = all;
     }
-    int32_t threads = work > SMALL_WORK ? ck_threads() : 1;
-    queue queue = {.plans = plans, .ends = ends, .panels = panels, .threads = threads};
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    run_queue(&queue);
+    queue queue = {.plans = plans, .ends = ends, .pieces = pieces};
+    ck_team_run(run_queue, &queue, all, 1, threads);
 }

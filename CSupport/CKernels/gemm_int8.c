@@ -1,7 +1,7 @@
 /* Y = X W^T in int8: the threaded driver over the int8 leaves (int8.h has the arithmetic).
  *
  * x is quantized once, by all threads, into scratch of the calling thread. The output is cut into
- * panels of 64 columns, handed out piece by piece (pieces.h). For its tokens of a panel a thread
+ * panels of 64 columns, handed out piece by piece (pieces.h, team.h). For its tokens of a panel a thread
  * first sets the sums to y (or zero) plus the adapter's part, which stays in the activations' own
  * type, on the leaf of that type; then packs the panel of W, some values of K at a time, and
  * sweeps. Sums wait in y, or in a strip of fp32 when y is bf16.
@@ -14,7 +14,7 @@
 #include "pieces.h"
 #include "product.h"
 #include "scratch.h"
-#include "share.h"
+#include "team.h"
 #include "tier.h"
 
 enum {
@@ -23,6 +23,7 @@ enum {
     MANY_TOKENS = 512,    /* below them packing twice is cheaper than waiting for each other */
     FEW_PANELS = 4,       /* that are kept at once, if they take no more than: */
     FEW_PANELS_BYTES = 1 << 18,
+    QUANTIZED = 1 << 15, /* values of a piece */
     PARTS = 4, /* of a panel, by columns, so that all threads pack about as much */
 };
 
@@ -159,17 +160,29 @@ static void run_panel(const plan *plan, room room, int64_t column, int64_t from,
     }
 }
 
-static void run_pieces(const plan *plan, ck_pieces *pieces) {
-    const ck_product *p = &plan->product;
-    room room = take_room(plan);
-    int64_t at, end;
-    while (ck_take_piece(pieces, &at, &end))
+/* What the pieces of a call share. */
+typedef struct {
+    const plan *plan;
+    ck_pieces pieces;
+    panel panels[FEW_PANELS]; /* all of w, where it is packed first */
+    int64_t count;            /* of them */
+} job;
+
+static void run_panels(void *context, int64_t piece, int64_t last, int32_t slot) {
+    (void)slot;
+    const job *job = context;
+    const ck_product *p = &job->plan->product;
+    room room = take_room(job->plan);
+    for (; piece < last; piece++) {
+        int64_t at, end;
+        ck_piece_at(&job->pieces, piece, &at, &end);
         while (at < end) {
             int64_t panel = at / p->tokens, next = (panel + 1) * p->tokens;
             int64_t stop = next < end ? next : end, start = panel * p->tokens;
-            run_panel(plan, room, panel * CK_PANEL_COLUMNS, at - start, stop - start, NULL);
+            run_panel(job->plan, room, panel * CK_PANEL_COLUMNS, at - start, stop - start, NULL);
             at = stop;
         }
+    }
 }
 
 /* Room for `tokens` quantized rows of x: values, then scales, then starts. */
@@ -200,6 +213,11 @@ static void quantize(const plan *plan, int64_t from, int64_t to) {
                              p->k);
 }
 
+static void quantize_tokens(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    quantize(((const job *)context)->plan, from, to);
+}
+
 /* Bytes of a whole panel of w, scales included. */
 static size_t panel_bytes(const plan *plan) {
     const ck_product *p = &plan->product;
@@ -207,31 +225,24 @@ static size_t panel_bytes(const plan *plan) {
                                (size_t)row_groups(p->k) * sizeof(float));
 }
 
-/* The product with all of w packed at `memory`; run by each of `threads`. */
-static void run_tokens(const plan *plan, char *memory, int64_t threads, _Atomic int64_t *next) {
-    const ck_product *p = &plan->product;
-    room room = take_room(plan);
-    panel panels[FEW_PANELS];
-    int64_t count = (p->n + CK_PANEL_COLUMNS - 1) / CK_PANEL_COLUMNS;
-    for (int64_t i = 0; i < count; i++, memory += panel_bytes(plan))
-        panels[i] = (panel){.scales = (float *)memory,
-                            .values = memory + (size_t)row_groups(p->k) * CK_PANEL_COLUMNS * 4};
-    for (ck_share own = ck_own_share(count * PARTS); own.from < own.to; own.from++) {
-        int64_t i = own.from;
-        int32_t from = (int32_t)(i % PARTS) * CK_PANEL_COLUMNS / PARTS;
-        pack(plan, panels[i / PARTS], i / PARTS * CK_PANEL_COLUMNS, 0, p->k, from,
-             from + CK_PANEL_COLUMNS / PARTS);
+static void pack_parts(void *context, int64_t part, int64_t end, int32_t slot) {
+    (void)slot;
+    const job *job = context;
+    for (; part < end; part++) {
+        int32_t from = (int32_t)(part % PARTS) * CK_PANEL_COLUMNS / PARTS;
+        pack(job->plan, job->panels[part / PARTS], part / PARTS * CK_PANEL_COLUMNS, 0,
+             job->plan->product.k, from, from + CK_PANEL_COLUMNS / PARTS);
     }
-#pragma omp barrier
-    int64_t share = (p->tokens / (4 * threads) + CK_PIECE_TOKENS) / CK_PIECE_TOKENS * CK_PIECE_TOKENS;
-    for (;;) {
-        int64_t from = atomic_fetch_add_explicit(next, share, memory_order_relaxed);
-        if (from >= p->tokens) return;
-        int64_t to = from + share < p->tokens ? from + share : p->tokens;
-        quantize(plan, from, to);
-        for (int64_t i = 0; i < count; i++)
-            run_panel(plan, room, i * CK_PANEL_COLUMNS, from, to, &panels[i]);
-    }
+}
+
+/* Quantizes tokens and multiplies them with all of w. */
+static void run_tokens(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *job = context;
+    room room = take_room(job->plan);
+    quantize(job->plan, from, to);
+    for (int64_t i = 0; i < job->count; i++)
+        run_panel(job->plan, room, i * CK_PANEL_COLUMNS, from, to, &job->panels[i]);
 }
 
 static void run_chunk(plan plan) {
@@ -248,22 +259,25 @@ static void run_chunk(plan plan) {
                                .starts = (int32_t *)(scales + p->tokens * row_groups(p->k)),
                                .stride = row_stride(p->k),
                                .groups = row_groups(p->k)};
-    int32_t threads = p->tokens * p->n * p->k > SMALL_WORK ? ck_threads() : 1;
+    int32_t threads = ck_threads_for(p->tokens * p->n * p->k, SMALL_WORK);
+    job job = {.plan = &plan, .count = panels};
     if (few) {
         char *packed = memory + (rows + 63) / 64 * 64;
-        _Atomic int64_t next = 0;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-        run_tokens(&plan, packed, threads, &next);
+        for (int64_t i = 0; i < panels; i++, packed += panel_bytes(&plan))
+            job.panels[i] = (panel){
+                .scales = (float *)packed,
+                .values = packed + (size_t)row_groups(p->k) * CK_PANEL_COLUMNS * sizeof(float)};
+        int64_t share = p->tokens / (8 * threads) / CK_PIECE_TOKENS * CK_PIECE_TOKENS;
+        ck_team_run(pack_parts, &job, panels * PARTS, 1, threads);
+        ck_team_run(run_tokens, &job, p->tokens, share > CK_PIECE_TOKENS ? share : CK_PIECE_TOKENS,
+                    threads);
         return;
     }
-    ck_pieces pieces = {.panels = panels, .tokens = p->tokens, .threads = threads};
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        ck_share own = ck_own_share(p->tokens);
-        quantize(&plan, own.from, own.to);
-#pragma omp barrier
-        run_pieces(&plan, &pieces);
-    }
+    int64_t quantized = QUANTIZED / p->k + 1, part = (p->tokens + 2 * threads - 1) / (2 * threads);
+    if (quantized > part) quantized = part;
+    ck_team_run(quantize_tokens, &job, p->tokens, quantized, threads);
+    job.pieces = ck_pieces_of(panels, p->tokens, CHUNK_TOKENS, 0, threads);
+    ck_team_run(run_panels, &job, job.pieces.count, 1, threads);
 }
 
 void ck_run_int8(const ck_product *p, const ck_int8_leaf *leaf) {

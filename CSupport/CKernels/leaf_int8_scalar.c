@@ -3,6 +3,7 @@
 #include "blocks.h"
 #include "int8.h"
 #include "oracle.h"
+#include "team.h"
 
 enum { TOKENS = 16 }; /* swept over a decoded group */
 
@@ -27,15 +28,17 @@ static float quantize_group(int32_t q[CK_INT8_GROUP], const float *v, int64_t co
     return s.scale;
 }
 
-void ck_multiply_int8_scalar(const ck_product_arguments *p) {
+/* Runs of tokens. */
+static void multiply(void *context, int64_t first, int64_t end, int32_t slot) {
+    (void)slot;
+    const ck_product_arguments *p = context;
     const void *x = p->x, *u = p->u, *b = p->b;
     const ck_format x_type = p->x_type, y_type = p->y_type;
     const int64_t tokens = p->tokens, out = p->out, in = p->in, rank = p->rank;
     void *y = p->y;
     const ck_codec *codec = ck_codec_of(p->w_format);
     size_t stride = ck_offset(codec, in);
-#pragma omp parallel for schedule(static) num_threads(ck_threads())
-    for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
+    for (int64_t t0 = first * TOKENS; t0 < tokens && t0 < end * TOKENS; t0 += TOKENS) {
         int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
         for (int64_t o = 0; o < out; o++) {
             float sums[TOKENS];
@@ -76,4 +79,8 @@ void ck_multiply_int8_scalar(const ck_product_arguments *p) {
             }
         }
     }
+}
+
+void ck_multiply_int8_scalar(const ck_product_arguments *p) {
+    ck_team_run(multiply, (void *)p, (p->tokens + TOKENS - 1) / TOKENS, 1, ck_threads());
 }

@@ -3,6 +3,7 @@
  * has). */
 #include "oracle.h"
 #include "blocks.h"
+#include "team.h"
 
 enum { RUN = 256, TOKENS = 16 }; /* values of a row decoded at a time; tokens swept over them */
 
@@ -24,15 +25,23 @@ static void load_run(float *to, const void *x, ck_format type, int64_t i, int64_
         ck_decode_f32(to, (const float *)x + i, count);
 }
 
-void ck_multiply_scalar(const ck_product_arguments *p, float scale) {
+typedef struct {
+    const ck_product_arguments *product;
+    float scale;
+} scaled;
+
+/* Rows of w. */
+static void multiply(void *context, int64_t first, int64_t end, int32_t slot) {
+    (void)slot;
+    const ck_product_arguments *p = ((const scaled *)context)->product;
+    const float scale = ((const scaled *)context)->scale;
     const void *x = p->x, *u = p->u, *b = p->b;
     const ck_format x_type = p->x_type, y_type = p->y_type;
     const int64_t tokens = p->tokens, out = p->out, in = p->in, rank = p->rank;
     void *y = p->y;
     const ck_codec *codec = ck_codec_of(p->w_format);
     size_t stride = ck_offset(codec, in);
-#pragma omp parallel for schedule(static) num_threads(ck_threads())
-    for (int64_t o = 0; o < out; o++) {
+    for (int64_t o = first; o < end; o++) {
         const char *row = (const char *)p->w + (size_t)o * stride;
         for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
             int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
@@ -62,15 +71,22 @@ void ck_multiply_scalar(const ck_product_arguments *p, float scale) {
     }
 }
 
-void ck_multiply_transposed_scalar(const ck_product_arguments *p) {
+void ck_multiply_scalar(const ck_product_arguments *p, float scale) {
+    scaled scaled = {p, scale};
+    ck_team_run(multiply, &scaled, p->out, 4, ck_threads());
+}
+
+/* Runs of columns of w. */
+static void multiply_transposed(void *context, int64_t first, int64_t end, int32_t slot) {
+    (void)slot;
+    const ck_product_arguments *p = context;
     const void *x = p->x, *u = p->u, *b = p->b;
     const ck_format x_type = p->x_type, y_type = p->y_type;
     const int64_t tokens = p->tokens, out = p->out, in = p->in, rank = p->rank;
     void *y = p->y;
     const ck_codec *codec = ck_codec_of(p->w_format);
     size_t stride = ck_offset(codec, in);
-#pragma omp parallel for schedule(static) num_threads(ck_threads())
-    for (int64_t k = 0; k < in; k += RUN) {
+    for (int64_t k = first * RUN; k < in && k < end * RUN; k += RUN) {
         int64_t n = in - k < RUN ? in - k : RUN;
         for (int64_t t0 = 0; t0 < tokens; t0 += TOKENS) {
             int64_t count = tokens - t0 < TOKENS ? tokens - t0 : TOKENS;
@@ -96,18 +112,36 @@ void ck_multiply_transposed_scalar(const ck_product_arguments *p) {
     }
 }
 
-void ck_weight_gradient_scalar(float *g, const void *d, const void *x, ck_format type,
-                               int64_t tokens, int64_t m, int64_t n) {
-#pragma omp parallel for schedule(static) num_threads(ck_threads())
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j += RUN) {
-            int64_t count = n - j < RUN ? n - j : RUN;
+void ck_multiply_transposed_scalar(const ck_product_arguments *p) {
+    ck_team_run(multiply_transposed, (void *)p, (p->in + RUN - 1) / RUN, 1, ck_threads());
+}
+
+typedef struct {
+    float *g;
+    const void *d, *x;
+    ck_format type;
+    int64_t tokens, m, n;
+} gradient;
+
+/* Rows of g. */
+static void sum_gradient(void *context, int64_t first, int64_t end, int32_t slot) {
+    (void)slot;
+    const gradient *p = context;
+    for (int64_t i = first; i < end; i++)
+        for (int64_t j = 0; j < p->n; j += RUN) {
+            int64_t count = p->n - j < RUN ? p->n - j : RUN;
             float sums[RUN] = {0}, inputs[RUN];
-            for (int64_t t = 0; t < tokens; t++) {
-                float factor = element(d, type, t * m + i);
-                load_run(inputs, x, type, t * n + j, count);
+            for (int64_t t = 0; t < p->tokens; t++) {
+                float factor = element(p->d, p->type, t * p->m + i);
+                load_run(inputs, p->x, p->type, t * p->n + j, count);
                 for (int64_t c = 0; c < count; c++) sums[c] += factor * inputs[c];
             }
-            for (int64_t c = 0; c < count; c++) g[i * n + j + c] += sums[c];
+            for (int64_t c = 0; c < count; c++) p->g[i * p->n + j + c] += sums[c];
         }
+}
+
+void ck_weight_gradient_scalar(float *g, const void *d, const void *x, ck_format type,
+                               int64_t tokens, int64_t m, int64_t n) {
+    gradient gradient = {g, d, x, type, tokens, m, n};
+    ck_team_run(sum_gradient, &gradient, m, 1, ck_threads());
 }

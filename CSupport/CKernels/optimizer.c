@@ -28,29 +28,43 @@
  * neither on the order nor on the number of threads.
  */
 #include "layers.h"
+#include "team.h"
 
-enum { BLOCK = 4096, SUMS = 512, PIECE = 1024 };
+enum { BLOCK = 4096, SUMS = 512, PIECE = 1024, PIECES = 8, WORTH = 16384 };
 _Static_assert(PIECE % CK_MOMENT_BLOCK == 0, "a piece is whole blocks");
 
 /* Other bits for each use of the same index. */
 static const uint64_t FIRST_KEY = 0x9E3779B97F4A7C15, SECOND_KEY = 0xC2B2AE3D27D4EB4F;
 
+/* Values in one form or another. */
+typedef struct {
+    const float *p;
+    const uint16_t *high;
+    const int16_t *low;
+    uint64_t key;
+    int64_t index;
+} values;
+
+static void split(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const values *v = context;
+    ck_layers()->split((uint16_t *)v->high + from, (int16_t *)v->low + from, v->p + from, to - from);
+}
+
 void ck_split(uint16_t *high, int16_t *low, const float *p, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (count > 4 * BLOCK)
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        const int64_t length = count - start < BLOCK ? count - start : BLOCK;
-        leaf->split(high + start, low + start, p + start, length);
-    }
+    values values = {.p = p, .high = high, .low = low};
+    ck_team_run(split, &values, count, BLOCK, ck_threads_for(count, WORTH));
+}
+
+static void join(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const values *v = context;
+    ck_layers()->join((float *)v->p + from, v->high + from, v->low + from, to - from);
 }
 
 void ck_join(float *p, const uint16_t *high, const int16_t *low, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (count > 4 * BLOCK)
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        const int64_t length = count - start < BLOCK ? count - start : BLOCK;
-        leaf->join(p + start, high + start, low + start, length);
-    }
+    values values = {.p = p, .high = high, .low = low};
+    ck_team_run(join, &values, count, BLOCK, ck_threads_for(count, WORTH));
 }
 
 /* Moments start..<start+count as fp32: where they lie, or decoded into `room`. */
@@ -109,19 +123,26 @@ static void optimize_piece(const ck_optimization *o, int64_t start, int64_t coun
         leaf->narrow(o->high + start, p, count);
 }
 
+static void optimize(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    for (int64_t start = from; start < to; start += PIECE)
+        optimize_piece(context, start, to - start < PIECE ? to - start : PIECE);
+}
+
 void ck_optimize(const ck_optimization *o) {
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (o->count > 8 * PIECE)
-    for (int64_t start = 0; start < o->count; start += PIECE)
-        optimize_piece(o, start, o->count - start < PIECE ? o->count - start : PIECE);
+    ck_team_run(optimize, (void *)o, o->count, PIECES * PIECE, ck_threads_for(o->count, WORTH / 2));
+}
+
+static void round_randomly(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const values *v = context;
+    ck_layers()->round_randomly((uint16_t *)v->high + from, v->p + from, v->key, v->index + from,
+                                to - from);
 }
 
 void ck_round_randomly(uint16_t *y, const float *x, uint64_t key, int64_t index, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (count > 4 * BLOCK)
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        const int64_t length = count - start < BLOCK ? count - start : BLOCK;
-        leaf->round_randomly(y + start, x + start, key, index + start, length);
-    }
+    values values = {.p = x, .high = y, .key = key, .index = index};
+    ck_team_run(round_randomly, &values, count, BLOCK, ck_threads_for(count, WORTH));
 }
 
 void ck_encode_moments(uint8_t *codes, float *scales, const float *x, int32_t is_signed,
@@ -136,20 +157,30 @@ void ck_decode_moments(float *x, const uint8_t *codes, const float *scales, int3
     widen_moments(x, &o, (void *)codes, scales, is_signed, 0, count);
 }
 
+typedef struct {
+    double *sums;
+    const float *x; /* of the first block */
+    int64_t count;  /* of all values from there on */
+} squares;
+
+static void sum_blocks(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const squares *s = context;
+    for (int64_t block = from; block < to; block++) {
+        const int64_t start = block * BLOCK, left = s->count - start;
+        s->sums[block] = ck_layers()->sum_of_squares(s->x + start, left < BLOCK ? left : BLOCK);
+    }
+}
+
 /* Blocks of BLOCK values, SUMS blocks at a time; sums of blocks are added in order. */
 double ck_sum_of_squares(const float *x, int64_t count) {
-    const ck_layer_leaves *leaf = ck_layers();
     double total = 0;
     for (int64_t base = 0; base < count; base += (int64_t)BLOCK * SUMS) {
         double sums[SUMS];
         const int64_t left = (count - base + BLOCK - 1) / BLOCK;
         const int64_t blocks = left < SUMS ? left : SUMS;
-#pragma omp parallel for schedule(static) num_threads(ck_threads()) if (blocks > 4)
-        for (int64_t block = 0; block < blocks; block++) {
-            const int64_t start = base + block * BLOCK;
-            const int64_t length = count - start < BLOCK ? count - start : BLOCK;
-            sums[block] = leaf->sum_of_squares(x + start, length);
-        }
+        squares squares = {.sums = sums, .x = x + base, .count = count - base};
+        ck_team_run(sum_blocks, &squares, blocks, PIECES, ck_threads_for(blocks, 4));
         for (int64_t block = 0; block < blocks; block++) total += sums[block];
     }
     return total;

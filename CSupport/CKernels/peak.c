@@ -6,7 +6,8 @@
  *   CK_PEAK_BF16  vdpbf16ps
  *   CK_PEAK_INT8  vpdpbusd (AVX512-VNNI, AVX-VNNI), else vpmaddubsw + vpmaddwd + vpaddd
  *
- * Work is handed out in small pieces from an atomic counter, as that of the products is. */
+ * Work is handed out in small pieces (team.h), as that of the products is. */
+#include "team.h"
 #include "tier.h"
 #include <stdatomic.h>
 
@@ -40,35 +41,41 @@ uint64_t ck_peak_read_scalar(const void *from, size_t bytes) {
 
 /* ---- Threaded ---- */
 
+typedef struct {
+    ck_peak_products_leaf *products; /* or */
+    ck_peak_read_leaf *read;
+    int64_t steps, pieces;
+    const char *from;
+    _Atomic uint64_t operations;
+} job;
+
+static void multiply(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    job *job = context;
+    float sink = 0;
+    double done = job->products(&sink, job->steps * to / job->pieces -
+                                           job->steps * from / job->pieces);
+    atomic_fetch_add_explicit(&job->operations, (uint64_t)done, memory_order_relaxed);
+    atomic_fetch_add_explicit(&keep, (uint32_t)(sink != 0), memory_order_relaxed);
+}
+
 double ck_peak_products(int32_t kind, int64_t steps) {
-    ck_peak_products_leaf *run = ck_tier_in_use()->peak.products[kind];
-    if (!run) return 0;
-    const int64_t threads = ck_threads(), all = steps * threads, pieces = PIECES * threads;
-    _Atomic int64_t next = 0;
-    _Atomic uint64_t operations = 0; /* not a reduction, which needs more of the OpenMP runtime */
-#pragma omp parallel num_threads(threads)
-    {
-        float sink = 0;
-        double done = 0;
-        int64_t i;
-        while ((i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < pieces)
-            done += run(&sink, all * (i + 1) / pieces - all * i / pieces);
-        atomic_fetch_add_explicit(&operations, (uint64_t)done, memory_order_relaxed);
-        atomic_fetch_add_explicit(&keep, (uint32_t)(sink != 0), memory_order_relaxed);
-    }
-    return (double)operations;
+    const int32_t threads = ck_threads();
+    job job = {.products = ck_tier_in_use()->peak.products[kind], .steps = steps * threads,
+               .pieces = PIECES * threads};
+    if (!job.products) return 0;
+    ck_team_run(multiply, &job, job.pieces, 1, threads);
+    return (double)job.operations;
+}
+
+static void read_range(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const job *job = context;
+    uint64_t sum = job->read(job->from + from, (size_t)(to - from));
+    atomic_fetch_add_explicit(&keep, (uint32_t)(sum != 0), memory_order_relaxed);
 }
 
 void ck_peak_read(const void *from, size_t bytes) {
-    ck_peak_read_leaf *run = ck_tier_in_use()->peak.read;
-    const size_t whole = bytes / 4096 * 4096;
-    _Atomic size_t next = 0;
-#pragma omp parallel num_threads(ck_threads())
-    {
-        uint64_t sum = 0;
-        size_t at;
-        while ((at = atomic_fetch_add_explicit(&next, READ_PIECE, memory_order_relaxed)) < whole)
-            sum += run((const char *)from + at, whole - at < READ_PIECE ? whole - at : READ_PIECE);
-        atomic_fetch_add_explicit(&keep, (uint32_t)(sum != 0), memory_order_relaxed);
-    }
+    job job = {.read = ck_tier_in_use()->peak.read, .from = from};
+    ck_team_run(read_range, &job, (int64_t)(bytes / 4096 * 4096), READ_PIECE, ck_threads());
 }

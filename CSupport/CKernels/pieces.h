@@ -1,43 +1,52 @@
-/* How the products hand their work out: piece by piece from an atomic counter, so that a core that is
- * busy with something else does not set the pace. Who takes which piece does not change a bit of
- * the result. */
+/* The pieces that products are cut into: of the (panel, token) plane, panel by panel. */
 #ifndef CK_PIECES_H
 #define CK_PIECES_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
-enum { CK_PIECE_TOKENS = 24 }; /* no piece of a panel is smaller */
+enum { CK_PIECE_TOKENS = 24 }; /* no piece of a panel is smaller, unless it is all there is */
 
-/* The (panel, token) plane, panel by panel: what is below `next` has been handed out. */
+/* Each share of the team (team.c) has the same: whole panels, some of them together, then a range of
+ * the plane of those panels that are left over, so that all threads end together. */
 typedef struct {
-    int64_t panels, tokens, threads;
-    int32_t whole; /* panels are not cut by tokens */
-    _Atomic int64_t next;
+    int64_t panels, tokens, count; /* count: of pieces */
+    int64_t shares;
+    int64_t whole;  /* panels of a share, */
+    int64_t group;  /* so many in a piece */
+    int64_t part;   /* tokens of the last piece of a share; 0: there is none */
 } ck_pieces;
 
-/* The next piece, from ..< to (panel * tokens + token): a share of the panels that are left, so that
- * pieces get smaller towards the end; the last panel of all is cut by tokens. 0 when nothing is
- * left. */
-static inline int ck_take_piece(ck_pieces *pieces, int64_t *from, int64_t *to) {
-    int64_t tokens = pieces->tokens, end = pieces->panels * tokens, next;
-    int64_t at = atomic_load_explicit(&pieces->next, memory_order_relaxed);
-    do {
-        if (at >= end) return 0;
-        int64_t left = (end - at) / tokens;
-        if (left > 1 || pieces->whole) {
-            int64_t share = left / (2 * pieces->threads);
-            next = at + (share > 1 ? share : 1) * tokens;
-        } else {
-            int64_t part = (tokens / pieces->threads + 11) / 12 * 12;
-            next = at + (part > CK_PIECE_TOKENS ? part : CK_PIECE_TOKENS);
-            if (end - next < CK_PIECE_TOKENS) next = end;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(&pieces->next, &at, next, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    *from = at;
-    *to = next;
-    return 1;
+/* Pieces of panels that have about `most_tokens` tokens together; `uncut` panels are whole. */
+static inline ck_pieces ck_pieces_of(int64_t panels, int64_t tokens, int64_t most_tokens, int uncut,
+                                     int32_t threads) {
+    ck_pieces pieces = {.panels = panels, .tokens = tokens, .shares = uncut ? 1 : threads};
+    int64_t group = most_tokens / tokens, share = panels / (4 * threads);
+    if (group > share) group = share;
+    pieces.group = group > 1 ? group : 1;
+    pieces.whole = panels / pieces.shares;
+    int64_t rest = (panels - pieces.whole * pieces.shares) * tokens;
+    if (rest > 0) {
+        pieces.part = ((rest + pieces.shares - 1) / pieces.shares + 11) / 12 * 12;
+        if (pieces.part < CK_PIECE_TOKENS) pieces.part = CK_PIECE_TOKENS;
+    }
+    pieces.count =
+        pieces.shares * ((pieces.whole + pieces.group - 1) / pieces.group + (rest > 0));
+    return pieces;
+}
+
+/* Piece `index`: from ..< to, of panel * tokens + token; perhaps nothing. */
+static inline void ck_piece_at(const ck_pieces *pieces, int64_t index, int64_t *from, int64_t *to) {
+    int64_t each = pieces->count / pieces->shares, share = index / each, at = index % each;
+    int64_t first = at * pieces->group, end = first + pieces->group, tokens = pieces->tokens;
+    if (first < pieces->whole) {
+        if (end > pieces->whole) end = pieces->whole;
+        *from = (share * pieces->whole + first) * tokens;
+        *to = (share * pieces->whole + end) * tokens;
+    } else {
+        int64_t limit = pieces->panels * tokens;
+        *from = pieces->whole * pieces->shares * tokens + share * pieces->part;
+        *to = *from + pieces->part < limit ? *from + pieces->part : limit;
+    }
 }
 
 #endif

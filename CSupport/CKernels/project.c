@@ -5,10 +5,10 @@
 #include "oracle.h"
 #include "product.h"
 #include "scratch.h"
-#include "share.h"
+#include "team.h"
 #include "tier.h"
 
-enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SQUARE = 64 };
+enum { GRADIENT_ROWS = 1024, GRADIENT_TOKENS = 2048, SQUARE = 64, WORTH = 32768 };
 
 void ck_project(void *u, const void *x, const void *a, ck_format type, float scale, int64_t tokens,
                 int64_t rank, int64_t k) {
@@ -66,6 +66,29 @@ static void transpose_halves(uint16_t *to, const uint16_t *d, int64_t tokens, in
             to[i * tokens + j] = d[j * d_stride + i];
 }
 
+typedef struct {
+    char *to;
+    const char *d;
+    ck_format type;
+    int64_t tokens, rows, d_stride;
+} transposition;
+
+/* Rows of `to`, SQUARE at a time. */
+static void transpose(void *context, int64_t first, int64_t end, int32_t slot) {
+    (void)slot;
+    const transposition *t = context;
+    size_t size = t->type == CK_BF16 ? 2 : 4;
+    for (int64_t i = first * SQUARE; i < t->rows && i < end * SQUARE; i += SQUARE) {
+        int64_t count = t->rows - i < SQUARE ? t->rows - i : SQUARE;
+        char *to = t->to + (size_t)(i * t->tokens) * size;
+        const char *d = t->d + (size_t)i * size;
+        if (t->type == CK_BF16)
+            transpose_halves((uint16_t *)to, (const uint16_t *)d, t->tokens, count, t->d_stride);
+        else
+            transpose_floats((float *)to, (const float *)d, t->tokens, count, t->d_stride);
+    }
+}
+
 void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, int64_t tokens,
                         int64_t m, int64_t n) {
     const ck_leaf *leaf = ck_leaf_for(type);
@@ -79,19 +102,10 @@ void ck_weight_gradient(float *g, const void *d, const void *x, ck_format type, 
         for (int64_t row = 0; row < m; row += GRADIENT_ROWS) {
             int64_t rows = m - row < GRADIENT_ROWS ? m - row : GRADIENT_ROWS;
             char *left = ck_product_scratch(CK_SCRATCH_INPUT, (size_t)(rows * height) * size);
-            int64_t squares = (rows + 63) / 64;
-#pragma omp parallel num_threads(ck_threads()) if (rows * height > 32768)
-            for (ck_share own = ck_own_share(squares); own.from < own.to; own.from++) {
-                int64_t i = own.from * 64;
-                int64_t count = rows - i < 64 ? rows - i : 64;
-                size_t at = (size_t)(t * m + row + i) * size;
-                if (type == CK_BF16)
-                    transpose_halves((uint16_t *)left + i * height,
-                                     (const uint16_t *)((const char *)d + at), height, count, m);
-                else
-                    transpose_floats((float *)left + i * height,
-                                     (const float *)((const char *)d + at), height, count, m);
-            }
+            transposition job = {.to = left, .d = (const char *)d + (size_t)(t * m + row) * size,
+                                 .type = type, .tokens = height, .rows = rows, .d_stride = m};
+            ck_team_run(transpose, &job, (rows + SQUARE - 1) / SQUARE, 1,
+                        ck_threads_for(rows * height, WORTH));
             ck_product product = {
                 .y = g + row * n, .y_type = CK_F32, .accumulate = 1, .x = left, .x_type = type,
                 .x_stride = height, .w = (const char *)x + (size_t)(t * n) * size, .w_format = type,

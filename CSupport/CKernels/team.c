@@ -1,40 +1,86 @@
-/* See team.h. */
+/* See team.h.
+ *
+ * Jobs lie in a few static places, one for each caller at the same time. The pieces of a job are dealt
+ * into shares, neighbours together, one for each thread; a thread takes its own share first, piece by
+ * piece in order, then helps with the others. A share is two words: the pieces that are left, from
+ * which a piece is taken by compare and swap, and those that are not yet done, for which the caller
+ * waits. Everything else in a job may be read only by those who hold a piece that is not yet done: it
+ * cannot end before. What is left says also how many threads the job wants, so that a helper who comes
+ * late, with a number from an older job of the same place, either takes a piece that it may take or
+ * none.
+ *
+ * OpenMP makes the threads, once: a region opened by a thread of its own, which nobody waits for and
+ * which lasts as long as the process. Regions around loops would make the caller wait, at their end, for
+ * threads that have not come to begin, and idle threads burn a processor for a fifth of a second. */
+#define _GNU_SOURCE
 #include "team.h"
-#include <sched.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int omp_get_thread_num(void);
-int omp_get_num_threads(void);
 
 enum {
-    OPEN = 1 << 15,     /* of a gate: whether the job may be entered */
-    NUMBER = 1 << 16,   /* of a gate: the job's number, from here up; below OPEN: how many are inside */
-    PATIENCE = 1 << 14, /* looks at a gate before the processor is offered to others */
-    LINES = 8,          /* cache lines read ahead between two looks */
-    OWN_LINES = 16,     /* that the caller itself asks for, before it goes on alone */
+    PLACES = 16,         /* jobs at a time; a caller beyond them works alone */
+    MOST_SHARES = 32,
+    MOST_HELPERS = 1023,
+    PATIENCE = 64,       /* looks for work, or for the end of a job, before a thread sleeps: some */
+    PAUSES = 4,          /* microseconds. Between two looks: a thread that waits is not to take the */
+                         /* units of a core from another that computes on it */
     LINE = 64,
+    LINES = 8,           /* cache lines read ahead between two looks */
+    OWN_LINES = 16,      /* that the caller itself asks for, before it goes on alone */
 };
 
-/* A job is written while the gate is shut and nobody inside, and read by those who have entered. */
 typedef struct {
-    _Alignas(64) _Atomic uint64_t gate;
-    _Atomic int32_t over;
-    _Alignas(64) ck_team_work *work;
+    _Alignas(LINE) _Atomic uint64_t left; /* threads << 32 | pieces that nobody has taken */
+    _Atomic uint32_t undone;              /* pieces; a futex of the caller's */
+} share;
+
+typedef struct {
+    _Alignas(LINE) atomic_int taken;
+    _Atomic int32_t threads; /* 0: there is nothing to do. A hint: `left` decides */
+    atomic_int asleep;       /* the caller sleeps on a share's `undone` */
+    _Alignas(LINE) ck_team_work *work;
     void *context;
-    int64_t threads;
-    ck_team_ahead ahead[CK_TEAM_MOST];
-} team;
+    int64_t count, grain, pieces, shares;
+    const ck_team_ahead *ahead;
+    share share[MOST_SHARES];
+} job;
 
-static _Thread_local team *mine;
+typedef struct {
+    _Alignas(LINE) _Atomic uint32_t asleep; /* a futex of the helper's */
+} bed;
 
-static void pause_briefly(int64_t looks) {
-    if (looks % PATIENCE == PATIENCE - 1) sched_yield();
+static job jobs[PLACES];
+static bed beds[MOST_HELPERS + 1]; /* by slot; the caller's is 0 */
+static _Atomic uint32_t opened; /* jobs so far, modulo 2^32: helpers look at this word while they wait */
+static _Atomic int32_t helpers;
+static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local int in_piece;
+
+static void pause_briefly(void) {
+    for (int i = 0; i < PAUSES; i++) {
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+        __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    __asm__ volatile("yield");
+        __asm__ volatile("yield");
 #endif
+    }
+}
+
+static void sleep_while(_Atomic uint32_t *word, uint32_t value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void wake(_Atomic uint32_t *word) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 static void read_ahead(ck_team_ahead *ahead, int64_t lines) {
@@ -45,102 +91,208 @@ static void read_ahead(ck_team_ahead *ahead, int64_t lines) {
     }
 }
 
-/* A helper's life: enters each job that it finds open, once. */
-static void help(team *team, int64_t thread) {
-    uint64_t last = 0;
-    ck_team_ahead ahead = {NULL, 0};
-    for (int64_t looks = 0;; looks++) {
-        uint64_t gate = atomic_load_explicit(&team->gate, memory_order_relaxed);
-        if (!(gate & OPEN) || gate / NUMBER == last) {
-            if (atomic_load_explicit(&team->over, memory_order_relaxed)) return;
-            if (ahead.bytes > 0)
-                read_ahead(&ahead, LINES);
-            else
-                pause_briefly(looks);
-            continue;
+/* ---- Pieces ---- */
+
+static int64_t shares_of(int32_t threads) { return threads < MOST_SHARES ? threads : MOST_SHARES; }
+
+/* The pieces that were left before one was taken, or 0 when there is none for a job of `threads`. */
+static int64_t take(share *share, int32_t threads) {
+    uint64_t left = atomic_load_explicit(&share->left, memory_order_relaxed);
+    do {
+        if (left >> 32 != (uint64_t)threads || !(uint32_t)left) return 0;
+    } while (!atomic_compare_exchange_weak_explicit(&share->left, &left, left - 1,
+                                                    memory_order_acquire, memory_order_relaxed));
+    return (int64_t)(uint32_t)left;
+}
+
+/* Takes pieces until none is left; whether there was one. `ahead` becomes what to read then. */
+static int work_on(job *job, int32_t threads, int32_t slot, ck_team_ahead *ahead) {
+    int64_t shares = shares_of(threads), left;
+    int found = 0;
+    for (int64_t i = 0; i < shares; i++) {
+        int64_t at = (slot + i) % shares;
+        share *share = &job->share[at];
+        while ((left = take(share, threads))) {
+            int64_t piece = job->pieces * (at + 1) / shares - left;
+            int64_t from = piece * job->grain, to = from + job->grain;
+            job->work(job->context, from, to < job->count ? to : job->count, slot);
+            if (!found)
+                *ahead = job->ahead && slot < CK_TEAM_MOST ? job->ahead[slot] : (ck_team_ahead){0};
+            found = 1;
+            if (atomic_fetch_sub(&share->undone, 1) == 1 && atomic_load(&job->asleep))
+                wake(&share->undone);
         }
-        if (!atomic_compare_exchange_weak_explicit(&team->gate, &gate, gate + 1,
-                                                   memory_order_acquire, memory_order_relaxed))
-            continue;
-        last = gate / NUMBER;
-        team->work(team->context, thread, team->threads);
-        ahead = thread < CK_TEAM_MOST ? team->ahead[thread] : (ck_team_ahead){NULL, 0};
-        atomic_fetch_sub_explicit(&team->gate, 1, memory_order_release);
-        looks = 0;
+    }
+    return found;
+}
+
+/* ---- Helpers ---- */
+
+static int look_for_work(int32_t slot, ck_team_ahead *ahead) {
+    int found = 0;
+    for (int64_t i = 0; i < PLACES; i++) {
+        int32_t threads = atomic_load(&jobs[i].threads);
+        if (threads > slot) found |= work_on(&jobs[i], threads, slot, ahead);
+    }
+    return found;
+}
+
+static void help(int32_t slot) {
+    ck_team_ahead ahead = {NULL, 0};
+    in_piece = 1;
+    for (;;) {
+        uint32_t seen = atomic_load(&opened);
+        while (look_for_work(slot, &ahead)) {}
+        for (int64_t looks = 0; looks < PATIENCE && atomic_load(&opened) == seen;) {
+            if (ahead.bytes > 0) {
+                read_ahead(&ahead, LINES);
+            } else {
+                pause_briefly();
+                looks++;
+            }
+        }
+        if (atomic_load(&opened) != seen) continue;
+        /* Whoever opens a job after this look sees that the helper sleeps. */
+        atomic_store(&beds[slot].asleep, 1);
+        if (atomic_load(&opened) == seen) sleep_while(&beds[slot].asleep, 1);
+        atomic_store(&beds[slot].asleep, 0);
     }
 }
 
-void ck_with_team(void (*body)(void *), void *context) {
-    int32_t threads = ck_threads();
-    if (threads == 1 || mine) {
-        body(context);
-        return;
+typedef struct recruits {
+    int32_t first, count;
+} recruits;
+
+static void *keep_helpers(void *pointer) {
+    recruits recruits = *(struct recruits *)pointer;
+    free(pointer);
+#pragma omp parallel num_threads(recruits.count)
+    help(recruits.first + omp_get_thread_num());
+    return NULL;
+}
+
+/* In a child process: its only thread is the one that forked. */
+static void forget_all(void) {
+    memset(jobs, 0, sizeof jobs);
+    memset(beds, 0, sizeof beds);
+    atomic_store(&helpers, 0);
+    pthread_mutex_init(&growing, NULL);
+}
+
+static void mind_forks(void) { pthread_atfork(NULL, NULL, forget_all); }
+
+/* Where the system refuses threads the job goes on with those there are. */
+static void call_helpers(int32_t wanted) {
+    if (wanted > MOST_HELPERS) wanted = MOST_HELPERS;
+    if (atomic_load_explicit(&helpers, memory_order_acquire) >= wanted) return;
+    pthread_once(&once, mind_forks);
+    pthread_mutex_lock(&growing);
+    int32_t present = atomic_load(&helpers);
+    recruits *recruits = present < wanted ? malloc(sizeof *recruits) : NULL;
+    if (recruits) {
+        pthread_t keeper;
+        *recruits = (struct recruits){.first = present + 1, .count = wanted - present};
+        if (pthread_create(&keeper, NULL, keep_helpers, recruits) == 0) {
+            pthread_detach(keeper);
+            atomic_store_explicit(&helpers, wanted, memory_order_release);
+        } else {
+            free(recruits);
+        }
     }
-    team team = {.threads = 1};
-#pragma omp parallel num_threads(threads)
-    if (omp_get_thread_num() == 0) {
-        team.threads = omp_get_num_threads();
-        mine = &team;
-        body(context);
-        mine = NULL;
-        atomic_store_explicit(&team.over, 1, memory_order_relaxed);
-    } else {
-        help(&team, omp_get_thread_num());
+    pthread_mutex_unlock(&growing);
+}
+
+/* ---- Callers ---- */
+
+static job *take_place(void) {
+    for (int64_t i = 0; i < PLACES; i++)
+        if (!atomic_load_explicit(&jobs[i].taken, memory_order_relaxed) &&
+            !atomic_exchange_explicit(&jobs[i].taken, 1, memory_order_acquire))
+            return &jobs[i];
+    return NULL;
+}
+
+static void open_job(job *job, int32_t threads) {
+    job->shares = shares_of(threads);
+    for (int64_t i = 0; i < job->shares; i++) {
+        uint64_t pieces = (uint64_t)(job->pieces * (i + 1) / job->shares - job->pieces * i / job->shares);
+        atomic_store_explicit(&job->share[i].undone, (uint32_t)pieces, memory_order_relaxed);
+        atomic_store_explicit(&job->share[i].left, (uint64_t)threads << 32 | pieces,
+                              memory_order_release);
+    }
+    atomic_store(&job->threads, threads);
+    atomic_fetch_add(&opened, 1);
+    for (int32_t slot = 1; slot < threads && slot < job->pieces && slot <= MOST_HELPERS; slot++)
+        if (atomic_load(&beds[slot].asleep) && atomic_exchange(&beds[slot].asleep, 0))
+            wake(&beds[slot].asleep);
+}
+
+static void wait_for_the_begun(job *job) {
+    for (int64_t i = 0; i < job->shares; i++) {
+        _Atomic uint32_t *undone = &job->share[i].undone;
+        for (int64_t looks = 0; looks < PATIENCE; looks++) {
+            if (!atomic_load_explicit(undone, memory_order_acquire)) break;
+            pause_briefly();
+        }
+        uint32_t value = atomic_load_explicit(undone, memory_order_acquire);
+        if (!value) continue;
+        atomic_store(&job->asleep, 1);
+        while ((value = atomic_load(undone))) sleep_while(undone, value);
+        atomic_store(&job->asleep, 0);
     }
 }
 
-void ck_team_run(ck_team_work *work, void *context, const ck_team_ahead *ahead) {
-    team *team = mine;
-    if (!team) {
-#pragma omp parallel num_threads(ck_threads())
-        work(context, omp_get_thread_num(), omp_get_num_threads());
+void ck_team_run_ahead(ck_team_work *work, void *context, int64_t count, int64_t grain,
+                       int32_t threads, const ck_team_ahead *ahead) {
+    if (count <= 0) return;
+    int64_t pieces = (count + grain - 1) / grain;
+    job *job = threads > 1 && pieces > 1 && !in_piece ? take_place() : NULL;
+    if (!job) {
+        work(context, 0, count, 0);
         return;
     }
-    team->work = work;
-    team->context = context;
-    if (ahead)
-        memcpy(team->ahead, ahead, sizeof team->ahead);
-    else
-        memset(team->ahead, 0, sizeof team->ahead);
-    uint64_t gate = atomic_load_explicit(&team->gate, memory_order_relaxed);
-    atomic_store_explicit(&team->gate, gate + NUMBER + OPEN, memory_order_release);
-    work(context, 0, team->threads);
-    atomic_fetch_and_explicit(&team->gate, ~(uint64_t)OPEN, memory_order_relaxed);
-    for (int64_t looks = 0;; looks++) {
-        gate = atomic_load_explicit(&team->gate, memory_order_acquire);
-        if (!(gate & (OPEN - 1))) break;
-        pause_briefly(looks);
-    }
+    if (threads > pieces && !ahead) threads = (int32_t)pieces;
+    call_helpers(threads - 1);
+    job->work = work;
+    job->context = context;
+    job->count = count;
+    job->grain = grain;
+    job->pieces = pieces;
+    job->ahead = ahead;
+    open_job(job, threads);
+    in_piece = 1;
+    ck_team_ahead own;
+    work_on(job, threads, 0, &own);
+    in_piece = 0;
+    atomic_store_explicit(&job->threads, 0, memory_order_relaxed);
+    wait_for_the_begun(job);
+    atomic_store_explicit(&job->taken, 0, memory_order_release);
     if (ahead) {
-        ck_team_ahead own = ahead[0];
+        own = ahead[0];
         read_ahead(&own, OWN_LINES);
     }
 }
 
+void ck_team_run(ck_team_work *work, void *context, int64_t count, int64_t grain, int32_t threads) {
+    ck_team_run_ahead(work, context, count, grain, threads, NULL);
+}
+
+/* ---- Many calls side by side ---- */
+
 typedef struct {
     void (*body)(void *context, int64_t index);
     void *context;
-    int64_t count;
-    atomic_llong next;
 } each;
 
-static void take_each(each *each) {
-    for (;;) {
-        int64_t index = atomic_fetch_add_explicit(&each->next, 1, memory_order_relaxed);
-        if (index >= each->count) return;
-        each->body(each->context, index);
-    }
+static void run_each(void *context, int64_t from, int64_t to, int32_t slot) {
+    (void)slot;
+    const each *each = context;
+    for (int64_t i = from; i < to; i++) each->body(each->context, i);
 }
 
 void ck_for_each(int64_t count, int32_t most, void (*body)(void *context, int64_t index),
                  void *context) {
-    each each = {.body = body, .context = context, .count = count};
+    each each = {.body = body, .context = context};
     int32_t threads = most < ck_threads() ? most : ck_threads();
-    if (threads > count) threads = (int32_t)count;
-    if (threads <= 1) {
-        take_each(&each);
-        return;
-    }
-#pragma omp parallel num_threads(threads)
-    take_each(&each);
+    ck_team_run(run_each, &each, count, 1, threads);
 }

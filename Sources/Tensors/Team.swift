@@ -1,18 +1,5 @@
 internal import CKernels
 
-/// Runs `body` on the calling thread while the other threads stand by for the small operations of generation
-/// (`multiplyFew`, `cachedAttention`), which then begin and end without waking anybody. Everything else in `body` runs
-/// on the calling thread alone, so it is for one to four tokens. Results are the same to the bit.
-public func withTeam(_ body: () -> Void) {
-  withoutActuallyEscaping(body) { body in
-    var body = body
-    unsafe withUnsafeMutablePointer(to: &body) { pointer in
-      unsafe ck_with_team(
-        { unsafe $0!.assumingMemoryBound(to: (() -> Void).self).pointee() }, pointer)
-    }
-  }
-}
-
 /// The results of `body` for 0..<count, in order, up to `most` at a time. Each call and every kernel in it runs on one
 /// thread; with one at a time, kernels use all threads as ever. For many pieces of work too small to be divided.
 public func sideBySide<Value>(_ count: Int, atMost most: Int, _ body: (Int) -> Value) -> [Value] {

@@ -264,20 +264,16 @@ public struct Model: Sendable {
     }
     let residual = workspace.buffers.residual.prefix(ids.count)
     let isFew = roundsFew && ids.count <= FewProduct.mostTokens
-    func run() {
-      for layer in 0..<configuration.layerCount {
-        // The team's other threads would spin while this one waits: callers pause between tokens.
-        if isFew ? stop?.isRaisedNow == true : stop.isRaised { return }
-        withBlock(layer, next: layer + 1, adapters) { block in
-          var block = block
-          if isFew { block.following = weights.read(after: layer) }
-          block.forward(
-            Block.Forward(
-              residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
-              workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew))
-        }
+    for layer in 0..<configuration.layerCount {
+      if stop.isRaised { return }
+      withBlock(layer, next: layer + 1, adapters) { block in
+        var block = block
+        if isFew { block.following = weights.read(after: layer) }
+        block.forward(
+          Block.Forward(
+            residual: residual, batch: batch, saved: workspace.block(layer).prefix(ids.count),
+            workspace: workspace, cache: (cache, slots, positions), roundsFew: roundsFew))
       }
     }
-    if isFew { withTeam(run) } else { run() }
   }
 }

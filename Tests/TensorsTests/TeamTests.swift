@@ -1,8 +1,11 @@
+import CKernels
+import Foundation
+import Synchronization
 import Testing
 
 @testable import Tensors
 
-/// `withTeam`: the same bits as without, however threads come and go.
+/// The team of threads: the same bits as alone, every piece once, however threads come and go.
 @Suite(.serialized) struct TeamTests {
   private static let width = 256
   /// Large enough for several threads to be called.
@@ -56,10 +59,9 @@ import Testing
     var state: [Float] { x.array() + wide.array() + sum.array() + attended.array() }
   }
 
-  private func state(tokens: Int, rounds: Int, ahead: Bool, inTeam: Bool) throws -> [Float] {
+  private func state(tokens: Int, rounds: Int, ahead: Bool) throws -> [Float] {
     let network = try Network(tokens: tokens)
-    func run() { for _ in 0..<rounds { network.run(ahead: ahead) } }
-    if inTeam { withTeam(run) } else { run() }
+    for _ in 0..<rounds { network.run(ahead: ahead) }
     return network.state
   }
 
@@ -67,34 +69,104 @@ import Testing
   func aTeamChangesNoBit(tokens: Int) throws {
     for isa in Compute.available where isa != Compute.scalar {
       let alone = try Compute.with(isa: isa, threads: 1) {
-        try state(tokens: tokens, rounds: 12, ahead: false, inTeam: false)
+        try state(tokens: tokens, rounds: 12, ahead: false)
       }
       #expect(alone.allSatisfy(\.isFinite) && alone.contains { $0 != 0 })
       for threads in Int32(2)...5 {
         let together = try Compute.with(isa: isa, threads: threads) {
-          try state(tokens: tokens, rounds: 12, ahead: threads != 3, inTeam: true)
+          try state(tokens: tokens, rounds: 12, ahead: threads != 3)
         }
         #expect(together == alone, "tier \(isa), \(threads) threads")
       }
     }
   }
 
-  @Test func teamsComeAndGoAndMayBeAskedForTwice() throws {
+  /// Every kernel of a piece of `sideBySide` runs alone there, with the bits that it has in the team.
+  @Test func jobsWithinPiecesRunAlone() throws {
     try Compute.with(isa: Compute.available.last ?? Compute.scalar, threads: 3) {
-      let expected = try state(tokens: 1, rounds: 1, ahead: false, inTeam: false)
-      var calls = 0
-      for _ in 0..<300 { withTeam { calls += 1 } }
-      for _ in 0..<20 {
-        var inner: [Float] = []
-        var failure: (any Error)?
-        withTeam {
-          do { inner = try state(tokens: 1, rounds: 1, ahead: true, inTeam: true) } catch {
-            failure = error
-          }
-        }
-        #expect(failure == nil && inner == expected)
+      let expected = try state(tokens: 1, rounds: 2, ahead: false)
+      let found = sideBySide(12, atMost: 3) { _ in
+        try? state(tokens: 1, rounds: 2, ahead: true)
       }
-      #expect(calls == 300)
+      #expect(found.count == 12)
+      for inner in found { #expect(inner == expected) }
+    }
+  }
+
+  /// Calls of the pieces of a job, counted; what each did is in a place of its own.
+  @Test func everyPieceIsDoneOnceWhateverTheNumberOfThreads() {
+    Compute.with(isa: Compute.scalar, threads: 8) {
+      for round in 0..<400 {
+        let count = round % 37
+        // `most` changes between calls, above and below the threads that there are.
+        let found = sideBySide(count, atMost: 1 + round % 9) { 3 * $0 + round }
+        #expect(found == (0..<count).map { 3 * $0 + round })
+      }
+    }
+  }
+
+  /// More callers at a time than the team has places for jobs, each with a job in its pieces.
+  @Test func manyCallersDoNotDisturbEachOther() async {
+    let threads = Processor.threads
+    Processor.threads = 4
+    defer { Processor.threads = threads }
+    let sums = await withCheckedContinuation { continuation in
+      let left = Mutex((24, [Int](repeating: 0, count: 24)))
+      for caller in 0..<24 {
+        Thread.detachNewThread {
+          var sum = 0
+          for round in 0..<60 {
+            let found = sideBySide(11, atMost: 2 + caller % 3) { piece in
+              sideBySide(3, atMost: 4) { $0 * piece + caller + round }.reduce(0, +)
+            }
+            sum += found.reduce(0, +)
+          }
+          let all: [Int]? = left.withLock { left in
+            left.0 -= 1
+            left.1[caller] = sum
+            return left.0 == 0 ? left.1 : nil
+          }
+          if let all { continuation.resume(returning: all) }
+        }
+      }
+    }
+    for (caller, sum) in sums.enumerated() {
+      #expect(sum == 60 * (3 * 55 + 33 * caller) + 33 * (59 * 60 / 2))
+    }
+  }
+
+  /// A helper that is held up in its first piece keeps only that one: the caller does all others meanwhile.
+  @Test func theCallerGoesOnWithoutAHelperThatIsHeldUp() {
+    Compute.with(isa: Compute.scalar, threads: 2) {
+      for _ in 0..<20 {
+        let caller = unsafe pthread_self()
+        let others = Mutex(0)
+        let count = 40
+        let owners = sideBySide(count, atMost: 2) { _ in
+          let isCaller = unsafe pthread_equal(pthread_self(), caller) != 0
+          if isCaller {
+            others.withLock { $0 += 1 }
+            usleep(100)
+          } else {
+            // Until the caller has done all that is left.
+            let end = Date(timeIntervalSinceNow: 20)
+            while others.withLock({ $0 }) < count - 1, Date() < end { usleep(50) }
+          }
+          return isCaller
+        }
+        #expect(owners.filter(\.self).count >= count - 1)
+      }
+    }
+  }
+
+  /// Nobody burns a processor while there is nothing to do.
+  @Test func anIdleTeamSleeps() {
+    Compute.with(isa: Compute.scalar, threads: 6) {
+      _ = sideBySide(60, atMost: 6) { $0 }
+      usleep(100_000)
+      let before = clock()
+      usleep(400_000)
+      #expect(Double(clock() - before) / Double(CLOCKS_PER_SEC) < 0.2)
     }
   }
 
@@ -110,7 +182,7 @@ import Testing
       let expected = bench.matrix(1, TeamTests.rows, .float32)
       multiplyFew([FewProduct(into: expected, w)], x)
       for next in [[tiny], [tiny, tiny, w], [], [w, tiny]] {
-        withTeam { multiplyFew([FewProduct(into: y, w)], x, next: next) }
+        multiplyFew([FewProduct(into: y, w)], x, next: next)
         #expect(y.array() == expected.array())
       }
       #expect(bench.bordersAreIntact())

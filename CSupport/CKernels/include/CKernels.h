@@ -54,10 +54,6 @@ int32_t ck_isa(void);                    /* the tier in use: best available, or 
 void ck_set_isa(int32_t isa);            /* for tests and benchmarks; must be available */
 int32_t ck_threads(void);                /* threads in use: OMP_NUM_THREADS or the cores this process may use */
 void ck_set_threads(int32_t threads);
-/* Calls body(context) on this thread while the others stand by for the small products and the attention of generation,
- * which then start and end without waking anybody (team.c). Everything else that body calls runs on this thread
- * alone. A call within another is an ordinary call. */
-void ck_with_team(void (*body)(void *context), void *context);
 /* Calls body(context, 0 ..< count), up to `most` at a time: each call runs on one thread, and so does everything that it
  * calls; with one at a time, kernels use all threads as ever. */
 void ck_for_each(int64_t count, int32_t most, void (*body)(void *context, int64_t index), void *context);
