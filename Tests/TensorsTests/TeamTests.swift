@@ -139,11 +139,11 @@ import Testing
   @Test func theCallerGoesOnWithoutAHelperThatIsHeldUp() {
     Compute.with(isa: Compute.scalar, threads: 2) {
       for _ in 0..<20 {
-        let caller = unsafe pthread_self()
+        let caller = pthread_self()
         let others = Mutex(0)
         let count = 40
         let owners = sideBySide(count, atMost: 2) { _ in
-          let isCaller = unsafe pthread_equal(pthread_self(), caller) != 0
+          let isCaller = pthread_equal(pthread_self(), caller) != 0
           if isCaller {
             others.withLock { $0 += 1 }
             usleep(100)
