@@ -45,6 +45,8 @@ public final class FineTuneSession {
   /// Tokens of the longest sequence that the run sees, in training and validation.
   private let longestSequence: Int
   private(set) var validationBatches: [TokenBatch]
+  /// Of the text that is watched for forgetting, where there is one.
+  let forgettingWindows: [TokenSequence]
   private let startSample: [Int]
   /// What is no longer as the recipe has it.
   private let changes: [String]
@@ -104,6 +106,8 @@ public final class FineTuneSession {
     ProcessMemory.releaseFreed()
     trainer = try Trainer(
       loaded.model, layout, plan: plan, clip: recipe.clip)
+    forgettingWindows = try Self.forgettingWindows(
+      recipe, loaded, microTokens: trainer.workspace.shape.tokens)
 
     var complete = recipe.spelledOut
     if builder.readsClock, complete.now == nil { complete.now = TemplateClock.today.text }

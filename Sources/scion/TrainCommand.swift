@@ -40,6 +40,12 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     var recipe = try options.makeRecipe(model)
     try recipe.validate()
+    if dryRun {
+      var reporter = TerminalReporter(quiet: recipe.quiet)
+      if let threads = recipe.threads { Processor.threads = threads }
+      let session = try FineTuneSession(recipe, version: ScionVersion.current)
+      return try PlanCommand.show(session, withRecipe: true, &reporter)
+    }
     guard let output = recipe.output else {
       throw UsageError("no output folder given: add -o FOLDER")
     }
@@ -56,7 +62,6 @@ struct TrainCommand: ParsableCommand {
     // A refusal must leave nothing behind.
     if case .path(let path) = options.resume { try TrainingLoop.checkResumption(from: path) }
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
-    if dryRun { return try PlanCommand.show(session, withRecipe: true, &reporter) }
     let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
     // Until here a signal ends the process as ever: nothing was written.
     let interrupt = InterruptFlag(pauses)

@@ -98,6 +98,23 @@ import Testing
     #expect(place.bytes("again/\(weights)") == place.bytes("run/\(weights)"))
   }
 
+  @Test("A dry run prints recipe and plan, and like a refusal leaves nothing behind")
+  func dryRunsAndRefusalsLeaveNothing() throws {
+    let place = try Workplace()
+    try place.write("short.txt", "too short")
+    let before = try place.names()
+    let dry = try place.scion("train -m base.gguf --data data.jsonl --batch 4 --dry-run")
+    #expect(dry.code == 0, "\(dry.messages)")
+    #expect(dry.output.contains("rank: 8") && dry.output.contains("# "))
+    for flags in ["--resume gone", "--forgetting gone.txt", "--forgetting short.txt"] {
+      let refused = try place.scion("\(Self.train) \(flags)")
+      #expect(refused.code != 0)
+      #expect(refused.messages.contains(flags.split(separator: " ")[1]), "\(refused.messages)")
+    }
+    // What the program says is caught in two files.
+    #expect(try place.names() == [".stderr", ".stdout"] + before)
+  }
+
   @Test(
     "Validation is at the steps of --eval-at, at 0 of the base and of the start, and after the last"
   )

@@ -27,6 +27,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case severalLists(path: String, keys: [String])
   /// Nothing but blank lines, or every record was skipped; `first` says why the first was.
   case noRecords(path: String, skipped: Int, first: String? = nil)
+  /// A text of fewer tokens than what is to be measured on it needs.
+  case textTooShort(path: String, tokens: Int, needed: Int)
   /// No sequence with a target is left.
   case noTargets(path: String, sequenceLength: Int)
   /// The first record that needs the model's tokenizer or chat template, of a model where Scion
@@ -68,6 +70,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
         ? "\(path) holds no records: add some, or delete the file"
         : "\(path): every record is bad (\(skipped)): correct them"
           + (first.map { "; the first: \($0)" } ?? "")
+    case .textTooShort(let path, let tokens, let needed):
+      "\(path) has \(tokens) tokens, and \(needed) are needed to see what is forgotten: give a longer text"
     case .noTargets(let path, let sequenceLength):
       "\(path): no record has a target within \(sequenceLength) tokens: raise --seq-len or check the completions"
     case .cannotTokenize(let reason):

@@ -5,9 +5,6 @@ internal import Transformer
 // What training makes a model forget: the perplexity of a general text, before and after (`forgetting`).
 
 extension TrainingLoop {
-  /// Most windows that are read: their standard error is then a percent or two.
-  private static let mostWindows = 24
-
   var isForgettingDueBefore: Bool {
     session.recipe.forgetting != nil && state.forgettingBefore == nil && state.steps == 0
   }
@@ -16,22 +13,13 @@ extension TrainingLoop {
     session.recipe.forgetting != nil && state.forgettingStep != state.steps && state.steps > 0
   }
 
-  /// llama.cpp's protocol over the text's first windows, as long as a micro-batch allows.
   func beginForgetting(withAdapters: Bool) throws {
-    guard let path = session.recipe.forgetting else { return }
-    let loaded = session.loaded
-    let context = min(
-      512, session.trainer.workspace.shape.tokens, loaded.model.configuration.contextLength)
-    let text = try DataFile.text(path: path)
-    // No tokenizer makes more than four letters of ten a token; a long text need not be read whole.
-    let windows = try PerplexityWindows.sequences(
-      of: String(text.prefix(Self.mostWindows * context * 12)), context: context, loaded
-    ).prefix(Self.mostWindows)
-    if !withAdapters {
+    let windows = session.forgettingWindows
+    if !withAdapters, let first = windows.first, let path = session.recipe.forgetting {
       emit(
         .notice(
-          "\(path): the first \(windows.count) windows of \(context) tokens are watched for forgetting"
-        ))
+          "\(path): the first \(windows.count) windows of \(first.ids.count) tokens are watched for "
+            + "forgetting"))
     }
     phase = .forgetting(
       ValidationPass(windows.map { TokenBatch([$0]) }, withAdapters: withAdapters))
@@ -51,5 +39,30 @@ extension TrainingLoop {
         perplexity: row.perplexity, base: state.forgettingBefore.map { exp($0.value) },
         withAdapters: withAdapters))
     if withAdapters { phase = .finishing }
+  }
+}
+
+extension FineTuneSession {
+  /// Most windows that are read: their standard error is then a percent or two.
+  private static let mostForgettingWindows = 24
+
+  /// The first windows of the text at `recipe.forgetting`, by llama.cpp's protocol, as long as a micro-batch allows; none
+  /// where no text is watched.
+  ///
+  /// Throws `DataError`, also for a text that is too short.
+  static func forgettingWindows(
+    _ recipe: FineTuneRecipe, _ loaded: LoadedModel, microTokens: Int
+  ) throws -> [TokenSequence] {
+    guard let path = recipe.forgetting else { return [] }
+    let context = min(512, microTokens, loaded.model.configuration.contextLength)
+    let text = try DataFile.text(path: path)
+    // No tokenizer makes more than four letters of ten a token; a long text need not be read whole.
+    do {
+      let windows = try PerplexityWindows.sequences(
+        of: String(text.prefix(mostForgettingWindows * context * 12)), context: context, loaded)
+      return Array(windows.prefix(mostForgettingWindows))
+    } catch EvaluationError.textTooShort(let tokens, let needed) {
+      throw DataError.textTooShort(path: path, tokens: tokens, needed: needed)
+    }
   }
 }

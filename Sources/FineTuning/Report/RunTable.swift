@@ -29,6 +29,8 @@ public struct RunTable {
   public var text: String {
     var lines = Self.columns([Self.names] + rows)
     let settings = RecipeSetting.all.compactMap { setting -> [String]? in
+      // Two runs never share a folder.
+      guard setting.key != "output" else { return nil }
       let texts = runs.map { setting.text(of: $0.recipe) }
       return Set(texts).count > 1 ? [setting.key] + texts.map { $0.isEmpty ? "-" : $0 } : nil
     }
