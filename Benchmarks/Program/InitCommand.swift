@@ -39,7 +39,7 @@ struct InitCommand: ParsableCommand {
     if let samples {
       let ids = try JSONDecoder().decode(
         [[Int32]].self, from: Data(contentsOf: URL(fileURLWithPath: samples)))
-      setup.use(ids.map { TokenSequence(allTargets: $0) })
+      try setup.use(ids.map { TokenSequence(allTargets: $0) })
     }
     if accuracy { return try compare(setup, table) }
     let folder = FileManager.default.temporaryDirectory.path

@@ -37,15 +37,17 @@ struct TrainingSetup {
     plan = try MemoryPlan(request)
     model.streamsWeights = plan.streamsWeights
     trainer = try Trainer(model, layout, plan: plan, clip: 1)
-    batches = BatchPlan.evaluation(
-      TrainingSetup.sequences(sequences, length, vocabulary: configuration.vocabularySize),
-      microTokens: plan.microTokens)
+    batches = Array(
+      try TokenBatches(
+        evaluating: TrainingSetup.sequences(
+          sequences, length, vocabulary: configuration.vocabularySize),
+        microTokens: plan.microTokens))
     TrainingSetup.draw(trainer.adapters)
   }
 
   /// Takes other sequences, none longer than those that it was made for.
-  mutating func use(_ sequences: [TokenSequence]) {
-    batches = BatchPlan.evaluation(sequences, microTokens: plan.microTokens)
+  mutating func use(_ sequences: [TokenSequence]) throws {
+    batches = Array(try TokenBatches(evaluating: sequences, microTokens: plan.microTokens))
   }
 
   /// Sequences of random tokens: the time of a step depends on their number alone.

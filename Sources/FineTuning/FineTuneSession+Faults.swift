@@ -27,13 +27,13 @@ extension FineTuneSession {
 
   /// What a validation whose loss is not a number comes from, when that of the base is not known.
   func explainedValidation() -> TrainingError {
-    brokenBase(on: validationBatches) ?? .validationDiverged(step: stepsDone)
+    validationBatches.flatMap { brokenBase(on: $0) } ?? .validationDiverged(step: stepsDone)
   }
 
   /// What a start whose loss is not a number, or whose mathematics met one, comes from; nil when the base is sound.
   func explainedStart() -> TrainingError? { brokenBase(on: startBatches) }
 
-  private func brokenBase(on batches: [TokenBatch]) -> TrainingError? {
+  private func brokenBase(on batches: some Sequence<TokenBatch>) -> TrainingError? {
     for batch in batches where batch.targetCount > 0 {
       if case .broken(let place) = lookAtBase(batch) { return brokenBase(place) }
     }
@@ -55,7 +55,7 @@ extension FineTuneSession {
     let microBatches = batchPlan.step(index).microBatches
     let all = microBatch.map { microBatches[$0] } ?? microBatches.flatMap(\.self)
     let found = sequences.isEmpty ? all : sequences.map { all[$0] }
-    let lines = Set(found.map { data.train.lines[$0] }).sorted()
+    let lines = Set(found.map { data.train.sequences.line($0) }).sorted()
     let file = data.train.sources.count == 1 ? data.train.sources.first?.path : nil
     let shown = lines.prefix(8).map { "\($0)" }.joined(separator: ", ")
     let rest = lines.count > 8 ? " and \(lines.count - 8) more" : ""

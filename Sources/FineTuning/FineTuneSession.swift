@@ -44,7 +44,7 @@ public final class FineTuneSession {
 
   /// Tokens of the longest sequence that the run sees, in training and validation.
   private let longestSequence: Int
-  private(set) var validationBatches: [TokenBatch]
+  private(set) var validationBatches: TokenBatches?
   /// Of the text that is watched for forgetting, where there is one.
   let forgettingWindows: [TokenSequence]
   private let startSample: [Int]
@@ -83,10 +83,10 @@ public final class FineTuneSession {
       throw RecipeError.startWithExperts(name: recipe.initialization)
     }
     if layout.adaptsExperts, recipe.dropout > 0 { throw RecipeError.dropoutWithExperts }
-    let steps = BatchPlan(
+    let steps = try BatchPlan(
       lengths: data.train.lengths, size: recipe.stepSize, duration: recipe.duration,
       microTokens: 1, seed: recipe.seed)
-    startSample = FineTuneSession.startSample(recipe, data)
+    startSample = try FineTuneSession.startSample(recipe, data)
     let plan = try MemoryPlan(
       MemoryRequest(recipe, loaded, data, layout, steps: steps, startSample: startSample))
     memoryPlan = plan
@@ -97,10 +97,9 @@ public final class FineTuneSession {
       recipe, rate: rate, steps: recipe.pace?.scheduleSteps ?? batchPlan.stepCount)
     totalTokens = batchPlan.tokenCount
     mostSteps = recipe.isBoundByTimeAlone ? .max : batchPlan.stepCount
-    validationBatches =
-      data.validation.map {
-        BatchPlan.evaluation($0.sequences, microTokens: plan.microTokens)
-      } ?? []
+    validationBatches = try data.validation.map {
+      try TokenBatches(evaluating: $0.sequences, microTokens: plan.microTokens)
+    }
     // What was read to get here need not stay: the file's pages, and what parsing it and the data has freed.
     loaded.file.releasePages()
     ProcessMemory.releaseFreed()
@@ -131,9 +130,11 @@ public final class FineTuneSession {
   }
 
   /// Takes the steps of `pace`, the first of which are those done.
-  func fit(_ pace: Pace) {
+  ///
+  /// Throws `TensorError.cannotSpill` without room for the order of a large set.
+  func fit(_ pace: Pace) throws(TensorError) {
     self.pace = pace
-    batchPlan = BatchPlan(
+    batchPlan = try BatchPlan(
       lengths: batchPlan.lengths, size: recipe.stepSize, duration: .steps(pace.stepCount),
       microTokens: batchPlan.microTokens, seed: recipe.seed)
     schedule = Self.schedule(recipe, rate: rate, steps: pace.scheduleSteps)
@@ -147,12 +148,8 @@ public final class FineTuneSession {
     schedule = Self.schedule(recipe, rate: rate, steps: schedule.steps)
   }
 
-  /// Keeps `count` micro-batches of the validation part, spread over all: those have the longest records first.
-  func limitValidation(to count: Int) {
-    let all = validationBatches
-    guard count < all.count else { return }
-    validationBatches = (0..<max(count, 1)).map { all[$0 * all.count / max(count, 1)] }
-  }
+  /// Keeps `count` micro-batches of the validation part, spread over all.
+  func limitValidation(to count: Int) { validationBatches = validationBatches?.spread(count) }
 
   /// The recipe that repeats this run: with the steps that its time was fitted to and the learning rate that was found, once
   /// they are known.
@@ -239,13 +236,14 @@ public final class FineTuneSession {
   /// The micro-batches of the start.
   var startBatches: [TokenBatch] {
     let sequences = data.train.sequences
-    return BatchPlan.evaluation(
-      startSample.map { sequences[$0] }, microTokens: memoryPlan.microTokens)
+    return BatchPlan.pack(
+      startSample, lengths: sequences.lengths, limit: memoryPlan.microTokens
+    ).map { TokenBatch($0.map { sequences[$0] }) }
   }
 
   /// The training sequences that the start looks at, by index.
-  private static func startSample(_ recipe: FineTuneRecipe, _ data: TrainingData) -> [Int] {
-    recipe.startOrder.sample(
+  private static func startSample(_ recipe: FineTuneRecipe, _ data: TrainingData) throws -> [Int] {
+    try recipe.startOrder.sample(
       recipe.initSamples, of: data.train.sequences.count, seed: recipe.seed)
   }
 
@@ -315,13 +313,11 @@ public final class FineTuneSession {
 
   /// Mean loss of the validation part, or nil when there is none.
   public func validate(withAdapters: Bool = true) -> Double? {
-    validationBatches.isEmpty
-      ? nil : trainer.validate(validationBatches, withAdapters: withAdapters)
+    validationBatches.map { trainer.validate($0, withAdapters: withAdapters) }
   }
 
   /// The same micro-batch by micro-batch; nil when there is no validation part.
   func validationPass(withAdapters: Bool) -> ValidationPass? {
-    validationBatches.isEmpty
-      ? nil : ValidationPass(validationBatches, withAdapters: withAdapters)
+    validationBatches.map { ValidationPass($0, withAdapters: withAdapters) }
   }
 }

@@ -115,7 +115,9 @@ public final class Trainer {
   /// Mean negative log-likelihood of the targets of held-out micro-batches.
   ///
   /// - Parameter withAdapters: false evaluates the base.
-  public func validate(_ microBatches: [TokenBatch], withAdapters: Bool = true) -> Double {
+  public func validate(
+    _ microBatches: some RandomAccessCollection<TokenBatch>, withAdapters: Bool = true
+  ) -> Double {
     var pass = ValidationPass(microBatches, withAdapters: withAdapters)
     while pass.advance(self) {}
     return pass.loss
@@ -150,17 +152,18 @@ public final class Trainer {
 /// The mean loss over held-out micro-batches, one at a time, so that the caller can show progress and stop between them.
 public struct ValidationPass {
   public let withAdapters: Bool
-  private let batches: [TokenBatch]
+  private let batch: (Int) -> TokenBatch
   /// Wall time so far, as its caller counts it.
   var seconds = 0.0
   private var total = 0.0
   private var targets = 0
   /// Micro-batches done, and in all.
   public private(set) var done = 0
-  public var count: Int { batches.count }
+  public let count: Int
 
-  init(_ batches: [TokenBatch], withAdapters: Bool) {
-    self.batches = batches
+  init(_ batches: some RandomAccessCollection<TokenBatch>, withAdapters: Bool) {
+    count = batches.count
+    batch = { batches[batches.index(batches.startIndex, offsetBy: $0)] }
     self.withAdapters = withAdapters
   }
 
@@ -169,8 +172,8 @@ public struct ValidationPass {
 
   /// Runs the next micro-batch; false when all have been, or `stop` was raised meanwhile.
   mutating func advance(_ trainer: Trainer, stop: StopFlag? = nil) -> Bool {
-    guard done < batches.count, !stop.isRaised else { return false }
-    let batch = batches[done]
+    guard done < count, !stop.isRaised else { return false }
+    let batch = batch(done)
     if batch.targetCount > 0 {
       trainer.model.forward(
         batch, adapters: withAdapters ? trainer.adapters : nil, trainer.workspace, stop: stop)

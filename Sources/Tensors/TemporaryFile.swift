@@ -2,50 +2,21 @@ internal import Glibc
 
 /// Bytes that are written once, from front to back, to an unnamed temporary file and then mapped.
 ///
-/// The file is unlinked as soon as it is open: it goes with the last mapping, and a killed process
-/// leaves nothing behind. For what comes from a pipe or is unpacked, so that it need not lie in
-/// memory.
-public struct TemporaryFile: ~Copyable {
-  private let descriptor: Int32
-  private let directory: String
-  public private(set) var byteCount = 0
+/// For what comes from a pipe or is unpacked, so that it need not lie in memory.
+struct TemporaryFile: ~Copyable {
+  private let file: UnlinkedFile
+  private(set) var byteCount = 0
 
   /// In the folder that `TMPDIR` names, or /tmp. Throws `TensorError.cannotSpill`.
-  public init() throws(TensorError) {
-    let directory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    self.directory = directory
-    var template = Array("\(directory)/.scion-data-XXXXXX".utf8CString)
-    descriptor = unsafe template.withUnsafeMutableBufferPointer { buffer in
-      guard let path = buffer.baseAddress else { return -1 }
-      let descriptor = unsafe mkstemp(path)
-      if descriptor >= 0 {
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        _ = unsafe unlink(path)
-      }
-      return descriptor
-    }
-    guard descriptor >= 0 else {
-      throw .cannotSpill(directory: directory, reason: systemReason())
-    }
-  }
+  init() throws(TensorError) { file = try UnlinkedFile() }
 
-  deinit { close(descriptor) }
-
-  /// Appends values as they lie in memory. Throws `cannotSpill` without room.
-  public mutating func append<Value: BitwiseCopyable>(
-    _ values: ArraySlice<Value>
-  ) throws(TensorError) {
-    let size = values.count * MemoryLayout<Value>.stride
-    var done = 0
-    while done < size {
-      let count = unsafe values.withUnsafeBytes { buffer in
-        unsafe write(descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done)
-      }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw .cannotSpill(directory: directory, reason: systemReason()) }
-      done += count
+  /// Appends bytes. Throws `cannotSpill` without room.
+  mutating func append(_ bytes: ArraySlice<UInt8>) throws(TensorError) {
+    let offset = byteCount
+    try unsafe bytes.withUnsafeBufferPointer { (values: UnsafeBufferPointer<UInt8>) throws(TensorError) -> Void in
+      try unsafe file.write(UnsafeRawBufferPointer(values), at: offset)
     }
-    byteCount += size
+    byteCount += bytes.count
   }
 
   /// Appends all that `source` has left. Throws `cannotSpill`, or `cannotMap` with `path` when it
@@ -64,9 +35,9 @@ public struct TemporaryFile: ~Copyable {
   }
 
   /// The bytes written so far, mapped; nil when there are none. `path` is for messages.
-  public consuming func mapped(path: String) throws(TensorError) -> MappedFile? {
+  consuming func mapped(path: String) throws(TensorError) -> MappedFile? {
     guard byteCount > 0 else { return nil }
-    return try MappedFile(descriptor: descriptor, path: path)
+    return try MappedFile(descriptor: file.descriptor, path: path)
   }
 }
 

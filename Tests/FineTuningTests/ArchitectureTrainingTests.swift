@@ -58,8 +58,8 @@ struct ArchitectureTrainingTests {
     let picture = try #require(StartPicture(report, adapters.layout.projections))
     #expect(picture.svg.components(separatedBy: "<title>blk.").count == report.matrices.count + 1)
     let before = adapters.layout.slots.map { adapters.values($0) }
-    let data = BatchPlan.evaluation(
-      session.data.train.sequences, microTokens: session.memoryPlan.microTokens)
+    let data = try TokenBatches(
+      evaluating: session.data.train.sequences, microTokens: session.memoryPlan.microTokens)
     let first = session.trainer.validate(data)
     var steps = 0
     while try session.step() != nil { steps += 1 }
@@ -163,8 +163,8 @@ struct ArchitectureTrainingTests {
     let report = start.report()
     #expect(report.matrices.count == session.trainer.adapters.layout.slots.count)
     #expect(report.matrices.allSatisfy { $0.capturedShare > 0 && $0.startNorm == 0 })
-    let data = BatchPlan.evaluation(
-      session.data.train.sequences, microTokens: session.memoryPlan.microTokens)
+    let data = try TokenBatches(
+      evaluating: session.data.train.sequences, microTokens: session.memoryPlan.microTokens)
     let first = session.trainer.validate(data)
     while try session.step() != nil {}
     let last = session.trainer.validate(data)

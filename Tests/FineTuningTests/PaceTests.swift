@@ -32,15 +32,15 @@ struct PaceTests {
   ])
   func refusesWhatIsNoPace(text: String) { #expect(Pace(text) == nil) }
 
-  @Test func anyNumberOfStepsIsAPrefixOfMore() {
+  @Test func anyNumberOfStepsIsAPrefixOfMore() throws {
     let lengths = (1...37).map { $0 % 7 + 3 }
-    func plan(_ duration: BatchPlan.Duration) -> BatchPlan {
-      BatchPlan(
+    func plan(_ duration: BatchPlan.Duration) throws -> BatchPlan {
+      try BatchPlan(
         lengths: lengths, size: .tokens(40), duration: duration, microTokens: 20, seed: 5)
     }
-    let whole = plan(.epochs(4))
+    let whole = try plan(.epochs(4))
     for count in [1, 5, whole.stepCount / 2, whole.stepCount] {
-      let part = plan(.steps(count))
+      let part = try plan(.steps(count))
       #expect(part.stepCount == count)
       for step in 0..<count {
         #expect(part.step(step).microBatches == whole.step(step).microBatches)

@@ -46,6 +46,12 @@ struct TrainingDataTests {
     #expect(others.contains { $0 != data.train.lines })
   }
 
+  @Test func noMoreIsHeldOutThanAMeanNeeds() throws {
+    let data = try load([DataPart(path: try file("a", 5000))], split: 0.5)
+    #expect(data.validation?.sequences.count == 2000 && data.train.sequences.count == 3000)
+    #expect(data.notices.contains { $0.contains("2000 sequences are held out") }, "\(data.notices)")
+  }
+
   @Test func whatIsValidatedOnIsNeverTrainedOnWhateverTheWeight() throws {
     let parts = [DataPart(path: try file("a", 20), weight: 3), DataPart(path: try file("b", 5))]
     let data = try load(parts, split: 0.2)

@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 public import Transformer
 
 /// Which sequences each optimizer step sees, decided whole before training: the number of steps is
@@ -34,16 +34,19 @@ public struct BatchPlan: Sendable {
   }
 
   /// Tokens of each sequence of the data set.
-  public let lengths: [Int]
+  public let lengths: SpilledArray<Int32>
   /// Most tokens in a micro-batch of several sequences.
   public private(set) var microTokens: Int
 
-  private var order: [Int32] = []
+  private let order: SpilledArray<Int32>
   /// Positions in `order`; step s is `bounds[s]..<bounds[s + 1]`.
-  private var bounds: [Int] = [0]
+  private let bounds: [Int]
 
-  /// `lengths` must not be empty; sizes must be positive.
-  public init(lengths: [Int], size: StepSize, duration: Duration, microTokens: Int, seed: UInt64) {
+  /// `lengths` must not be empty; sizes must be positive. Throws `TensorError.cannotSpill` without room for the order of a large
+  /// set.
+  public init(
+    lengths: SpilledArray<Int32>, size: StepSize, duration: Duration, microTokens: Int, seed: UInt64
+  ) throws(TensorError) {
     precondition(!lengths.isEmpty && microTokens > 0)
     self.lengths = lengths
     self.microTokens = microTokens
@@ -51,7 +54,7 @@ public struct BatchPlan: Sendable {
     let wanted: Int
     switch size {
     case .tokens(let tokens):
-      total = lengths.reduce(0, +)
+      total = lengths.reduce(0) { $0 + Int($1) }
       wanted = tokens
     case .sequences(let sequences):
       total = lengths.count
@@ -66,38 +69,38 @@ public struct BatchPlan: Sendable {
     case .steps(let count): (epochs, limit) = (Int.max, count)
     }
     let generator = RandomGenerator(seed: seed).stream("batches")
+    var order = SpilledArray<Int32>.Writer()
+    var bounds = [0]
+    func closeStep(_ count: Int) { if count > bounds[bounds.count - 1] { bounds.append(count) } }
     var epoch = 0
-    while epoch < epochs, stepCount < limit {
+    while epoch < epochs, bounds.count - 1 < limit {
       var epochGenerator = generator.stream(epoch)
-      let shuffled = epochGenerator.permutation(lengths.count)
       var done = 0
       var part = 0
-      for index in shuffled {
-        let weight = if case .tokens = size { lengths[index] } else { 1 }
+      for index in try SpilledArray.permutation(lengths.count, &epochGenerator) {
+        let weight = if case .tokens = size { Int(lengths[Int(index)]) } else { 1 }
         // The part in which the middle of this sequence lies; parts that get none are left out.
         let own = min((2 * done + weight) * parts / (2 * total), parts - 1)
         if own != part {
-          closeStep()
+          closeStep(order.count)
           part = own
         }
-        if stepCount == limit { break }
-        order.append(Int32(index))
+        if bounds.count - 1 == limit { break }
+        try order.append(index)
         done += weight
       }
-      closeStep()
+      closeStep(order.count)
       epoch += 1
     }
-  }
-
-  private mutating func closeStep() {
-    if order.count > bounds[bounds.count - 1] { bounds.append(order.count) }
+    self.bounds = bounds
+    self.order = try order.finish()
   }
 
   /// Optimizer steps in all.
   public var stepCount: Int { bounds.count - 1 }
 
   /// Tokens that all steps read.
-  public var tokenCount: Int { order.reduce(0) { $0 + lengths[Int($1)] } }
+  public var tokenCount: Int { order.reduce(0) { $0 + Int(lengths[Int($1)]) } }
 
   /// Step `index`, from 0.
   public func step(_ index: Int) -> Step {
@@ -105,7 +108,8 @@ public struct BatchPlan: Sendable {
     return Step(
       epoch: range.lowerBound / lengths.count,
       epochsDone: Double(range.upperBound) / Double(lengths.count),
-      microBatches: Self.pack(order[range].map { Int($0) }, lengths: lengths, limit: microTokens))
+      microBatches: Self.pack(
+        order.values(range).map { Int($0) }, lengths: lengths, limit: microTokens))
   }
 
   /// The same steps, cut into micro-batches of at most `microTokens` tokens.
@@ -126,35 +130,27 @@ public struct BatchPlan: Sendable {
 
   /// Whole sequences packed into as few runs of at most `limit` tokens as first fit, longest first,
   /// finds. A sequence longer than `limit` gets a run of its own.
-  public static func pack(_ indices: [Int], lengths: [Int], limit: Int) -> [[Int]] {
-    let sorted = indices.enumerated().sorted {
-      let (left, right) = (lengths[$0.element], lengths[$1.element])
-      return left == right ? $0.offset < $1.offset : left > right
-    }
+  public static func pack(
+    _ indices: [Int], lengths: SpilledArray<Int32>, limit: Int
+  ) -> [[Int]] {
+    let own = indices.map { Int(lengths[$0]) }
+    let sorted = own.indices.sorted { own[$0] == own[$1] ? $0 < $1 : own[$0] > own[$1] }
     var runs: [[Int]] = []
     var room: [Int] = []
     // Runs before `firstOpen` have no room for even the shortest sequence.
-    let shortest = indices.map { lengths[$0] }.min() ?? 0
+    let shortest = own.min() ?? 0
     var firstOpen = 0
-    for (_, index) in sorted {
+    for position in sorted {
+      let length = own[position]
       while firstOpen < runs.count, room[firstOpen] < shortest { firstOpen += 1 }
-      if let run = (firstOpen..<runs.count).first(where: { room[$0] >= lengths[index] }) {
-        runs[run].append(index)
-        room[run] -= lengths[index]
+      if let run = (firstOpen..<runs.count).first(where: { room[$0] >= length }) {
+        runs[run].append(indices[position])
+        room[run] -= length
       } else {
-        runs.append([index])
-        room.append(limit - lengths[index])
+        runs.append([indices[position]])
+        room.append(limit - length)
       }
     }
     return runs
-  }
-
-  /// All sequences once, in micro-batches of at most `microTokens` tokens: an evaluation.
-  public static func evaluation(
-    _ sequences: some TokenSequenceList, microTokens: Int
-  ) -> [TokenBatch] {
-    pack(
-      Array(0..<sequences.count), lengths: sequences.lengths, limit: microTokens
-    ).map { TokenBatch($0.map { sequences[$0] }) }
   }
 }

@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 internal import Tokenization
 
 /// Token sequences ready for training or evaluation, with where they came from.
@@ -99,8 +99,10 @@ public struct Dataset: Sendable {
   }
 
   /// All of `parts`, one behind the other; there must be one.
-  init(joining parts: [Dataset]) {
-    sequences = TokenSequences(joining: parts.map(\.sequences))
+  init(joining parts: [Dataset]) throws(DataError) {
+    sequences = try Self.kept { () throws(TensorError) in
+      try TokenSequences.joining(parts.map(\.sequences))
+    }
     format = parts[0].format
     sources = parts.flatMap(\.sources)
     recordCount = parts.reduce(0) { $0 + $1.recordCount }
@@ -112,19 +114,26 @@ public struct Dataset: Sendable {
     ends = parts.reduce(into: SpelledEnds()) { $0.add($1.ends) }
   }
 
-  /// Each sequence `weight` times; of a share below one, a seeded choice in the file's order.
-  func weighted(_ weight: Double, _ generator: inout RandomGenerator) -> Dataset {
+  /// Each sequence `weight` times; of a share below one, a seeded choice in the file's order. Throws `cannotKeep`.
+  func weighted(
+    _ weight: Double, _ generator: inout RandomGenerator
+  ) throws(DataError) -> Dataset {
     let whole = Int(weight)
-    var indices: [Int] = []
-    for _ in 0..<whole { indices += sequences.indices }
     let rest = Int((Double(sequences.count) * (weight - Double(whole))).rounded())
-    indices += generator.permutation(sequences.count).prefix(max(rest, whole == 0 ? 1 : 0)).sorted()
-    return Dataset(self, indices: indices)
+    let count = sequences.count
+    var stream = generator
+    let chosen = try Self.kept { () throws(TensorError) in
+      let selection = try RowSelection(max(rest, whole == 0 ? 1 : 0), of: count, &stream)
+      let repeated = (0..<whole * count).lazy.map { $0 % count }
+      return try sequences.choosing([AnySequence(repeated), AnySequence(selection.rows)].joined())
+    }
+    generator = stream
+    return Dataset(self, chosen)
   }
 
   /// A part of `whole`, of which `whole` or another part tells the counts and notices.
-  private init(_ whole: Dataset, indices: [Int], isTold: Bool = false) {
-    sequences = whole.sequences.choosing(indices)
+  private init(_ whole: Dataset, _ part: TokenSequences, isTold: Bool = false) {
+    sequences = part
     format = whole.format
     sources = whole.sources
     recordCount = isTold ? 0 : whole.recordCount
@@ -136,29 +145,38 @@ public struct Dataset: Sendable {
     ends = isTold ? SpelledEnds() : whole.ends
   }
 
+  private static func kept<Value>(
+    _ body: () throws(TensorError) -> Value
+  ) throws(DataError) -> Value {
+    do { return try body() } catch { throw .cannotKeep("\(error)") }
+  }
+
   /// Tokens in all sequences.
   public var tokenCount: Int { sequences.tokenCount }
   /// Tokens to predict in all sequences.
   public var targetCount: Int { sequences.targetCount }
   /// Tokens of each sequence: what a `BatchPlan` is made from.
-  public var lengths: [Int] { sequences.lengths }
-  /// Line of its file where the record of each sequence begins.
-  public var lines: [Int] { sequences.lines }
+  public var lengths: SpilledArray<Int32> { sequences.lengths }
 
-  /// Sets a seeded `fraction` of the sequences aside for validation, at least one, and keeps at
+  /// The most sequences that `split` sets aside: a mean over more is hardly surer, and takes longer.
+  static let mostHeld = 2000
+
+  /// Sets a seeded `fraction` of the sequences aside for validation, at least one and at most `mostHeld`, and keeps at
   /// least one to train on. Both parts keep the order of the file; the counts and notices stay with
   /// the part to train on. With `fraction` 0, or a single
-  /// sequence, there is no validation part.
-  public func split(fraction: Double, seed: UInt64) -> (train: Dataset, validation: Dataset?) {
+  /// sequence, there is no validation part. Throws `cannotKeep`.
+  public func split(
+    fraction: Double, seed: UInt64
+  ) throws(DataError) -> (train: Dataset, validation: Dataset?) {
     guard fraction > 0, sequences.count > 1 else { return (self, nil) }
     let wanted = Int((Double(sequences.count) * fraction).rounded())
-    let count = min(max(wanted, 1), sequences.count - 1)
+    let count = min(max(wanted, 1), sequences.count - 1, Self.mostHeld)
     var generator = RandomGenerator(seed: seed).stream("validation")
-    let order = generator.permutation(sequences.count)
-    return (
-      Dataset(self, indices: order[count...].sorted()),
-      Dataset(self, indices: order[..<count].sorted(), isTold: true)
-    )
+    let parts = try Self.kept { () throws(TensorError) in
+      let held = try RowSelection(count, of: sequences.count, &generator)
+      return (try sequences.choosing(held.others), try sequences.choosing(held.rows))
+    }
+    return (Dataset(self, parts.0), Dataset(self, parts.1, isTold: true))
   }
 
   /// One sentence for each thing that happened to the data on the way; empty when nothing did.

@@ -1,13 +1,13 @@
-internal import Tensors
+public import Tensors
 public import Transformer
 
-/// Token sequences of a data set. Small sets lie in memory, larger ones in an unnamed temporary file
-/// that is mapped: of these only places and lengths are resident, and what is read at the moment.
+/// Token sequences of a data set. Small sets lie in memory; tokens and places of larger ones lie in unnamed temporary files,
+/// and only what is read at the moment is in memory.
 ///
 /// A value reads like an array; each access copies its sequence out.
 public struct TokenSequences: TokenSequenceList, Sendable {
   /// Where a sequence lies: its ids, and behind them as many targets.
-  private struct Place {
+  private struct Place: BitwiseCopyable {
     /// In 32-bit numbers.
     var offset: Int
     var count: Int32
@@ -16,93 +16,104 @@ public struct TokenSequences: TokenSequenceList, Sendable {
     var file: Int32
   }
 
-  private var places: [Place] = []
-  private var files: [MappedFile] = []
+  private let places: SpilledArray<Place>
+  private let files: [SpilledArray<Int32>]
+  /// Tokens of each sequence.
+  public let lengths: SpilledArray<Int32>
+  /// Tokens in all sequences.
+  public let tokenCount: Int
+  /// Tokens to predict in all sequences.
+  public let targetCount: Int
+  /// Tokens of the longest sequence.
+  public let longest: Int
 
-  /// Bytes of tokens that are kept in memory before a file takes them.
-  static let memoryLimit = 4 << 20
+  /// Bytes for each sequence while the index lies in memory.
+  static let bytesPerPlace = MemoryLayout<Place>.stride + MemoryLayout<Int32>.stride
 
-  init() {}
+  private init(_ places: consuming PlaceWriter, _ files: [SpilledArray<Int32>]) throws(TensorError) {
+    tokenCount = places.tokenCount
+    targetCount = places.targetCount
+    longest = places.longest
+    self.files = files
+    (self.places, lengths) = try places.finish()
+  }
 
   public var startIndex: Int { 0 }
   public var endIndex: Int { places.count }
 
   public subscript(index: Int) -> TokenSequence {
     let place = places[index]
-    let file = files[Int(place.file)]
     let count = Int(place.count)
-    let start = 4 * place.offset
-    let values = file.integers(Int32.self, at: start, count: 2 * count)
-    file.releasePages(start..<(start + 8 * count))
+    let values = files[Int(place.file)].values(place.offset..<(place.offset + 2 * count))
     return TokenSequence(ids: Array(values[..<count]), targets: Array(values[count...]))
   }
 
-  /// Tokens of each sequence.
-  public var lengths: [Int] { places.map { Int($0.count) } }
-  /// Tokens in all sequences.
-  public var tokenCount: Int { places.reduce(0) { $0 + Int($1.count) } }
-  /// Tokens to predict in all sequences.
-  public var targetCount: Int { places.reduce(0) { $0 + Int($1.targetCount) } }
-  /// Line of its file where the record of each sequence begins.
-  public var lines: [Int] { places.map { Int($0.line) } }
+  /// Line of its file where the record of a sequence begins.
+  public func line(_ index: Int) -> Int { Int(places[index].line) }
 
   /// The sequences `indices`, in that order; nothing is copied but their places.
-  func choosing(_ indices: [Int]) -> TokenSequences {
-    var chosen = self
-    chosen.places = indices.map { places[$0] }
-    return chosen
+  func choosing(_ indices: some Sequence<Int>) throws(TensorError) -> TokenSequences {
+    var index = PlaceWriter()
+    for chosen in indices { try index.append(places[chosen]) }
+    return try TokenSequences(index, files)
   }
 
   /// All of `parts`, one behind the other.
-  init(joining parts: [TokenSequences]) {
+  static func joining(_ parts: [TokenSequences]) throws(TensorError) -> TokenSequences {
+    if parts.count == 1 { return parts[0] }
+    var index = PlaceWriter()
+    var files: [SpilledArray<Int32>] = []
     for part in parts {
       let first = Int32(files.count)
       files += part.files
-      places += part.places.map { place in
-        var place = place
+      for var place in part.places {
         place.file += first
-        return place
+        try index.append(place)
       }
+    }
+    return try TokenSequences(index, files)
+  }
+
+  /// Places with what is known of all of them.
+  private struct PlaceWriter: ~Copyable {
+    private var places = SpilledArray<Place>.Writer()
+    private var lengths = SpilledArray<Int32>.Writer()
+    private(set) var tokenCount = 0
+    private(set) var targetCount = 0
+    private(set) var longest = 0
+
+    mutating func append(_ place: Place) throws(TensorError) {
+      try places.append(place)
+      try lengths.append(place.count)
+      tokenCount += Int(place.count)
+      targetCount += Int(place.targetCount)
+      longest = Swift.max(longest, Int(place.count))
+    }
+
+    consuming func finish() throws(TensorError) -> (SpilledArray<Place>, SpilledArray<Int32>) {
+      let places = try places.finish()
+      return (places, try lengths.finish())
     }
   }
 
   /// Takes sequences one by one.
   struct Writer: ~Copyable {
-    private var sequences = TokenSequences()
-    private var buffer: [Int32] = []
-    private var file: TemporaryFile?
-    private var written = 0
+    private var index = PlaceWriter()
+    private var tokens = SpilledArray<Int32>.Writer()
 
     init() {}
 
     mutating func append(_ sequence: TokenSequence, line: Int) throws(TensorError) {
-      sequences.places.append(
+      try index.append(
         Place(
-          offset: written + buffer.count, count: Int32(sequence.ids.count),
+          offset: tokens.count, count: Int32(sequence.ids.count),
           targetCount: Int32(sequence.targetCount), line: Int32(clamping: line), file: 0))
-      buffer += sequence.ids
-      buffer += sequence.targets
-      if buffer.count * 4 > TokenSequences.memoryLimit { try flush() }
-    }
-
-    private mutating func flush() throws(TensorError) {
-      if file == nil { file = try TemporaryFile() }
-      try file?.append(buffer[...])
-      written += buffer.count
-      buffer.removeAll(keepingCapacity: true)
+      try tokens.append(contentsOf: sequence.ids)
+      try tokens.append(contentsOf: sequence.targets)
     }
 
     consuming func finish() throws(TensorError) -> TokenSequences {
-      guard !sequences.places.isEmpty else { return sequences }
-      if file == nil {
-        sequences.files = [try MappedFile(name: "data set", values: buffer)]
-        return sequences
-      }
-      try flush()
-      if let file = file.take(), let mapped = try file.mapped(path: "data set") {
-        sequences.files = [mapped]
-      }
-      return sequences
+      try TokenSequences(index, [try tokens.finish()])
     }
   }
 }
@@ -111,9 +122,9 @@ public struct TokenSequences: TokenSequenceList, Sendable {
 public protocol TokenSequenceList: RandomAccessCollection
 where Element == TokenSequence, Index == Int {
   /// Tokens of each sequence.
-  var lengths: [Int] { get }
+  var lengths: SpilledArray<Int32> { get }
 }
 
 extension Array: TokenSequenceList where Element == TokenSequence {
-  public var lengths: [Int] { map(\.ids.count) }
+  public var lengths: SpilledArray<Int32> { SpilledArray(map { Int32($0.ids.count) }) }
 }

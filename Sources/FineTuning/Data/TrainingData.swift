@@ -12,7 +12,7 @@ public struct TrainingData: Sendable {
   public let notices: [String]
 
   /// Tokens of the longest sequence of training and validation; at least 1.
-  public var longest: Int { max(train.lengths.max() ?? 1, validation?.lengths.max() ?? 1) }
+  public var longest: Int { max(train.sequences.longest, validation?.sequences.longest ?? 1, 1) }
 
   /// Whether a record was cut.
   var isTruncated: Bool {
@@ -37,12 +37,20 @@ public struct TrainingData: Sendable {
       var generator = mixture.stream(index)
       var all = try Dataset(paths: source.train, builder: builder, skipBad: skipBad)
       let count = all.sequences.count
-      if part.weight < 1 { all = all.weighted(part.weight, &generator) }
+      if part.weight < 1 { all = try all.weighted(part.weight, &generator) }
       let (train, validation) =
-        hasOwn ? (all, nil) : all.split(fraction: validationFraction, seed: seed)
-      let weighted = part.weight > 1 ? train.weighted(part.weight, &generator) : train
+        hasOwn ? (all, nil) : try all.split(fraction: validationFraction, seed: seed)
+      let weighted = part.weight > 1 ? try train.weighted(part.weight, &generator) : train
       trained.append(weighted)
-      if let validation { held.append(validation) }
+      if let validation {
+        held.append(validation)
+        let asked = (Double(all.sequences.count) * validationFraction).rounded()
+        if validation.sequences.count < Int(asked) {
+          notices.append(
+            "\(part.path): \(validation.sequences.count) sequences are held out for validation, not the "
+              + "\(Int(asked)) of --val-split; a file of your own may have more")
+        }
+      }
       if part.weight != 1 {
         notices.append(
           "\(part.path) has weight \(part.weight): \(weighted.sequences.count) sequences of the "
@@ -52,8 +60,8 @@ public struct TrainingData: Sendable {
         held.append(try Dataset(paths: source.validation, builder: builder, skipBad: skipBad))
       }
     }
-    train = Dataset(joining: trained)
-    validation = held.isEmpty ? nil : Dataset(joining: held)
+    train = try Dataset(joining: trained)
+    validation = held.isEmpty ? nil : try Dataset(joining: held)
     if let validation, let leak = Self.leak(train, validation) { notices.append(leak) }
     self.notices = notices
   }

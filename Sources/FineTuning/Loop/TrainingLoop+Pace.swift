@@ -72,16 +72,15 @@ extension TrainingLoop {
   /// A validation is a forward, a third of a step's work, and takes at most a twentieth of the time: of a part that would
   /// take longer some micro-batches are validated.
   private func limitValidation(time: Double, secondsPerToken: Double) {
-    let batches = session.validationBatches
-    guard !batches.isEmpty else { return }
-    let seconds = secondsPerToken / 3 * Double(batches.reduce(0) { $0 + $1.tokenCount })
+    guard let batches = session.validationBatches else { return }
+    let seconds = secondsPerToken / 3 * Double(batches.tokenCount)
     clock.validated(seconds: min(seconds, TimeBudget.validationShare * time))
     guard seconds > TimeBudget.validationShare * time else { return }
     let count = max(1, Int(Double(batches.count) * TimeBudget.validationShare * time / seconds))
     session.limitValidation(to: count)
     state.validationBatches = count
-    let sequences = batches.reduce(0) { $0 + $1.sequenceCount }
-    let kept = session.validationBatches.reduce(0) { $0 + $1.sequenceCount }
+    let sequences = batches.sequenceCount
+    let kept = session.validationBatches?.sequenceCount ?? 0
     emit(
       .notice(
         "validation looks at \(kept) of \(sequences) sequences, so that it takes no more than a twentieth "
@@ -90,7 +89,7 @@ extension TrainingLoop {
 
   private func fit(_ pace: Pace, at step: Int) throws {
     state.pace = pace
-    session.fit(pace)
+    try session.fit(pace)
     try directory.write(session.repeatable.yaml(), to: RunDirectory.Name.recipe)
     emit(
       .fitted(

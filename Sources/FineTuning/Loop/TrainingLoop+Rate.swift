@@ -47,12 +47,13 @@ extension TrainingLoop {
   private func heldForRates(_ batches: [[TokenBatch]]) -> [TokenBatch] {
     let step = batches.first?.reduce(0) { $0 + $1.tokenCount } ?? 1
     let most = max(6 * step, 1)
-    var held = session.validationBatches
-    if held.isEmpty {
-      held = session.batchPlan.batches(
-        session.stepCount - 1, of: session.data.train.sequences)
+    if let held = session.validationBatches {
+      let count = held.count * most / max(held.tokenCount, 1)
+      return held.spread(max(1, count)).filter { $0.targetCount > 0 }
     }
-    held = held.filter { $0.targetCount > 0 }
+    let held = session.batchPlan.batches(
+      session.stepCount - 1, of: session.data.train.sequences
+    ).filter { $0.targetCount > 0 }
     let tokens = held.reduce(0) { $0 + $1.tokenCount }
     let count = max(1, min(held.count, held.count * most / max(tokens, 1)))
     return (0..<count).map { held[$0 * held.count / count] }

@@ -79,7 +79,7 @@ public final class TrainingLoop {
       state = checkpoint.contents.state
       try checkpoint.restore(session.trainer)
       session.resume(tokensDone: state.tokens)
-      if let pace = state.pace { session.fit(pace) }
+      if let pace = state.pace { try session.fit(pace) }
       if let rate = state.rate { session.take(rate: rate.value) }
       if let count = state.validationBatches { session.limitValidation(to: count) }
       try Self.takeOver(checkpoint, isInPlace: found.isInPlace, directory)

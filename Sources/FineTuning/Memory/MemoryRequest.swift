@@ -95,38 +95,32 @@ extension MemoryRequest {
   ) {
     let storage = recipe.computeType.storage
     let lengths = data.train.lengths
-    let held = data.validation?.lengths ?? []
-    let longest = max(lengths.max() ?? 1, held.max() ?? 1)
+    let held = data.validation?.lengths ?? SpilledArray([])
+    let longest = data.longest
     let stepTokens =
       switch recipe.stepSize {
       case .tokens(let tokens): max(tokens, longest)
-      case .sequences(let count): lengths.sorted(by: >).prefix(count).reduce(0, +)
+      case .sequences(let count): Self.most(lengths, count, longest: longest)
       }
     self.init(
       loaded.model, layout, storage: storage, fileBytes: loaded.file.byteCount,
       longest: longest, stepTokens: stepTokens, budget: recipe.memory?.byteCount)
     optimizer = recipe.optimizerSettings
     let startSample = recipe.start.looksAtData ? startSample : []
-    let sampled = startSample.map { lengths[$0] }
+    let sampled = startSample.map { Int(lengths[$0]) }
     if recipe.start.source != .nothing {
       var measured = Start(sequences: sampled.count, tokens: sampled.reduce(0, +))
       measured.source = recipe.start.source
       start = measured
     }
-    // Two 32-bit numbers a token, of a large set in a file, and places; batches of validation and start are made
-    // beforehand.
-    let copied = held.reduce(0, +) + sampled.reduce(0, +)
-    let all = lengths.reduce(0, +) + held.reduce(0, +)
-    dataBytes =
-      min(8 * all, 2 * TokenSequences.memoryLimit) + 12 * copied
-      + 80 * (lengths.count + held.count)
+    dataBytes = Self.dataBytes(data, steps: steps, startTokens: sampled.reduce(0, +))
     let configuration = loaded.model.configuration
     extent = { limit in
       var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)
-      func add(_ runs: [[Int]], _ lengths: [Int]) {
+      func add(_ runs: [[Int]], _ lengths: SpilledArray<Int32>) {
         for run in runs {
           var starts: [Int32] = [0]
-          for index in run { starts.append(starts[starts.count - 1] + Int32(lengths[index])) }
+          for index in run { starts.append(starts[starts.count - 1] + lengths[index]) }
           extent.tokens = max(extent.tokens, Int(starts[starts.count - 1]))
           extent.attentionScratch = max(
             extent.attentionScratch,
@@ -139,12 +133,44 @@ extension MemoryRequest {
         let step = limited.step(index).microBatches
         add(step, lengths)
         runs += step.count
-        for run in step { for index in run { tokens += lengths[index] } }
+        for run in step { for index in run { tokens += Int(lengths[index]) } }
       }
       extent.meanTokens = Double(tokens) / Double(max(runs, 1))
-      add(BatchPlan.pack(Array(held.indices), lengths: held, limit: limit), held)
+      for group in TokenBatches.groups(held.count) {
+        add(BatchPlan.pack(Array(group), lengths: held, limit: limit), held)
+      }
       add(BatchPlan.pack(startSample, lengths: lengths, limit: limit), lengths)
       return extent
     }
+  }
+  /// Tokens of the `count` longest sequences.
+  private static func most(_ lengths: SpilledArray<Int32>, _ count: Int, longest: Int) -> Int {
+    var ofLength = [Int](repeating: 0, count: longest + 1)
+    for length in lengths { ofLength[Int(length)] += 1 }
+    var (left, tokens) = (count, 0)
+    for length in stride(from: longest, to: 0, by: -1) where left > 0 {
+      let taken = min(left, ofLength[length])
+      tokens += taken * length
+      left -= taken
+    }
+    return tokens
+  }
+
+  /// What the data take: tokens, two 32-bit numbers each, and the index of their rows and batches, which files take where they
+  /// are large; the start's micro-batches, made beforehand; and what tells leaks between training and validation.
+  private static func dataBytes(
+    _ data: TrainingData, steps: BatchPlan, startTokens: Int
+  ) -> Int {
+    func kept(_ values: Int, bytes: Int) -> Int {
+      min(values * bytes, 2 * SpilledArray<Int32>.memoryLimit)
+    }
+    let parts = [data.train, data.validation].compactMap(\.self)
+    let sets = parts.reduce(0) { sum, part in
+      let rows = part.sequences.count
+      return sum + kept(part.tokenCount, bytes: 8)
+        + kept(rows, bytes: TokenSequences.bytesPerPlace) + kept(rows, bytes: 4)
+    }
+    let held = data.validation?.sequences.count ?? 0
+    return sets + 12 * startTokens + 8 * steps.stepCount + 32 * held
   }
 }

@@ -38,7 +38,7 @@ extension RecipeSetting {
   public static let evaluation: [RecipeSetting] = [
     .init(
       "val_split", \.valSplit, "share", bearing: .start,
-      "Share of the data set aside for validation when there is no valid.jsonl.",
+      "Share of the data, up to 2,000 sequences, set aside for validation when there is no valid.jsonl.",
       must: "a share, 0 to below 1"
     ) { $0 >= 0 && $0 < 1 },
     .init(
