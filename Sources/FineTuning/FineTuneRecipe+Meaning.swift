@@ -25,7 +25,7 @@ extension FineTuneRecipe {
   }
 
   /// `train_on`.
-  var learnedRoles: Set<String> { Self.roles(trainOn) }
+  public var learnedRoles: Set<String> { Self.roles(trainOn) }
 
   private static func roles(_ text: String) -> Set<String> {
     Set(

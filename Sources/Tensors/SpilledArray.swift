@@ -97,20 +97,26 @@ public struct SpilledArray<Element: BitwiseCopyable & Sendable>: RandomAccessCol
     /// Throws `TensorError.cannotSpill` without room.
     public mutating func append(_ value: Element) throws(TensorError) {
       buffer.append(value)
+      try flushIfFull()
+    }
+
+    private mutating func flushIfFull() throws(TensorError) {
       let limit = file == nil ? SpilledArray.memoryLimit : 1 << 18
       if buffer.count * MemoryLayout<Element>.stride >= limit { try flush() }
     }
 
     /// Throws `TensorError.cannotSpill` without room.
     public mutating func append(contentsOf values: [Element]) throws(TensorError) {
-      for value in values { try append(value) }
+      buffer.append(contentsOf: values)
+      try flushIfFull()
     }
 
     private mutating func flush() throws(TensorError) {
       let file = if let file { file } else { try UnlinkedFile() }
       self.file = file
       let offset = written * MemoryLayout<Element>.stride
-      try unsafe buffer.withUnsafeBufferPointer { (values: UnsafeBufferPointer<Element>) throws(TensorError) -> Void in
+      try unsafe buffer.withUnsafeBufferPointer {
+        (values: UnsafeBufferPointer<Element>) throws(TensorError) -> Void in
         try unsafe file.write(UnsafeRawBufferPointer(values), at: offset)
       }
       written += buffer.count
@@ -127,36 +133,17 @@ public struct SpilledArray<Element: BitwiseCopyable & Sendable>: RandomAccessCol
 }
 
 extension SpilledArray where Element == Int32 {
-  /// 0..<count in a random order: `RandomGenerator.permutation`'s, and as many draws, but of a large count in a file.
+  /// 0..<count in a random order: `RandomGenerator.permutation`'s, and as many draws. While it is made it takes four bytes a
+  /// value in memory.
   ///
   /// Throws `TensorError.cannotSpill` without room.
   public static func permutation(
     _ count: Int, _ generator: inout RandomGenerator
   ) throws(TensorError) -> SpilledArray {
+    var order = (0..<Int32(count)).map { $0 }
+    generator.shuffle(&order)
     var writer = Writer()
-    for index in 0..<count { try writer.append(Int32(index)) }
-    let order = try writer.finish()
-    switch order.storage {
-    case .memory(var values):
-      generator.shuffle(&values)
-      return SpilledArray(values)
-    case .file(let file):
-      guard count > 1 else { return order }
-      for last in stride(from: count - 1, to: 0, by: -1) {
-        let other = generator.index(below: last + 1)
-        let (high, low) = (order[last], order[other])
-        try file.write(low, at: last)
-        try file.write(high, at: other)
-      }
-      return order
-    }
-  }
-}
-
-extension UnlinkedFile {
-  fileprivate func write(_ value: Int32, at index: Int) throws(TensorError) {
-    try unsafe withUnsafePointer(to: value) { (pointer: UnsafePointer<Int32>) throws(TensorError) -> Void in
-      try unsafe write(UnsafeRawBufferPointer(start: pointer, count: 4), at: 4 * index)
-    }
+    try writer.append(contentsOf: order)
+    return try writer.finish()
   }
 }

@@ -13,7 +13,8 @@ struct TemporaryFile: ~Copyable {
   /// Appends bytes. Throws `cannotSpill` without room.
   mutating func append(_ bytes: ArraySlice<UInt8>) throws(TensorError) {
     let offset = byteCount
-    try unsafe bytes.withUnsafeBufferPointer { (values: UnsafeBufferPointer<UInt8>) throws(TensorError) -> Void in
+    try unsafe bytes.withUnsafeBufferPointer {
+      (values: UnsafeBufferPointer<UInt8>) throws(TensorError) -> Void in
       try unsafe file.write(UnsafeRawBufferPointer(values), at: offset)
     }
     byteCount += bytes.count

@@ -40,6 +40,17 @@ struct DataCommand: ParsableCommand {
     help: ArgumentHelp("Most tokens in a sequence, as for train.", valueName: "n"))
   var seqLen = 1024
 
+  @Option(
+    help: ArgumentHelp(
+      "Roles whose messages are learned, as for train.", valueName: "assistant,tool,…"))
+  var trainOn = "assistant"
+
+  @Flag(help: "Learn prompts too, as for train.")
+  var trainOnPrompt = false
+
+  @Flag(help: "Print one JSON document instead of the report.")
+  var json = false
+
   @Flag(help: "Leave out the examples.")
   var quiet = false
 
@@ -48,18 +59,26 @@ struct DataCommand: ParsableCommand {
   }
 
   func run() throws {
+    var recipe = FineTuneRecipe()
+    (recipe.trainOn, recipe.trainOnPrompt) = (trainOn, trainOnPrompt)
+    try recipe.validate()
     let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] ?? ""
     let loaded = path.isEmpty ? nil : try LoadedModel(path: path)
     let builder = loaded.map {
       SequenceBuilder(
         $0, template: templates.template, clock: templates.clock ?? .today,
-        sequenceLength: DataDoctor.longest)
+        sequenceLength: DataDoctor.longest, trainOnPrompt: recipe.trainOnPrompt,
+        roles: recipe.learnedRoles)
     }
     let context = loaded?.model.configuration.contextLength ?? seqLen
     let doctor = DataDoctor(builder: builder, sequenceLength: max(min(seqLen, context), 2))
     let diagnosis = doctor.examine(try paths.map { try DataPart($0) })
-    try StandardStreams.result(
-      DiagnosisText.report(diagnosis, withExamples: !quiet, inColour: TemplateCommand.hasColour))
+    if json {
+      try StandardStreams.result(try DiagnosisDocument(diagnosis).text)
+    } else {
+      try StandardStreams.result(
+        DiagnosisText.report(diagnosis, withExamples: !quiet, inColour: TemplateCommand.hasColour))
+    }
     if diagnosis.wouldFail { throw WouldFail() }
   }
 

@@ -20,11 +20,10 @@ enum DiagnosisText {
         lines.append("  bad       … \(file.bad.count - badShown) more")
       }
     }
-    if !diagnosis.lengths.isEmpty {
+    if diagnosis.lengths.count > 0 {
       lines += ["", "tokens a sequence"] + bars(diagnosis)
-      let total = diagnosis.lengths.reduce(0, +)
       lines.append(
-        "\(padded("tokens", 12))\(total), longest \(diagnosis.lengths.max() ?? 0), learned "
+        "\(padded("tokens", 12))\(diagnosis.lengths.total), longest \(diagnosis.lengths.longest), learned "
           + "\(diagnosis.targetCount)")
       let share = Double(diagnosis.cutCount) / Double(diagnosis.lengths.count)
       lines.append(
@@ -52,7 +51,7 @@ enum DiagnosisText {
   }
 
   private static func bars(_ diagnosis: DataDiagnosis) -> [String] {
-    let histogram = diagnosis.histogram
+    let histogram = diagnosis.lengths.bars
     let most = histogram.map(\.count).max() ?? 1
     return histogram.map { upTo, count in
       let width = count == 0 ? 0 : max(1, count * barWidth / max(most, 1))

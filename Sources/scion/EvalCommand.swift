@@ -36,9 +36,11 @@ struct EvalCommand: ParsableCommand {
   var task: EvaluationTask
 
   @Option(
-    help: ArgumentHelp("JSONL records, or a text file for perplexity.", valueName: "file"),
+    help: ArgumentHelp(
+      "JSONL records, or a text file for perplexity; a folder's test part. Several: all of them, and each for itself.",
+      valueName: "path"),
     completion: .file())
-  var data: String
+  var data: [String]
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Use only the first N records.", valueName: "n"))
@@ -100,12 +102,13 @@ struct EvalCommand: ParsableCommand {
   func run() throws {
     try OutputPath.checkApart(
       [json, rows].compactMap(\.self),
-      inputs: [try model.path(), adapter, data, shotsData].compactMap(\.self))
+      inputs: [try model.path(), adapter, shotsData].compactMap(\.self) + data)
+    let files = try dataFiles()
     let loaded = try model.load()
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
     }
-    let evaluation = try makeEvaluation(loaded, adapters)
+    let (evaluation, counts) = try makeEvaluation(files, loaded, adapters)
     var reporter = TerminalReporter(quiet: quiet)
     for notice in evaluation.notices { reporter.warn(notice) }
     let interrupt = InterruptFlag()
@@ -118,66 +121,30 @@ struct EvalCommand: ParsableCommand {
     }
     reporter.closeLine()
     if interrupt.isSet { throw Interrupted(description: "interrupted: nothing was written") }
-    try write(evaluation)
-  }
-
-  private func makeEvaluation(
-    _ loaded: LoadedModel, _ adapters: AdapterSet?
-  ) throws -> any Evaluation {
-    let storage = model.storage
-    switch task {
-    case .perplexity:
-      let text = try DataFile.text(path: data)
-      let windows = try PerplexityWindows.sequences(of: text, context: context, loaded)
-      return try LikelihoodEvaluation(
-        task: .perplexity, loaded.model, adapters: adapters, storage: storage,
-        sequences: Array(windows.prefix(limit ?? windows.count)))
-    case .nll:
-      let builder = SequenceBuilder(
-        loaded, template: templates.template, clock: templates.clock,
-        sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
-      let dataset = try Dataset(paths: [data], builder: builder, skipBad: skipBad)
-      var reporter = TerminalReporter(quiet: quiet)
-      for notice in dataset.notices { reporter.warn(notice) }
-      return try LikelihoodEvaluation(
-        task: .nll, loaded.model, adapters: adapters, storage: storage,
-        sequences: Array(dataset.sequences.prefix(limit ?? dataset.sequences.count)))
-    case .exact:
-      let file = try read(data, limit)
-      let examples = try file.records.map { try ExactExample($0) }
-      return try ExactEvaluation(
-        loaded, adapters: adapters, storage: storage, template: templates.template,
-        clock: templates.clock, examples: examples,
-        shots: try shotsData.map { try ExactExample.shots(shots, of: read($0, shots).records) }
-          ?? [],
-        maxTokens: maxTokens)
+    var report = evaluation.report
+    if files.count > 1 {
+      var next = 0
+      report.files = zip(files, counts).map { path, count in
+        let range = next..<min(next + count, evaluation.rows.count)
+        next = range.upperBound
+        return EvaluationPart(path: path, rows: evaluation.rows[range])
+      }
     }
-  }
-
-  /// The records of `path`, with what was left out said.
-  private func read(_ path: String, _ limit: Int?) throws -> DataFile {
-    let file = try DataFile(path: path, skipBad: skipBad, limit: limit)
-    var reporter = TerminalReporter(quiet: quiet)
-    for notice in file.notices { reporter.warn(notice) }
-    if let first = file.skipped.first {
-      reporter.warn("skipped \(file.skipped.count) bad records; the first: \(first)")
-    }
-    return file
+    try write(report, evaluation.rows)
   }
 
   // MARK: - Results
 
-  private func write(_ evaluation: any Evaluation) throws {
-    let report = evaluation.report
+  private func write(_ report: EvaluationReport, _ rows: [EvaluationRow]) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    if let rows {
-      let lines = try evaluation.rows.map { row in
+    if let path = self.rows {
+      let lines = try rows.map { row in
         String(decoding: try encoder.encode(row), as: UTF8.self) + "\n"
       }
-      try AtomicFile.write(path: rows, text: lines.joined())
+      try AtomicFile.write(path: path, text: lines.joined())
     }
     encoder.outputFormatting.insert(.prettyPrinted)
     let document = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
@@ -203,6 +170,15 @@ struct EvalCommand: ParsableCommand {
     add("JSON match", report.jsonMatch, "%.1f %%", factor: 100)
     add("intent", report.intentAccuracy, "%.1f %%", factor: 100)
     add("seconds", report.seconds, "%.1f")
+    for part in report.files ?? [] {
+      let figures = [
+        part.nllPerToken.map { String(format: "nll %.5f", $0) },
+        part.perplexity.map { String(format: "perplexity %.4f", $0) },
+        part.exactMatch.map { String(format: "exact %.1f %%", 100 * $0) },
+      ].compactMap(\.self)
+      lines.append(
+        "  \(part.path): \(part.examples) examples, \(figures.joined(separator: ", "))")
+    }
     return lines.joined(separator: "\n")
   }
 }

@@ -30,7 +30,7 @@ struct DataDoctorTests {
     #expect(found.files.map(\.records) == [2])
     #expect(found.lengths.count == 2 && found.targetCount == 4)
     #expect(found.examples.count == 2)
-    #expect(found.histogram.reduce(0) { $0 + $1.count } == 2)
+    #expect(found.lengths.bars.reduce(0) { $0 + $1.count } == 2)
   }
 
   @Test func badRecordsAreAllListedAndFail() throws {

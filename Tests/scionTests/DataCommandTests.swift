@@ -12,6 +12,80 @@ import Testing
     }
   }
 
+  @Test("The doctor prints one JSON document, and counts what the roles that are learned have")
+  func document() throws {
+    let place = try Workplace()
+    try place.write(
+      "chat.jsonl",
+      #"{"messages":[{"role":"user","content":"ask"},{"role":"assistant","content":"b"}]}"# + "\n"
+        + "{oops}\n")
+    func document(_ flags: String) throws -> [String: Any] {
+      let outcome = try place.scion("data chat.jsonl -m base.gguf --json \(flags)")
+      #expect(outcome.code == 3, "\(outcome.messages)")
+      return try Workplace.object(outcome.output)
+    }
+    let plain = try document("")
+    #expect(plain["would_fail"] as? Bool == true)
+    let file = try #require((plain["files"] as? [[String: Any]])?.first)
+    #expect(file["format"] as? String == "messages" && file["records"] as? Int == 1)
+    let bad = try #require((file["bad"] as? [[String: Any]])?.first)
+    #expect(bad["line"] as? Int == 2 && bad["column"] as? Int == 2)
+    let tokens = try #require(plain["tokens"] as? [String: Any])
+    #expect(tokens["sequences"] as? Int == 1 && tokens["cut_records"] as? Int == 0)
+    let learned = try #require(tokens["learned"] as? Int)
+    let both = try document("--train-on assistant,user")["tokens"] as? [String: Any]
+    let all = try document("--train-on-prompt")["tokens"] as? [String: Any]
+    #expect(both?["learned"] as? Int ?? 0 > learned)
+    #expect(all?["learned"] as? Int == (tokens["total"] as? Int).map { $0 - 1 })
+    let wrong = try place.scion("data chat.jsonl --train-on ,")
+    #expect(wrong.code == 2 && wrong.messages.contains("train_on"))
+  }
+
+  @Test("eval measures several files, each and all, a folder's test part, and says what it drops")
+  func severalFiles() throws {
+    let place = try Workplace()
+    try place.write("more.jsonl", #"{"prompt":"a","completion":"something else"}"# + "\n")
+    func evaluate(_ flags: String) throws -> [String: Any] {
+      let outcome = try place.scion("eval -m base.gguf --quiet --json r.json \(flags)")
+      #expect(outcome.code == 0, "\(outcome.messages)")
+      return try place.json("r.json")
+    }
+    let one = try evaluate("--task nll --data data.jsonl")
+    let other = try evaluate("--task nll --data more.jsonl")
+    let both = try evaluate("--task nll --data data.jsonl --data more.jsonl")
+    #expect(one["files"] == nil && both["examples"] as? Int == 25)
+    let files = try #require(both["files"] as? [[String: Any]])
+    #expect(files.map { $0["path"] as? String } == ["data.jsonl", "more.jsonl"])
+    for (part, alone) in zip(files, [one, other]) {
+      let (left, right) = (part["nll_per_token"] as? Double, alone["nll_per_token"] as? Double)
+      #expect(abs((left ?? 0) - (right ?? 1)) < 1e-6)
+      #expect(part["tokens"] as? Int == alone["tokens"] as? Int)
+    }
+    let limited = try place.scion(
+      "eval -m base.gguf --task nll --data data.jsonl --data more.jsonl --limit 5")
+    #expect(limited.messages.contains("more.jsonl is not read: --limit 5 is reached before it"))
+    let weighted = try place.scion("eval -m base.gguf --task nll --data data.jsonl:0.5")
+    #expect(weighted.code == 2 && weighted.messages.contains("leave the weight out"))
+
+    try FileManager.default.createDirectory(
+      atPath: "\(place.path)/set", withIntermediateDirectories: true)
+    try place.write("set/train.jsonl", place.text("data.jsonl"))
+    let none = try place.scion("eval -m base.gguf --task nll --data set")
+    #expect(none.code == 2 && none.messages.contains("set has no test.jsonl and no valid.jsonl"))
+    try place.write("set/test.jsonl", place.text("more.jsonl"))
+    let folder = try place.scion("eval -m base.gguf --task nll --data set --json r.json")
+    #expect(folder.messages.contains("set: set/test.jsonl is measured"), "\(folder.messages)")
+    #expect(
+      try place.json("r.json")["nll_per_token"] as? Double == other["nll_per_token"] as? Double)
+
+    try place.write("text.txt", String(repeating: "abcdefgh", count: 9))
+    let text = try place.scion("eval -m base.gguf --task perplexity --data text.txt --context 32")
+    #expect(text.code == 0, "\(text.messages)")
+    #expect(
+      text.messages.contains("the last 8 tokens fill no window of 32 and are not scored"),
+      "\(text.messages)")
+  }
+
   @Test("The doctor lists bad records, says what to do and ends with 3; it needs no model")
   func badData() throws {
     let place = try Workplace()

@@ -39,6 +39,8 @@ public struct BatchPlan: Sendable {
   public private(set) var microTokens: Int
 
   private let order: SpilledArray<Int32>
+  /// Their lengths.
+  private let orderedLengths: SpilledArray<Int32>
   /// Positions in `order`; step s is `bounds[s]..<bounds[s + 1]`.
   private let bounds: [Int]
 
@@ -70,6 +72,7 @@ public struct BatchPlan: Sendable {
     }
     let generator = RandomGenerator(seed: seed).stream("batches")
     var order = SpilledArray<Int32>.Writer()
+    var ordered = SpilledArray<Int32>.Writer()
     var bounds = [0]
     func closeStep(_ count: Int) { if count > bounds[bounds.count - 1] { bounds.append(count) } }
     var epoch = 0
@@ -78,7 +81,8 @@ public struct BatchPlan: Sendable {
       var done = 0
       var part = 0
       for index in try SpilledArray.permutation(lengths.count, &epochGenerator) {
-        let weight = if case .tokens = size { Int(lengths[Int(index)]) } else { 1 }
+        let length = lengths[Int(index)]
+        let weight = if case .tokens = size { Int(length) } else { 1 }
         // The part in which the middle of this sequence lies; parts that get none are left out.
         let own = min((2 * done + weight) * parts / (2 * total), parts - 1)
         if own != part {
@@ -87,6 +91,7 @@ public struct BatchPlan: Sendable {
         }
         if bounds.count - 1 == limit { break }
         try order.append(index)
+        try ordered.append(length)
         done += weight
       }
       closeStep(order.count)
@@ -94,22 +99,29 @@ public struct BatchPlan: Sendable {
     }
     self.bounds = bounds
     self.order = try order.finish()
+    orderedLengths = try ordered.finish()
   }
 
   /// Optimizer steps in all.
   public var stepCount: Int { bounds.count - 1 }
 
   /// Tokens that all steps read.
-  public var tokenCount: Int { order.reduce(0) { $0 + Int(lengths[Int($1)]) } }
+  public var tokenCount: Int { orderedLengths.reduce(0) { $0 + Int($1) } }
 
   /// Step `index`, from 0.
   public func step(_ index: Int) -> Step {
     let range = bounds[index]..<bounds[index + 1]
+    let indices = order.values(range)
     return Step(
       epoch: range.lowerBound / lengths.count,
       epochsDone: Double(range.upperBound) / Double(lengths.count),
-      microBatches: Self.pack(
-        order.values(range).map { Int($0) }, lengths: lengths, limit: microTokens))
+      microBatches: Self.pack(lengths: self.lengths(ofStep: index), limit: microTokens)
+        .map { $0.map { Int(indices[$0]) } })
+  }
+
+  /// Tokens of each sequence of step `index`.
+  func lengths(ofStep index: Int) -> [Int] {
+    orderedLengths.values(bounds[index]..<bounds[index + 1]).map { Int($0) }
   }
 
   /// The same steps, cut into micro-batches of at most `microTokens` tokens.
@@ -133,7 +145,11 @@ public struct BatchPlan: Sendable {
   public static func pack(
     _ indices: [Int], lengths: SpilledArray<Int32>, limit: Int
   ) -> [[Int]] {
-    let own = indices.map { Int(lengths[$0]) }
+    pack(lengths: indices.map { Int(lengths[$0]) }, limit: limit).map { $0.map { indices[$0] } }
+  }
+
+  /// The same for sequences of these lengths, by position.
+  static func pack(lengths own: [Int], limit: Int) -> [[Int]] {
     let sorted = own.indices.sorted { own[$0] == own[$1] ? $0 < $1 : own[$0] > own[$1] }
     var runs: [[Int]] = []
     var room: [Int] = []
@@ -144,10 +160,10 @@ public struct BatchPlan: Sendable {
       let length = own[position]
       while firstOpen < runs.count, room[firstOpen] < shortest { firstOpen += 1 }
       if let run = (firstOpen..<runs.count).first(where: { room[$0] >= length }) {
-        runs[run].append(indices[position])
+        runs[run].append(position)
         room[run] -= length
       } else {
-        runs.append([indices[position]])
+        runs.append([position])
         room.append(limit - length)
       }
     }

@@ -50,26 +50,32 @@ public struct Dataset: Sendable {
     var ends = SpelledEnds()
     for path in paths {
       var file = try DataReader(path: path, skipBad: skipBad)
-      while let record = try file.next() {
-        do throws(DataError) {
-          let result = try builder.sequences(of: record, path: file.text.path)
-          records += 1
-          if result.isTruncated { truncated += 1 }
-          if result.sequences.isEmpty { dropped += 1 }
-          if let notices = result.notices {
-            conversations = conversations ?? ConversationNotices()
-            conversations?.add(notices)
-          }
-          ends.add(result.ends)
-          for sequence in result.sequences {
-            do { try sequences.append(sequence, line: record.line) } catch {
-              throw .cannotKeep("\(error)")
+      var batch = RecordBatch()
+      while true {
+        let failure = batch.fill(&file)
+        for (record, result) in batch.encode(builder, path: file.text.path) {
+          do throws(DataError) {
+            let result = try result.get()
+            records += 1
+            if result.isTruncated { truncated += 1 }
+            if result.sequences.isEmpty { dropped += 1 }
+            if let notices = result.notices {
+              conversations = conversations ?? ConversationNotices()
+              conversations?.add(notices)
             }
+            ends.add(result.ends)
+            for sequence in result.sequences {
+              do { try sequences.append(sequence, line: record.line) } catch {
+                throw .cannotKeep("\(error)")
+              }
+            }
+          } catch {
+            guard skipBad, case .badRecord = error else { throw error }
+            skipped.append(error)
           }
-        } catch {
-          guard skipBad, case .badRecord = error else { throw error }
-          skipped.append(error)
         }
+        if let failure { throw failure }
+        if batch.isLast { break }
       }
       format = format ?? file.format
       sources.append(Source(path: path, sha256: file.text.sha256))

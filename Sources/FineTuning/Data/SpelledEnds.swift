@@ -32,7 +32,7 @@ struct SpelledEnds: Sendable, Equatable {
         result.messages[index] = shorter
         removed += 1
       }
-      isLettered = isLettered || markers.contains { kept.contains($0) }
+      isLettered = isLettered || Self.spellsAny(of: markers, kept)
     }
     if isLettered { lettered += 1 }
     return result
@@ -42,6 +42,14 @@ struct SpelledEnds: Sendable, Equatable {
   static func endsItself(_ text: String, _ markers: [String]) -> Bool {
     let trimmed = text.trimmed
     return markers.contains { trimmed.hasSuffix($0) }
+  }
+
+  /// Most texts have not even a marker's first byte.
+  private static func spellsAny(of markers: [String], _ text: String) -> Bool {
+    markers.contains { marker in
+      guard let first = marker.utf8.first, text.utf8.contains(first) else { return false }
+      return text.contains(marker)
+    }
   }
 
   /// `text` before the marker it ends with; nil when it ends with none.

@@ -10,6 +10,8 @@ public struct TokenSequences: TokenSequenceList, Sendable {
   private struct Place: BitwiseCopyable {
     /// In 32-bit numbers.
     var offset: Int
+    /// Of its ids.
+    var hash: UInt64
     var count: Int32
     var targetCount: Int32
     var line: Int32
@@ -30,7 +32,8 @@ public struct TokenSequences: TokenSequenceList, Sendable {
   /// Bytes for each sequence while the index lies in memory.
   static let bytesPerPlace = MemoryLayout<Place>.stride + MemoryLayout<Int32>.stride
 
-  private init(_ places: consuming PlaceWriter, _ files: [SpilledArray<Int32>]) throws(TensorError) {
+  private init(_ places: consuming PlaceWriter, _ files: [SpilledArray<Int32>]) throws(TensorError)
+  {
     tokenCount = places.tokenCount
     targetCount = places.targetCount
     longest = places.longest
@@ -47,6 +50,9 @@ public struct TokenSequences: TokenSequenceList, Sendable {
     let values = files[Int(place.file)].values(place.offset..<(place.offset + 2 * count))
     return TokenSequence(ids: Array(values[..<count]), targets: Array(values[count...]))
   }
+
+  /// Hashes of the ids of each sequence (FNV-1a over whole tokens).
+  var hashes: some Sequence<UInt64> { places.lazy.map(\.hash) }
 
   /// Line of its file where the record of a sequence begins.
   public func line(_ index: Int) -> Int { Int(places[index].line) }
@@ -106,7 +112,10 @@ public struct TokenSequences: TokenSequenceList, Sendable {
     mutating func append(_ sequence: TokenSequence, line: Int) throws(TensorError) {
       try index.append(
         Place(
-          offset: tokens.count, count: Int32(sequence.ids.count),
+          offset: tokens.count,
+          hash: sequence.ids.reduce(0xcbf2_9ce4_8422_2325) {
+            ($0 ^ UInt64(UInt32(bitPattern: $1))) &* 0x100_0000_01b3
+          }, count: Int32(sequence.ids.count),
           targetCount: Int32(sequence.targetCount), line: Int32(clamping: line), file: 0))
       try tokens.append(contentsOf: sequence.ids)
       try tokens.append(contentsOf: sequence.targets)

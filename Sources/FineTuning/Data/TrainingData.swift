@@ -69,12 +69,10 @@ public struct TrainingData: Sendable {
   /// Says how many sequences of `validation` are also in `train`; nil for none.
   private static func leak(_ train: Dataset, _ validation: Dataset) -> String? {
     // Hashes of the small part are kept, not of the large one.
-    let held = Set(validation.sequences.lazy.map(\.ids.hashValue))
-    var found: Set<Int> = []
-    for sequence in train.sequences where held.contains(sequence.ids.hashValue) {
-      found.insert(sequence.ids.hashValue)
-    }
-    let shared = validation.sequences.count { found.contains($0.ids.hashValue) }
+    let held = Set(validation.sequences.hashes)
+    var found: Set<UInt64> = []
+    for hash in train.sequences.hashes where held.contains(hash) { found.insert(hash) }
+    let shared = validation.sequences.hashes.reduce(0) { $0 + (found.contains($1) ? 1 : 0) }
     guard shared > 0 else { return nil }
     return "\(shared) of \(validation.sequences.count) validation sequences are trained on too: "
       + "the validation loss says little of new data"

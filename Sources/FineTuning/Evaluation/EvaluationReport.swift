@@ -23,6 +23,8 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
   public var intentAccuracy: Double?
   /// Wall time.
   public var seconds: Double
+  /// Each file's own result, where several were measured.
+  public var files: [EvaluationPart]?
 
   public init(task: EvaluationTask, examples: Int, tokens: Int, seconds: Double) {
     self.task = task
@@ -32,7 +34,7 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case task, examples, tokens, perplexity, accuracy, seconds
+    case task, examples, tokens, perplexity, accuracy, seconds, files
     case nllPerToken = "nll_per_token"
     case perplexityError = "perplexity_error"
     case exactMatch = "exact_match"

@@ -38,14 +38,22 @@ public enum PerplexityWindows {
   public static func sequences(
     of text: String, context: Int, _ loaded: LoadedModel
   ) throws -> [TokenSequence] {
+    try windows(of: text, context: context, loaded).sequences
+  }
+
+  /// The same, and how many tokens at the end fill no window.
+  public static func windows(
+    of text: String, context: Int, _ loaded: LoadedModel
+  ) throws -> (sequences: [TokenSequence], left: Int) {
     let longest = loaded.model.configuration.contextLength
     guard context <= longest else {
       throw EvaluationError.invalidContext(context: context, longest: longest)
     }
     let tokenizer = try loaded.tokenizer
     let tokens = try loaded.tokens(text: text.hasSuffix("\n") ? String(text.dropLast()) : text)
-    return try sequences(
+    let sequences = try sequences(
       tokens, context: context,
       beginning: tokenizer.addsBeginning ? tokenizer.beginning : nil)
+    return (sequences, tokens.count % context)
   }
 }

@@ -117,32 +117,31 @@ extension MemoryRequest {
     let configuration = loaded.model.configuration
     extent = { limit in
       var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)
-      func add(_ runs: [[Int]], _ lengths: SpilledArray<Int32>) {
+      func add(_ lengths: [Int]) -> Int {
+        let runs = BatchPlan.pack(lengths: lengths, limit: limit)
         for run in runs {
           var starts: [Int32] = [0]
-          for index in run { starts.append(starts[starts.count - 1] + lengths[index]) }
+          for index in run { starts.append(starts[starts.count - 1] + Int32(lengths[index])) }
           extent.tokens = max(extent.tokens, Int(starts[starts.count - 1]))
           extent.attentionScratch = max(
             extent.attentionScratch,
             configuration.attentionScratchByteCount(starts: starts, type: storage))
         }
+        return runs.count
       }
-      let limited = steps.withMicroBatches(of: limit)
       var (runs, tokens) = (0, 0)
-      for index in 0..<limited.stepCount {
-        let step = limited.step(index).microBatches
-        add(step, lengths)
-        runs += step.count
-        for run in step { for index in run { tokens += Int(lengths[index]) } }
+      for index in 0..<steps.stepCount {
+        let own = steps.lengths(ofStep: index)
+        runs += add(own)
+        tokens += own.reduce(0, +)
       }
       extent.meanTokens = Double(tokens) / Double(max(runs, 1))
-      for group in TokenBatches.groups(held.count) {
-        add(BatchPlan.pack(Array(group), lengths: held, limit: limit), held)
-      }
-      add(BatchPlan.pack(startSample, lengths: lengths, limit: limit), lengths)
+      for group in TokenBatches.groups(held.count) { _ = add(held.values(group).map { Int($0) }) }
+      _ = add(sampled)
       return extent
     }
   }
+
   /// Tokens of the `count` longest sequences.
   private static func most(_ lengths: SpilledArray<Int32>, _ count: Int, longest: Int) -> Int {
     var ofLength = [Int](repeating: 0, count: longest + 1)

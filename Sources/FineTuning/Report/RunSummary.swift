@@ -11,12 +11,9 @@ public struct RunSummary: Sendable, Equatable, Codable {
       sequences = data.sequences.count
       tokens = data.tokenCount
       targets = data.targetCount
-      lengths = [:]
-      for length in data.lengths {
-        var bucket = 2
-        while bucket < length { bucket *= 2 }
-        lengths[bucket, default: 0] += 1
-      }
+      var histogram = LengthHistogram()
+      for length in data.lengths { histogram.add(Int(length)) }
+      lengths = histogram.buckets
     }
   }
 

@@ -42,8 +42,8 @@ public struct DataDiagnosis: Sendable {
 
   public internal(set) var files: [File] = []
   public internal(set) var findings: [Finding] = []
-  /// Tokens of each training record, uncut; empty without a model.
-  public internal(set) var lengths: [Int] = []
+  /// Tokens of the training records, uncut; empty without a model.
+  public internal(set) var lengths = LengthHistogram()
   /// Tokens of training that are learned, within the sequence length.
   public internal(set) var targetCount = 0
   /// Training records longer than the sequence length.
@@ -54,16 +54,4 @@ public struct DataDiagnosis: Sendable {
 
   /// Whether a run on these data would fail.
   public var wouldFail: Bool { findings.contains(where: \.isFatal) }
-
-  /// How many lengths lie in each range: powers of two up to the longest.
-  public var histogram: [(upTo: Int, count: Int)] {
-    guard let longest = lengths.max() else { return [] }
-    var bars: [(upTo: Int, count: Int)] = []
-    var (low, high) = (0, 16)
-    while low < longest {
-      bars.append((high, lengths.count { $0 > low && $0 <= high }))
-      (low, high) = (high, high * 2)
-    }
-    return Array(bars.drop { $0.count == 0 })
-  }
 }

@@ -20,11 +20,12 @@ public struct DataDoctor: Sendable {
     self.sequenceLength = sequenceLength
   }
 
-  private struct State {
+  private struct State: ~Copyable {
     var diagnosis = DataDiagnosis()
-    var training = RecordLikeness()
-    var (trained, duplicates, dropped) = (0, 0, 0)
-    var leaks: [DataDiagnosis.Purpose: (same: Int, near: Int)] = [:]
+    var likeness = RecordLikeness()
+    var (trained, dropped) = (0, 0)
+    /// What is said of the files, by what they are for.
+    var findings: [DataDiagnosis.Purpose: [DataDiagnosis.Finding]] = [:]
     var ends = SpelledEnds()
     var notices: ConversationNotices?
     var hasTokenizer = true
@@ -45,12 +46,16 @@ public struct DataDoctor: Sendable {
         state.diagnosis.findings.append(.init(isFatal: true, "\(error)"))
       }
     }
-    // Training first: the others are held against it.
-    for purpose in [DataDiagnosis.Purpose.train, .validation, .test] {
+    // What is held out first: it is looked for in what is trained on.
+    for purpose in [DataDiagnosis.Purpose.validation, .test, .train] {
       for (path, own) in files where own == purpose { examine(path, purpose, &state) }
     }
-    conclude(&state)
-    return state.diagnosis
+    let order = [DataDiagnosis.Purpose.train, .validation, .test]
+    state.diagnosis.files = order.flatMap { purpose in
+      state.diagnosis.files.filter { $0.purpose == purpose }
+    }
+    state.diagnosis.findings += order.flatMap { state.findings[$0] ?? [] }
+    return conclude(state)
   }
 
   private func examine(_ path: String, _ purpose: DataDiagnosis.Purpose, _ state: inout State) {
@@ -59,22 +64,22 @@ public struct DataDoctor: Sendable {
     let isFatal = purpose != .test
     do throws(DataError) {
       var reader = try DataReader(path: path, skipBad: true)
-      state.diagnosis.findings += reader.notices.map { .init($0) }
+      state.findings[purpose, default: []] += reader.notices.map { .init($0) }
       do throws(DataError) {
         try read(&reader, path, purpose, &file, &state)
       } catch {
         // That every record is bad is said below.
         if reader.skipped.isEmpty {
-          state.diagnosis.findings.append(.init(isFatal: isFatal, "\(error)"))
+          state.findings[purpose, default: []].append(.init(isFatal: isFatal, "\(error)"))
         }
       }
       file.format = reader.format
       file.bad = (reader.skipped + file.bad).sorted { $0.line < $1.line }
     } catch {
-      state.diagnosis.findings.append(.init(isFatal: isFatal, "\(error)"))
+      state.findings[purpose, default: []].append(.init(isFatal: isFatal, "\(error)"))
     }
     if let first = file.bad.first {
-      state.diagnosis.findings.append(
+      state.findings[purpose, default: []].append(
         .init(
           isFatal: isFatal,
           "\(path) has \(file.bad.count) bad records, the first: \(first)"
@@ -91,7 +96,7 @@ public struct DataDoctor: Sendable {
       do throws(DataError) {
         if purpose == .train { try tokenize(record, path, &state) }
         file.records += 1
-        compare(record, purpose, &state)
+        try compare(record, purpose, &state)
       } catch {
         guard case .badRecord = error else { throw error }
         file.bad.append(error)
@@ -101,17 +106,10 @@ public struct DataDoctor: Sendable {
 
   private func compare(
     _ record: DataRecord, _ purpose: DataDiagnosis.Purpose, _ state: inout State
-  ) {
-    if purpose == .train {
-      state.trained += 1
-      if !state.training.add(record) { state.duplicates += 1 }
-      return
-    }
-    switch state.training.kind(record) {
-    case .same: state.leaks[purpose, default: (0, 0)].same += 1
-    case .near: state.leaks[purpose, default: (0, 0)].near += 1
-    case .other: break
-    }
+  ) throws(DataError) {
+    guard purpose == .train else { return state.likeness.hold(record, purpose) }
+    state.trained += 1
+    do { try state.likeness.train(record) } catch { throw .cannotKeep("\(error)") }
   }
 
   private func tokenize(
@@ -134,7 +132,7 @@ public struct DataDoctor: Sendable {
     var isCut = false
     var targets = 0
     for sequence in outcome.sequences {
-      state.diagnosis.lengths.append(sequence.ids.count)
+      state.diagnosis.lengths.add(sequence.ids.count)
       switch record.content {
       case .text, .raw:
         // Cut into windows: nothing is lost.
@@ -155,16 +153,25 @@ public struct DataDoctor: Sendable {
     }
   }
 
-  private func conclude(_ state: inout State) {
+  private func conclude(_ state: consuming State) -> DataDiagnosis {
+    var diagnosis = state.diagnosis
     var findings: [DataDiagnosis.Finding] = []
     let count = state.trained
-    if state.duplicates > 0 {
+    let dropped = state.dropped
+    let (ends, notices) = (state.ends, state.notices)
+    let (duplicates, leaks): (Int, [DataDiagnosis.Purpose: RecordLikeness.Leak])
+    do { (duplicates, leaks) = try state.likeness.finish() } catch {
+      (duplicates, leaks) = (0, [:])
+      findings.append(.init("\(DataError.cannotKeep("\(error)")): duplicates were not counted"))
+    }
+    if duplicates > 0 {
       findings.append(
         .init(
-          "duplicates: \(state.duplicates) of \(count) training records",
+          "duplicates: \(duplicates) of \(count) training records",
           "remove them, or give a file a weight to repeat it on purpose"))
     }
-    for (purpose, (same, near)) in state.leaks.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+    for (purpose, leak) in leaks.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let (same, near) = (leak.same, leak.near)
       if same > 0 {
         findings.append(
           .init(
@@ -178,27 +185,28 @@ public struct DataDoctor: Sendable {
             "see whether they are rewordings, and split by source if so"))
       }
     }
-    if state.diagnosis.cutCount > 0 {
-      let longest = state.diagnosis.lengths.max() ?? 0
+    if diagnosis.cutCount > 0 {
+      let longest = diagnosis.lengths.longest
       findings.append(
         .init(
-          "\(state.diagnosis.cutCount) of \(count) training records are longer than "
+          "\(diagnosis.cutCount) of \(count) training records are longer than "
             + "\(sequenceLength) tokens and lose their end",
           "raise --seq-len (the longest has \(longest)) or shorten them"))
     }
-    if state.dropped > 0 {
+    if dropped > 0 {
       findings.append(
         .init(
-          isFatal: state.dropped == count,
-          "\(state.dropped) of \(count) training records have nothing to learn within "
+          isFatal: dropped == count,
+          "\(dropped) of \(count) training records have nothing to learn within "
             + "\(sequenceLength) tokens", "raise --seq-len, or look at what their answers are"))
     }
-    findings += (state.ends.sentences + (state.notices?.sentences ?? [])).map { .init($0) }
-    if let notice = builder?.templateNotice, state.notices != nil { findings.append(.init(notice)) }
+    findings += (ends.sentences + (notices?.sentences ?? [])).map { .init($0) }
+    if let notice = builder?.templateNotice, notices != nil { findings.append(.init(notice)) }
     if count == 1 {
       findings.append(.init("one training record leaves none for validation", "add more"))
     }
-    state.diagnosis.findings += findings
+    diagnosis.findings += findings
+    return diagnosis
   }
 }
 

@@ -1,31 +1,79 @@
+internal import Tensors
 internal import Tokenization
 
-/// Tells records that are the same, and records that are nearly the same.
+/// Tells which records are the same, and which held-out records are the same or nearly the same as
+/// training records.
 ///
-/// Nearly: four of five of a record's runs of eight words are in the others, whatever case and
-/// punctuation; of a shorter record all words. Keeps one hash of eight bytes a run.
-struct RecordLikeness {
-  private var exact: Set<Int> = []
-  private var runs: Set<UInt64> = []
-  private static let runLength = 8
-
-  /// Adds a record; false when the same was there.
-  mutating func add(_ record: DataRecord) -> Bool {
-    let text = Self.text(record)
-    guard exact.insert(text.hashValue).inserted else { return false }
-    runs.formUnion(Self.runs(text))
-    return true
+/// Nearly: four of five of a record's runs of eight words are in training records, whatever case and
+/// punctuation; of a shorter record all words. In memory are hashes of the held-out records and
+/// their runs; of a training record a hash is kept, in a file where there are many.
+struct RecordLikeness: ~Copyable {
+  /// How held-out records of a purpose stand to the training records.
+  struct Leak: Equatable {
+    var same = 0
+    var near = 0
   }
 
-  enum Kind { case same, near, other }
+  /// A held-out record.
+  private struct Held {
+    let purpose: DataDiagnosis.Purpose
+    let hash: Int
+    let runs: [UInt64]
+  }
 
-  /// How a record that was not added stands to those that were.
-  func kind(_ record: DataRecord) -> Kind {
+  private var held: [Held] = []
+  /// What is looked for in training records, and what was found of it.
+  private var (wantedHashes, foundHashes): (Set<Int>, Set<Int>) = ([], [])
+  private var (wantedRuns, foundRuns): (Set<UInt64>, Set<UInt64>) = ([], [])
+  private var hashes = SpilledArray<Int>.Writer()
+  private static let runLength = 8
+  /// Hashes that are looked at together.
+  private static let most = 1 << 18
+
+  /// Adds a held-out record: before all training records.
+  mutating func hold(_ record: DataRecord, _ purpose: DataDiagnosis.Purpose) {
     let text = Self.text(record)
-    if exact.contains(text.hashValue) { return .same }
-    let own = Self.runs(text)
-    guard !own.isEmpty else { return .other }
-    return own.count { runs.contains($0) } * 5 >= own.count * 4 ? .near : .other
+    let own = Held(purpose: purpose, hash: text.hashValue, runs: Self.runs(text))
+    held.append(own)
+    wantedHashes.insert(own.hash)
+    wantedRuns.formUnion(own.runs)
+  }
+
+  /// Adds a training record. Throws `TensorError.cannotSpill` without room for its hash.
+  mutating func train(_ record: DataRecord) throws(TensorError) {
+    let text = Self.text(record)
+    let hash = text.hashValue
+    try hashes.append(hash)
+    if wantedHashes.contains(hash) { foundHashes.insert(hash) }
+    guard !wantedRuns.isEmpty else { return }
+    for run in Self.runs(text) where wantedRuns.contains(run) { foundRuns.insert(run) }
+  }
+
+  /// Training records that repeat another, and the leaks by purpose.
+  consuming func finish() throws(TensorError) -> (
+    duplicates: Int, leaks: [DataDiagnosis.Purpose: Leak]
+  ) {
+    var leaks: [DataDiagnosis.Purpose: Leak] = [:]
+    for record in held {
+      if foundHashes.contains(record.hash) {
+        leaks[record.purpose, default: Leak()].same += 1
+      } else if !record.runs.isEmpty,
+        record.runs.count(where: { foundRuns.contains($0) }) * 5 >= record.runs.count * 4
+      {
+        leaks[record.purpose, default: Leak()].near += 1
+      }
+    }
+    // Part by part, so that the set of those seen stays small.
+    let hashes = try hashes.finish()
+    let parts = hashes.count / Self.most + 1
+    var duplicates = 0
+    for part in 0..<parts {
+      var seen: Set<Int> = []
+      for hash in hashes where Int(UInt(bitPattern: hash) % UInt(parts)) == part {
+        if !seen.insert(hash).inserted { duplicates += 1 }
+      }
+    }
+    return (duplicates, leaks)
   }
 
   private static func text(_ record: DataRecord) -> String {
