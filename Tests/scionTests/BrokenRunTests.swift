@@ -67,9 +67,10 @@ import Testing
   @Test("eval and generate of a broken base say so in one sentence, with 3, and write nothing")
   func brokenEvaluation() throws {
     let place = try place("output_norm.weight")
-    for task in ["nll", "perplexity --context 64"] {
+    try place.write("text.txt", String(repeating: "abcdefgh", count: 16))
+    for task in ["nll --data data.jsonl", "perplexity --context 64 --data text.txt"] {
       let outcome = try place.scion(
-        "eval -m broken.gguf --task \(task) --data data.jsonl --json r.json --rows r.jsonl --quiet")
+        "eval -m broken.gguf --task \(task) --json r.json --rows r.jsonl --quiet")
       #expect(outcome.code == 3 && outcome.output.isEmpty)
       #expect(
         outcome.messages
