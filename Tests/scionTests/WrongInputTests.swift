@@ -94,7 +94,7 @@ import Testing
     Case(
       "train -m base.gguf --data empty -o run", 3,
       "empty has no train.jsonl (train.json, .csv, .tsv, .txt or train-N.jsonl also do): add one, or "
-        + "name a file"),
+        + "name the files themselves"),
     Case(
       "train -m base.gguf --data none.jsonl -o run", 3,
       "cannot read data none.jsonl: no such file or folder; give a file with records"),

@@ -45,7 +45,7 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
       "\(text): a weight is a share like 0.3 or a number of times like 2, above 0 and up to 1000"
     case .noTrainingFile(let folder):
       "\(folder) has no train.jsonl (train.json, .csv, .tsv, .txt or train-N.jsonl also do): add "
-        + "one, or name a file"
+        + "one, or name the files themselves"
     case .unsupportedFormat(let path, let format):
       "\(path) is \(format), which is not read: convert it to JSON lines with \(Self.supported)"
     case .unknownFormat(let path, let line, let fields):

@@ -19,20 +19,22 @@ enum ReportStyle {
     .tile b { display: block; font-size: 1.2rem; }
     .tile span, .unit { color: var(--faint); font-size: .85rem; font-weight: 400; }
     .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
-    figure { margin: 0; background: var(--panel); border-radius: .5rem; padding: .75rem; min-width: 0; }
+    figure { margin: 0; background: var(--panel); border-radius: .5rem; padding: .75rem; min-width: 0;
+      display: flex; flex-direction: column; }
     figcaption { font-weight: 600; }
     .legend { margin: .2rem 0; font-size: .85rem; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
     .key { display: inline-block; width: 1.2rem; border-top: 3px solid; vertical-align: middle; margin-right: .35rem; }
     .key.thin { border-top-width: 1px; }
-    svg { width: 100%; height: auto; display: block; }
-    svg text { fill: var(--faint); font-size: 13px; }
+    svg { width: 100%; height: auto; display: block; margin-top: auto; }
+    svg text { fill: var(--faint); font-size: 17px; }
     .grid { stroke: var(--rule); stroke-width: 1; }
     polyline { fill: none; stroke: currentColor; stroke-linejoin: round; }
-    .line { stroke-width: 2; } .faint { stroke-width: 1; opacity: .55; }
+    .line { stroke-width: 2; } .faint { stroke-width: 1; opacity: .75; }
     .dot { fill: currentColor; } .level { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 6 4; }
     .s0 { color: var(--c0); } .s1 { color: var(--c1); } .s2 { color: var(--c2); } .s3 { color: var(--c3); }
     .s4 { color: var(--c4); } .s5 { color: var(--c5); } .s6 { color: var(--c6); } .s7 { color: var(--c7); }
     .scroll { overflow-x: auto; }
+    .figures th, .figures td { white-space: nowrap; }
     table { border-collapse: collapse; margin: .5rem 0; max-width: 100%; }
     th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--rule);
       vertical-align: top; overflow-wrap: anywhere; font-size: .9rem; }

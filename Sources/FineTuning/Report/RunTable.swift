@@ -63,7 +63,7 @@ public struct RunTable {
         }.joined() + "</tr>"
     }.joined(separator: "\n")
     return
-      "<div class=\"scroll\"><table>\n<thead><tr>\(head)</tr></thead>\n<tbody>\n\(body)\n</tbody>\n</table></div>"
+      "<div class=\"scroll\"><table class=\"figures\">\n<thead><tr>\(head)</tr></thead>\n<tbody>\n\(body)\n</tbody>\n</table></div>"
   }
 
   /// What `--json` prints of a run.
