@@ -113,34 +113,4 @@ struct MachineWatchTests {
     let dues = [0, 9, 10, 19, 20].map { watch.isDue(at: now + .seconds($0)) }
     #expect(dues == [true, false, true, false, true])
   }
-
-  @Test func aRunWritesACheckpointWhenTheBatteryIsNearlyEmptyAndGoesOn() throws {
-    let folder = try TemporaryFolder()
-    let rows = (0..<8).map { #"{"input_ids":[5,6,7,\#($0 + 8),9,10]}"# }
-    var recipe = FineTuneRecipe()
-    recipe.model = try TinyFiles.path("llama.gguf")
-    recipe.data = [try folder.write("data.jsonl", rows.joined(separator: "\n"))]
-    recipe.output = "\(folder.path)/run"
-    (recipe.steps, recipe.batch, recipe.valSplit, recipe.rank) = (3, 4, 0, 2)
-    let loop = try TrainingLoop(
-      FineTuneSession(recipe, version: "test"), in: RunDirectory(path: "\(folder.path)/run"))
-    loop.watch = MachineWatch(root: try tree([:]).path)
-    let empty = try tree(laptop("Discharging", 5, online: 0))
-    var steps = 0
-    var finding: MachineFinding?
-    while let event = try loop.next() {
-      switch event {
-      case .stepped:
-        steps += 1
-        if steps == 2 { loop.watch = MachineWatch(root: empty.path) }
-      case .machine(let found):
-        finding = found
-        let checkpoint = "\(folder.path)/run/checkpoints/step-2/\(Checkpoint.manifest)"
-        #expect(FileManager.default.fileExists(atPath: checkpoint))
-      default: break
-      }
-    }
-    #expect(finding == .lowBattery(percent: 5, savedStep: 2))
-    #expect(steps == 3)
-  }
 }
