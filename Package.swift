@@ -16,6 +16,11 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    // What Hummingbird is made of, where its own words do not reach: sockets, their errors, silence, an orderly end.
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.10.0"),
   ],
   targets: [
     // C: kernels (OpenMP) and the system libraries behind module maps.
@@ -59,10 +64,24 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // HTTP: alone sees Hummingbird and SwiftNIO, and nothing of the model.
+    .target(
+      name: "Serving",
+      dependencies: [
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "scion",
       dependencies: [
-        "FineTuning", "Inference", "Tokenization", "Transformer", "ModelFiles", "Tensors",
+        "Serving", "FineTuning", "Inference", "Tokenization", "Transformer", "ModelFiles",
+        "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict
@@ -100,6 +119,7 @@ let package = Package(
         "FineTuning", "Inference", "Tokenization", "Transformer", "ModelFiles", "Tensors",
         "TestSupport",
       ]),
+    .testTarget(name: "ServingTests", dependencies: ["Serving", "TestSupport"]),
     .testTarget(
       name: "scionTests",
       dependencies: [

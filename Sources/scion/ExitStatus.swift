@@ -3,6 +3,7 @@ import FineTuning
 import Foundation
 import Inference
 import ModelFiles
+import Serving
 import Tensors
 import Tokenization
 import Transformer
@@ -32,7 +33,7 @@ enum ExitStatus: Int32 {
   private init?(ofLibrary error: any Error) {
     switch error {
     case is Interrupted: self = .interrupted
-    case is UsageError, is RecipeError: self = .badUsage
+    case is UsageError, is RecipeError, is ServingError: self = .badUsage
     case is StandardStreams.Failure: self = .failed
     case let error as TransformerError:
       if case .doesNotFit = error { self = .doesNotFit } else { self = .badInput }

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import FineTuning
 import Foundation
+import Serving
 import Tensors
 import Transformer
 
@@ -37,6 +38,18 @@ struct TrainCommand: ParsableCommand {
   )
   var dryRun = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Show the run live in browsers on this machine, at http://127.0.0.1:PORT/ (0: a port that is free).",
+      valueName: "port"))
+  var dashboard: Int?
+
+  func validate() throws {
+    if let dashboard, !(0...65535).contains(dashboard) {
+      throw ValidationError("--dashboard \(dashboard) is no port: 0 to 65535")
+    }
+  }
+
   func run() throws {
     var recipe = try options.makeRecipe(model)
     try recipe.validate()
@@ -61,6 +74,22 @@ struct TrainCommand: ParsableCommand {
     }
     // A refusal must leave nothing behind.
     if case .path(let path) = options.resume { try TrainingLoop.checkResumption(from: path) }
+    // Before anything is loaded or written: a port that is taken is known at once.
+    let watch = try dashboard.map { try RunWatch(output, port: $0) }
+    if let watch { reporter.warn("the dashboard is at \(watch.address)") }
+    do {
+      try train(recipe, into: output, inputs, pauses, watch, &reporter)
+      watch?.end(.finished)
+    } catch {
+      watch?.end(error is Interrupted ? .interrupted : .failed, "\(error)")
+      throw error
+    }
+  }
+
+  private func train(
+    _ recipe: FineTuneRecipe, into output: String, _ inputs: [String], _ pauses: PauseSignals,
+    _ watch: RunWatch?, _ reporter: inout TerminalReporter
+  ) throws {
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
     let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
     // Until here a signal ends the process as ever: nothing was written.
@@ -69,7 +98,8 @@ struct TrainCommand: ParsableCommand {
       session: session,
       loop: try TrainingLoop(
         session, in: directory, resume: options.resume, overwrite: options.overwrite,
-        stop: interrupt.stop), stop: interrupt.stop)
+        stop: interrupt.stop), stop: interrupt.stop, watch: watch)
+    watch?.follow(output)
     run.describe(&reporter)
     try run.run(&reporter)
   }

@@ -10,10 +10,13 @@ struct TrainingRun {
   let loop: TrainingLoop
   /// What the loop looks at.
   let stop: StopFlag
+  /// Who watches from a browser.
+  let watch: RunWatch?
 
   private let began = ContinuousClock.now
 
-  init(session: FineTuneSession, loop: TrainingLoop, stop: StopFlag) {
+  init(session: FineTuneSession, loop: TrainingLoop, stop: StopFlag, watch: RunWatch? = nil) {
+    self.watch = watch
     self.session = session
     self.loop = loop
     self.stop = stop
@@ -74,6 +77,7 @@ struct TrainingRun {
   }
 
   private func show(_ event: TrainingEvent, _ reporter: inout TerminalReporter) {
+    if let words = activity(event) { watch?.say(words) }
     switch event {
     case .notice(let notice): reporter.warn(notice)
     case .machine(let finding): reporter.warn(MachineText.sentence(finding))
@@ -139,11 +143,30 @@ struct TrainingRun {
   private func show(_ status: StepStatus, _ reporter: inout TerminalReporter) {
     let step = status.report
     reporter.progress(
-      String(
-        format: "step %d/%d  loss %.4f (%.4f)  %.0f tokens/s  %@  %@ left",
-        step.step, status.stepCount, step.loss, status.smoothedLoss, step.tokensPerSecond,
-        memoryText, clockText(seconds: status.secondsLeft)),
+      stepText(status),
       every: 3600, always: step.step % session.recipe.logEvery == 0)
+  }
+
+  private func stepText(_ status: StepStatus) -> String {
+    let step = status.report
+    return String(
+      format: "step %d/%d  loss %.4f (%.4f)  %.0f tokens/s  %@  %@ left",
+      step.step, status.stepCount, step.loss, status.smoothedLoss, step.tokensPerSecond,
+      memoryText, clockText(seconds: status.secondsLeft))
+  }
+
+  /// What a browser shows of the moment; nil where the last words still hold.
+  private func activity(_ event: TrainingEvent) -> String? {
+    switch event {
+    case .starting(let progress):
+      String(format: "start %.0f %%  %@", progress.fraction * 100, progress.activity)
+    case .validating(let done, let count): "validation \(done)/\(count)"
+    case .searchingRate(let rate, let done, let count):
+      String(format: "learning rate %.3g  %d/%d", rate, done, count)
+    case .stepped(let status): stepText(status)
+    case .finished(let path): "done in \(clockText(seconds: elapsed)); results in \(path)"
+    default: nil
+    }
   }
 
   /// The prompt and what is wanted once, then each answer.

@@ -86,6 +86,33 @@ struct ReportPageTests {
     #expect(RunTable(runs).entries.map(\.settings["lr"]) == ["0.001", "0.002"])
   }
 
+  @Test func aWatchedRunSaysHowItStandsAndNeedsNoFilesYet() throws {
+    let folder = try TemporaryFolder()
+    let live = LiveReport(name: "<run>")
+    #expect(live.page.contains("data-state=\"running\"") && live.page.contains("&lt;run&gt;"))
+    #expect(live.numbers.contains(#""state":"running""#) && live.numbers.contains(#""steps":[]"#))
+    try makeRun("\(folder.path)/a")
+    #expect(!live.page.contains("Learning rate"), "nobody said that this is its folder")
+    live.follow("\(folder.path)/a")
+    live.say("step 900/1000 <b>")
+    #expect(live.page.contains("Learning rate") && live.page.contains("step 900/1000 &lt;b&gt;"))
+    live.end(.failed, "the disk is full")
+    #expect(live.page.contains("data-state=\"failed\"") && live.page.contains("the disk is full"))
+    struct Numbers: Decodable {
+      let name: String
+      let state: String
+      let steps: [StepMetrics]
+      let validations: [ValidationMetrics]
+      let samples: [AnswerSample]
+    }
+    let numbers = try JSONDecoder.scion.decode(Numbers.self, from: Data(live.numbers.utf8))
+    #expect(numbers.name == "a" && numbers.state == "failed" && numbers.steps.count == 900)
+    #expect(numbers.steps[6].loss.isNaN && numbers.validations.count == 4)
+    #expect(numbers.samples.count == 2)
+    // The page of the run's own folder knows nothing of watching.
+    #expect(!ReportPage(try RunRecord(path: "\(folder.path)/a")).html.contains("data-state"))
+  }
+
   @Test func aFolderWithoutARunIsNamed() throws {
     let folder = try TemporaryFolder()
     #expect(throws: RunRecord.Failure.noRun(path: folder.path)) {

@@ -4,8 +4,16 @@ internal import Foundation
 public struct ReportPage {
   private let runs: [RunRecord]
   private var run: RunRecord { runs[0] }
+  /// Of one run that is being watched: how it stands, and what it is just doing.
+  private var live: (state: LiveReport.State, activity: String)?
 
   public init(_ run: RunRecord) { runs = [run] }
+
+  /// The page of a run that is being watched.
+  init(_ run: RunRecord, state: LiveReport.State, activity: String) {
+    runs = [run]
+    live = (state, activity)
+  }
 
   /// One page for several runs: their curves lie over each other.
   public init(comparing runs: [RunRecord]) {
@@ -21,26 +29,38 @@ public struct ReportPage {
     sections.append(charts)
     if !isComparison { sections += [samples, data, start, repetition] }
     sections.append(settings)
-    return """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width, initial-scale=1">
-      <title>\(HTML.escaped(title)): Scion</title>
-      <style>
-      \(ReportStyle.css)
-      </style>
-      </head>
-      <body>
-      <main>
-      <h1>\(HTML.escaped(title))</h1>
-      \(sections.filter { !$0.isEmpty }.joined(separator: "\n"))
-      </main>
-      </body>
-      </html>
+    return Self.document(
+      title, state: live?.state, sections.filter { !$0.isEmpty }.joined(separator: "\n"))
+  }
 
-      """
+  /// The page of a run that has no files yet.
+  static func waiting(name: String, state: LiveReport.State, activity: String) -> String {
+    document(name, state: state, "<p class=\"note\">\(HTML.escaped(activity))</p>")
+  }
+
+  private static func document(
+    _ title: String, state: LiveReport.State?, _ body: String
+  ) -> String {
+    """
+    <!DOCTYPE html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>\(HTML.escaped(title)): Scion</title>
+    <style>
+    \(ReportStyle.css)
+    </style>
+    </head>
+    <body>
+    <main\(state.map { " data-state=\"\($0.rawValue)\"" } ?? "")>
+    <h1>\(HTML.escaped(title))</h1>
+    \(body)
+    </main>
+    </body>
+    </html>
+
+    """
   }
 
   private func section(_ title: String, _ body: String) -> String {
@@ -76,7 +96,8 @@ public struct ReportPage {
         + "with \(ReportText.count(summary.adapterParameters)) trained parameters; "
         + "\(summary.instructionSet), \(summary.threads) threads; Scion \(summary.version)"
     }
-    let state = run.isFinished ? "" : "<p class=\"note\">The run is not finished.</p>\n"
+    let words = live?.activity ?? (run.isFinished ? nil : "The run is not finished.")
+    let state = words.map { "<p class=\"note\">\(HTML.escaped($0))</p>\n" } ?? ""
     return "\(state)<p class=\"note\">\(HTML.escaped(machine ?? ""))</p>\n"
       + "<div class=\"tiles\">\n\(tiles)\n</div>"
   }
