@@ -8,7 +8,7 @@ public final class SpillFile {
 
   /// A new file in `directory`, which must exist and be writable. Throws `TensorError.cannotSpill`.
   public init(directory: String) throws(TensorError) {
-    file = try UnlinkedFile(directory: directory)
+    file = try UnlinkedFile(directory: directory, of: .activations)
   }
 
   /// Appends the matrix's bytes and returns where they begin.

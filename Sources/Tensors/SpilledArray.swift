@@ -112,7 +112,7 @@ public struct SpilledArray<Element: BitwiseCopyable & Sendable>: RandomAccessCol
     }
 
     private mutating func flush() throws(TensorError) {
-      let file = if let file { file } else { try UnlinkedFile() }
+      let file = if let file { file } else { try UnlinkedFile(of: .data) }
       self.file = file
       let offset = written * MemoryLayout<Element>.stride
       try unsafe buffer.withUnsafeBufferPointer {

@@ -8,7 +8,7 @@ struct TemporaryFile: ~Copyable {
   private(set) var byteCount = 0
 
   /// In the folder that `TMPDIR` names, or /tmp. Throws `TensorError.cannotSpill`.
-  init() throws(TensorError) { file = try UnlinkedFile() }
+  init() throws(TensorError) { file = try UnlinkedFile(of: .data) }
 
   /// Appends bytes. Throws `cannotSpill` without room.
   mutating func append(_ bytes: ArraySlice<UInt8>) throws(TensorError) {

@@ -6,8 +6,9 @@ internal import Glibc
 /// What is read through it is no resident memory of this process: it stays in the system's cache, which gives way.
 final class UnlinkedFile: Sendable {
   let descriptor: Int32
-  /// Where it lies; for messages.
-  let directory: String
+  /// Where it lies and what is in it; for messages.
+  private let directory: String
+  private let contents: TensorError.SpilledContents
 
   /// The folder that `TMPDIR` names, or /tmp.
   static var usualDirectory: String {
@@ -15,8 +16,10 @@ final class UnlinkedFile: Sendable {
   }
 
   /// A new file in `directory`, which must exist and be writable. Throws `TensorError.cannotSpill`.
-  init(directory: String = usualDirectory) throws(TensorError) {
-    self.directory = directory
+  init(
+    directory: String = usualDirectory, of contents: TensorError.SpilledContents
+  ) throws(TensorError) {
+    (self.directory, self.contents) = (directory, contents)
     var template = Array("\(directory)/.scion-XXXXXX".utf8CString)
     descriptor = unsafe template.withUnsafeMutableBufferPointer { buffer in
       guard let path = buffer.baseAddress else { return -1 }
@@ -28,11 +31,16 @@ final class UnlinkedFile: Sendable {
       return descriptor
     }
     guard descriptor >= 0 else {
-      throw .cannotSpill(directory: directory, reason: systemReason())
+      throw failure
     }
   }
 
   deinit { close(descriptor) }
+
+  /// What the system has just said.
+  private var failure: TensorError {
+    .cannotSpill(contents, directory: directory, reason: systemReason())
+  }
 
   /// Writes all bytes at any place; what lies between is zero until it is written. Throws `cannotSpill` without room.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(TensorError) {
@@ -42,7 +50,7 @@ final class UnlinkedFile: Sendable {
         descriptor, bytes.baseAddress.map { unsafe $0 + done }, bytes.count - done,
         off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw .cannotSpill(directory: directory, reason: systemReason()) }
+      guard count > 0 else { throw failure }
       done += count
     }
   }
@@ -55,7 +63,7 @@ final class UnlinkedFile: Sendable {
         descriptor, bytes.baseAddress.map { unsafe $0 + done }, bytes.count - done,
         off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw .cannotSpill(directory: directory, reason: systemReason()) }
+      guard count > 0 else { throw failure }
       done += count
     }
   }

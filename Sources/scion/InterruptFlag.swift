@@ -5,7 +5,8 @@ import Tensors
 /// Raises a `StopFlag` at the first ctrl-C or SIGTERM, so that a run can end at the next safe place; the second one ends the
 /// process at once.
 ///
-/// Made when the work begins that looks at the flag: before, a signal ends the process as ever, and nothing was written.
+/// Made when the work begins that looks at the flag; until then, and in commands that look at none, the first signal ends the
+/// process (`endAtOnce`).
 struct InterruptFlag {
   /// What long work looks at.
   let stop: StopFlag
@@ -28,6 +29,18 @@ struct InterruptFlag {
   }
 
   var isSet: Bool { stop.isRaised }
+
+  /// Makes ctrl-C and SIGTERM end the process with the exit code of the contract. What a shell has told it to ignore
+  /// (`command &` in a script) stays ignored.
+  static func endAtOnce() {
+    for number in [SIGINT, SIGTERM] {
+      var action = sigaction()
+      unsafe sigaction(number, nil, &action)
+      if unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 { continue }
+      // Only what a signal handler may call.
+      signal(number) { _ in _exit(ExitStatus.interrupted.rawValue) }
+    }
+  }
 
   private static let queue = DispatchQueue(label: "signals")
 

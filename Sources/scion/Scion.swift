@@ -34,6 +34,7 @@ struct Scion: ParsableCommand {
 @main
 struct Program {
   static func main() {
+    InterruptFlag.endAtOnce()
     do {
       var command = try Scion.parseAsRoot()
       try command.run()

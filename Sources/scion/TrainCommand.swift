@@ -92,7 +92,7 @@ struct TrainCommand: ParsableCommand {
   ) throws {
     let session = try FineTuneSession(recipe, version: ScionVersion.current)
     let directory = try RunDirectory(path: output, overwrite: options.overwrite, inputs: inputs)
-    // Until here a signal ends the process as ever: nothing was written.
+    // Until here a signal ends the process: nothing was written.
     let interrupt = InterruptFlag(pauses)
     let run = TrainingRun(
       session: session,

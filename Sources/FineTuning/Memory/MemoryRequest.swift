@@ -85,8 +85,12 @@ public struct MemoryRequest {
 }
 
 extension MemoryRequest {
-  /// What the run of `recipe` depends on. Every micro-batch of the run is looked at: those of the steps, of the validation
-  /// and of the start.
+  /// Steps whose micro-batches are looked at: a later pass brings the same sequences in another order, and a plan for a
+  /// million steps must not take minutes.
+  static let stepsLookedAt = 16384
+
+  /// What the run of `recipe` depends on. Every micro-batch of the validation and of the start is looked at, and those of the
+  /// first `stepsLookedAt` steps.
   ///
   /// - Parameter startSample: indices of the training sequences that the start looks at.
   init(
@@ -114,7 +118,8 @@ extension MemoryRequest {
       start = measured
     }
     dataBytes = Self.dataBytes(data, steps: steps, startTokens: sampled.reduce(0, +))
-    let configuration = loaded.model.configuration
+    let shapes = Set(loaded.model.configuration.layers.map(\.attention))
+    let stepsLookedAt = Self.stepsLookedAt
     extent = { limit in
       var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)
       func add(_ lengths: [Int]) -> Int {
@@ -123,14 +128,15 @@ extension MemoryRequest {
           var starts: [Int32] = [0]
           for index in run { starts.append(starts[starts.count - 1] + Int32(lengths[index])) }
           extent.tokens = max(extent.tokens, Int(starts[starts.count - 1]))
-          extent.attentionScratch = max(
-            extent.attentionScratch,
-            configuration.attentionScratchByteCount(starts: starts, type: storage))
+          for shape in shapes {
+            extent.attentionScratch = max(
+              extent.attentionScratch, shape.scratchByteCount(starts: starts, type: storage))
+          }
         }
         return runs.count
       }
       var (runs, tokens) = (0, 0)
-      for index in 0..<steps.stepCount {
+      for index in 0..<min(steps.stepCount, stepsLookedAt) {
         let own = steps.lengths(ofStep: index)
         runs += add(own)
         tokens += own.reduce(0, +)
