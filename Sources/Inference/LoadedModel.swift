@@ -96,9 +96,10 @@ public struct LoadedModel: Sendable {
   }
 
   /// The tokens of plain text, with begin-of-text where the model wants it. Special tokens written out in `text` are
-  /// text.
+  /// text. Throws `TokenizationError`, also for a text that is too long (`Tokenizer.longestText`).
   public func tokens(text: String) throws(TokenizationError) -> [Int32] {
     let tokenizer = try tokenizer
+    try tokenizer.checkLength(text.utf8.count)
     return tokenizer.encode(text, addBeginning: tokenizer.addsBeginning, parseSpecial: false)
   }
 }

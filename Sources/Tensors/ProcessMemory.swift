@@ -9,6 +9,9 @@ public enum ProcessMemory {
   /// Most bytes that were resident at any time.
   public static var peak: Int { bytes(of: "VmHWM:") }
 
+  /// Bytes resident now that no file could bring back: without the pages of mapped files.
+  public static var anonymous: Int { bytes(of: "RssAnon:") }
+
   /// Gives memory that was freed, but that the allocator still holds, back to the system: to be called after a phase whose
   /// values are gone (parsing of a model and its data, the start).
   public static func releaseFreed() { ck_release_freed() }

@@ -133,8 +133,11 @@ public struct SpilledArray<Element: BitwiseCopyable & Sendable>: RandomAccessCol
 }
 
 extension SpilledArray where Element == Int32 {
-  /// 0..<count in a random order: `RandomGenerator.permutation`'s, and as many draws. While it is made it takes four bytes a
-  /// value in memory.
+  /// Bytes a value that `permutation` takes in memory until it is made.
+  public static var bytesWhilePermuting: Int { MemoryLayout<Int32>.stride }
+
+  /// 0..<count in a random order: `RandomGenerator.permutation`'s, and as many draws. While it is made it takes
+  /// `bytesWhilePermuting` a value in memory. `count` must be below 2³¹.
   ///
   /// Throws `TensorError.cannotSpill` without room.
   public static func permutation(
@@ -143,7 +146,9 @@ extension SpilledArray where Element == Int32 {
     var order = (0..<Int32(count)).map { $0 }
     generator.shuffle(&order)
     var writer = Writer()
-    try writer.append(contentsOf: order)
+    for start in stride(from: 0, to: count, by: pieceCount) {
+      try writer.append(contentsOf: Array(order[start..<Swift.min(start + pieceCount, count)]))
+    }
     return try writer.finish()
   }
 }

@@ -24,7 +24,7 @@ struct BytePairEncoding: Sendable {
   private static let scanLimit = 40
 
   /// What a word's merging needs, kept from one word of a text to the next.
-  struct Scratch {
+  struct Scratch: Sendable {
     fileprivate var symbols: [Int32] = []
     fileprivate var merges: [MergeTable.Merge] = []
     fileprivate var escaped: [UInt8] = []
@@ -32,6 +32,11 @@ struct BytePairEncoding: Sendable {
 
     /// - Parameter byteCount: of the text; a longer one has more words worth remembering.
     init(byteCount: Int) { memory = WordMemory(byteCount: byteCount) }
+
+    /// Makes room for the words of many texts.
+    mutating func growMemory() {
+      if !memory.isLargest { memory = WordMemory(byteCount: .max) }
+    }
   }
 
   /// - Parameters:

@@ -23,7 +23,7 @@ struct SentencePiece: Sendable {
   private static let scanLimit = 32
 
   /// Buffers of the part at hand, kept from one part to the next.
-  struct Scratch {
+  struct Scratch: Sendable {
     fileprivate var bytes: [UInt8] = []
     /// Where each symbol begins; one more stands for the end.
     fileprivate var starts: [Int32] = []

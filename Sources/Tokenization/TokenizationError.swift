@@ -18,6 +18,8 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
   case malformedCharacterMap(String)
   /// A line of `tokenizer.ggml.merges` is not two symbols with a space between.
   case malformedMerge(index: Int, text: String)
+  /// A text of more bytes than are tokenized at once.
+  case textTooLong(byteCount: Int, most: Int)
   /// A record's conversation is not what templates can read; `place` says where in the record.
   case malformedConversation(place: String, reason: String)
   /// A name that is neither "auto", nor one of `NamedTemplates`, nor a file.
@@ -55,6 +57,8 @@ public enum TokenizationError: Error, Equatable, CustomStringConvertible {
     case .malformedMerge(let index, let text):
       "entry \(index) of tokenizer.ggml.merges is not two symbols separated by a space: "
         + Self.shown(text)
+    case .textTooLong(let byteCount, let most):
+      "a text of \(byteCount) bytes is more than this model's tokenizer takes at once (\(most)): split it into parts"
     case .malformedConversation(let place, let reason):
       "\(place) \(reason)"
     case .unknownTemplate(let name):

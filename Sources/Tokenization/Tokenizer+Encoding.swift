@@ -14,7 +14,7 @@ extension Tokenizer {
   /// The token ids of a text.
   ///
   /// - Parameters:
-  ///   - text: any text; user-defined tokens in it are always recognised.
+  ///   - text: any text of at most `longestText` bytes; user-defined tokens in it are always recognised.
   ///   - addBeginning: puts begin-of-text in front if the model wants it (`addsBeginning`) and the
   ///     text does not already begin with it.
   ///   - addEnd: puts end-of-text behind if the model wants it (`addsEnd`), likewise.
@@ -23,6 +23,7 @@ extension Tokenizer {
   public func encode(
     _ text: String, addBeginning: Bool, addEnd: Bool = false, parseSpecial: Bool
   ) -> [Int32] {
+    precondition(text.utf8.count <= longestText, "checkLength comes before encode")
     var ids = encode([Run(text: text, parsesSpecial: parseSpecial)]).ids
     if addBeginning, addsBeginning, let beginning, ids.first != beginning {
       ids.insert(beginning, at: 0)
@@ -67,7 +68,7 @@ extension Tokenizer {
     var ids: [Int32] = []
     var isTarget: [Bool] = []
     ids.reserveCapacity(bytes.count / 3 + 1)
-    var scratch = Scratch(words: BytePairEncoding.Scratch(byteCount: bytes.count))
+    var scratch = scratches.take(byteCount: bytes.count)
     var followsSpecial = true
     for fragment in fragments {
       if let token = fragment.token {
@@ -80,11 +81,33 @@ extension Tokenizer {
       followsSpecial = fragment.token != nil
       while isTarget.count < ids.count { isTarget.append(fragment.isTarget) }
     }
+    scratches.giveBack(scratch, byteCount: bytes.count)
     return (ids, isTarget)
   }
 
-  /// Buffers kept from one fragment to the next.
-  private struct Scratch {
+  /// Forgets the words that texts have been made of, and gives their memory back: after many texts.
+  public func forgetWords() { scratches.removeAll() }
+
+  /// The most bytes that are tokenized at once: places in a text are 32-bit numbers. What a text may become on the way
+  /// counts: a space has three bytes as ▁, and a unigram model's map writes out abbreviations.
+  public var longestText: Int {
+    let most = Int(Int32.max)
+    return switch engine {
+    case .bytePairEncoding(let encoding, _): encoding.spelling == .byteLevel ? most : most / 3
+    case .sentencePiece: most / 3
+    case .unigram: most / 32
+    }
+  }
+
+  /// Throws `textTooLong` for a text of so many bytes if `encode` cannot take it.
+  public func checkLength(_ byteCount: Int) throws(TokenizationError) {
+    guard byteCount <= longestText else {
+      throw .textTooLong(byteCount: byteCount, most: longestText)
+    }
+  }
+
+  /// Buffers kept from one fragment to the next, and from one text to the next (`ScratchPool`).
+  struct Scratch: Sendable {
     var words: BytePairEncoding.Scratch
     var pieces = SentencePiece.Scratch()
   }

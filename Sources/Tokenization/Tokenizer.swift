@@ -17,6 +17,7 @@ public struct Tokenizer: Sendable {
   public let decoder: TokenDecoder
   let engine: Engine
   let specialTokens: SpecialTokens
+  let scratches = ScratchPool()
 
   /// Begin of text (`bos`), if the model has it.
   public let beginning: Int32?

@@ -1,9 +1,9 @@
-/// The tokens of words that were met before in a text.
+/// The tokens of words that were met before.
 ///
 /// Most words of a text are few: with them at hand it is tokenized several times as fast. Of fixed
 /// size, a word in the only slot that its bytes give it, the newest wins. Words of more than 15
 /// bytes or 8 tokens are not kept.
-struct WordMemory {
+struct WordMemory: Sendable {
   /// Where a word is or would be.
   struct Slot {
     fileprivate var index: Int
@@ -18,16 +18,20 @@ struct WordMemory {
   private var ids: [Int32]
 
   private static let idsPerWord = 8
+  /// Slots for a long text or many: 0.8 MB.
+  private static let mostSlots = 16_384
 
   /// - Parameter byteCount: of the text.
   init(byteCount: Int) {
     var size = 16
-    while size < 16_384, size < byteCount / 4 { size *= 2 }
+    while size < Self.mostSlots, size < byteCount / 4 { size *= 2 }
     low = Array(repeating: 0, count: size)
     high = Array(repeating: 0, count: size)
     counts = Array(repeating: 0, count: size)
     ids = Array(repeating: 0, count: size * Self.idsPerWord)
   }
+
+  var isLargest: Bool { counts.count == Self.mostSlots }
 
   /// Nil if a word like this is not kept.
   func slot(of word: Span<UInt8>) -> Slot? {

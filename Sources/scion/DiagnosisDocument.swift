@@ -9,11 +9,20 @@ struct DiagnosisDocument: Encodable {
     let reason: String
   }
 
+  struct Reason: Encodable {
+    let count: Int
+    let text: String
+  }
+
   struct File: Encodable {
     let path: String
     let purpose: DataDiagnosis.Purpose
     let format: String?
     let records: Int
+    /// All bad records, also those that `bad` does not list.
+    let badCount: Int
+    let badReasons: [Reason]
+    /// The first.
     let bad: [Bad]
   }
 
@@ -50,7 +59,9 @@ struct DiagnosisDocument: Encodable {
       File(
         path: file.path, purpose: file.purpose, format: file.format?.rawValue,
         records: file.records,
-        bad: file.bad.compactMap { error in
+        badCount: file.bad.count,
+        badReasons: file.bad.reasons.map { Reason(count: $0.count, text: $0.text) },
+        bad: file.bad.examples.compactMap { error in
           guard case .badRecord(_, let line, let column, let reason) = error else { return nil }
           return Bad(line: line, column: column, reason: reason)
         })

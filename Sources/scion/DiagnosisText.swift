@@ -15,9 +15,11 @@ enum DiagnosisText {
         "\(padded(file.purpose.rawValue, 12))\(file.path): \(file.records) records, "
           + (file.format?.rawValue ?? "no known format")
           + (file.bad.isEmpty ? "" : ", \(file.bad.count) bad"))
-      lines += file.bad.prefix(badShown).map { "  bad       \($0)" }
-      if file.bad.count > badShown {
-        lines.append("  bad       … \(file.bad.count - badShown) more")
+      let shown = file.bad.examples.prefix(badShown)
+      lines += shown.map { "  bad       \($0)" }
+      if file.bad.count > shown.count {
+        lines.append("  bad       … \(file.bad.count - shown.count) more; by reason:")
+        lines += file.bad.reasons.map { "  bad       \($0.count): \($0.text)" }
       }
     }
     if diagnosis.lengths.count > 0 {

@@ -40,44 +40,43 @@ extension EvalCommand {
     let storage = model.storage
     switch task {
     case .perplexity:
-      let windows = try limited(files) { try self.windows($0, loaded) }
+      let windows = try limited(files) { Array(try self.windows($0, loaded).prefix($1)) }
       return (
         try LikelihoodEvaluation(
           task: .perplexity, loaded.model, adapters: adapters, storage: storage,
-          sequences: windows.flatMap(\.self)), windows.map(\.count)
+          sequences: windows.compactMap(\.self).flatMap(\.self)), windows.map { $0?.count ?? 0 }
       )
     case .nll:
-      let sequences = try limited(files) { try self.sequences($0, loaded) }
+      let sequences = try limited(files) { try self.sequences($0, loaded).first($1) }
       return (
         try LikelihoodEvaluation(
           task: .nll, loaded.model, adapters: adapters, storage: storage,
-          sequences: sequences.flatMap(\.self)), sequences.map(\.count)
+          sequences: try TokenSequences.joining(sequences.compactMap(\.self))),
+        sequences.map { $0?.count ?? 0 }
       )
     case .exact:
-      let examples = try limited(files) { path in
-        try read(path, limit).records.map { try ExactExample($0) }
-      }
+      let examples = try limited(files) { try read($0, $1).records.map { try ExactExample($0) } }
       let evaluation = try ExactEvaluation(
         loaded, adapters: adapters, storage: storage, template: templates.template,
-        clock: templates.clock, examples: examples.flatMap(\.self),
+        clock: templates.clock, examples: examples.compactMap(\.self).flatMap(\.self),
         shots: try shotsData.map { try ExactExample.shots(shots, of: read($0, shots).records) }
           ?? [],
         maxTokens: maxTokens)
-      return (evaluation, examples.map(\.count))
+      return (evaluation, examples.map { $0?.count ?? 0 })
     }
   }
 
-  /// What `load` gives for each file, the first --limit in all.
-  private func limited<Example>(
-    _ files: [String], _ load: (String) throws -> [Example]
-  ) throws -> [[Example]] {
+  /// What `load` gives for each file of the examples that --limit leaves; nil for a file that is not read.
+  private func limited<Examples: Collection>(
+    _ files: [String], _ load: (_ path: String, _ most: Int) throws -> Examples
+  ) throws -> [Examples?] {
     var left = limit ?? .max
     return try files.map { path in
       guard left > 0 else {
         warn("\(path) is not read: --limit \(limit ?? 0) is reached before it")
-        return []
+        return nil
       }
-      let own = Array(try load(path).prefix(left))
+      let own = try load(path, left)
       left -= own.count
       return own
     }
@@ -93,22 +92,20 @@ extension EvalCommand {
     return windows.sequences
   }
 
-  private func sequences(_ path: String, _ loaded: LoadedModel) throws -> [TokenSequence] {
+  private func sequences(_ path: String, _ loaded: LoadedModel) throws -> TokenSequences {
     let builder = SequenceBuilder(
       loaded, template: templates.template, clock: templates.clock,
       sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
     let dataset = try Dataset(paths: [path], builder: builder, skipBad: skipBad)
     for notice in dataset.notices { warn(notice) }
-    return Array(dataset.sequences.prefix(limit ?? dataset.sequences.count))
+    return dataset.sequences
   }
 
   /// The records of `path`, with what was left out said.
-  private func read(_ path: String, _ limit: Int?) throws -> DataFile {
+  private func read(_ path: String, _ limit: Int) throws -> DataFile {
     let file = try DataFile(path: path, skipBad: skipBad, limit: limit)
     for notice in file.notices { warn(notice) }
-    if let first = file.skipped.first {
-      warn("skipped \(file.skipped.count) bad records; the first: \(first)")
-    }
+    if let notice = file.skipped.notice { warn(notice) }
     return file
   }
 }

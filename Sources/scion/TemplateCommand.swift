@@ -103,9 +103,7 @@ struct TemplateCommand: ParsableCommand {
             encoded, number: index + 1, line: record.line, inColour: Self.hasColour))
     }
     var reporter = TerminalReporter()
-    if let first = file.skipped.first {
-      reporter.warn("skipped \(file.skipped.count) bad records; the first: \(first)")
-    }
+    if let notice = file.skipped.notice { reporter.warn(notice) }
     if templates.template == "auto", template.name == "none" {
       reporter.warn(LoadedModel.noTemplateNotice)
     }

@@ -87,7 +87,7 @@ struct TokenizeCommand: ParsableCommand {
     _ input: TokenizeInput, as tokenizer: Tokenizer, to output: inout TokenizeOutput
   ) throws {
     if !lines {
-      let found = tokens(try input.text(), tokenizer)
+      let found = try tokens(try input.text(), tokenizer)
       if count {
         try output.write("\(found.count)\n")
       } else if ids {
@@ -98,14 +98,17 @@ struct TokenizeCommand: ParsableCommand {
       return
     }
     for line in try input.lines() {
-      let found = tokens(try input.string(line), tokenizer)
+      let found = try tokens(try input.string(line), tokenizer)
       if count { try output.write("\(found.count)\n") } else { try output.write(found) }
     }
   }
 
   /// The tokens of a text, as llama.cpp has them: begin-of-text comes first even if the text has
   /// it.
-  private func tokens(_ text: String, _ tokenizer: Tokenizer) -> [Int32] {
+  private func tokens(
+    _ text: String, _ tokenizer: Tokenizer
+  ) throws(TokenizationError) -> [Int32] {
+    try tokenizer.checkLength(text.utf8.count)
     let body = tokenizer.encode(text, addBeginning: false, parseSpecial: !noParseSpecial)
     guard !noBos else { return body }
     let first = tokenizer.addsBeginning ? tokenizer.beginning : nil

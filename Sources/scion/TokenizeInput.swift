@@ -6,8 +6,6 @@ struct TokenizeInput {
   /// What is wrong with an input; `source` says which one.
   enum Failure: Error, Equatable, CustomStringConvertible {
     case cannotRead(source: String, reason: String)
-    /// Beyond what the tokenizers' 32-bit places reach.
-    case tooLong(source: String, byteCount: Int)
     /// The first byte that is not UTF-8.
     case notText(source: String, offset: Int)
     case notString(source: String, line: Int)
@@ -19,8 +17,6 @@ struct TokenizeInput {
     var description: String {
       switch self {
       case .cannotRead(let source, let reason): "cannot read \(source): \(reason); give a text file"
-      case .tooLong(let source, let byteCount):
-        "\(source) has \(byteCount) bytes: split it into parts of less than 2 GiB"
       case .notText(let source, let offset):
         "\(source) is not UTF-8 at byte \(offset): convert it to UTF-8"
       case .notString(let source, let line):
@@ -67,9 +63,6 @@ struct TokenizeInput {
 
   /// All of it, unchanged.
   func text() throws(Failure) -> String {
-    guard bytes.count <= Int32.max else {
-      throw .tooLong(source: source, byteCount: bytes.count)
-    }
     if let text = String(validating: bytes, as: UTF8.self) { return text }
     var decoder = UTF8()
     var iterator = bytes.makeIterator()

@@ -84,6 +84,16 @@ struct DatasetTests {
     #expect(data.validation?.sequences.count == 3)
   }
 
+  @Test func moreSequencesThanTheirNumbersReachAreRefused() throws {
+    let error = DataError.tooManySequences(count: 1 << 31)
+    #expect(throws: error) { try Dataset.checkCount(1 << 31) }
+    #expect(throws: Never.self) { try Dataset.checkCount(Int(Int32.max)) }
+    #expect(
+      error.description
+        == "2147483648 sequences are more than a data set holds (2147483647): lower the weights, or train on a part of the files"
+    )
+  }
+
   @Test func aFileAloneGivesUpAPart() throws {
     let folder = try TemporaryFolder()
     let path = try folder.write("train.jsonl", lines(10))

@@ -21,6 +21,35 @@ struct TokenizerTests {
     #expect(tokenizer.vocabularySize == 266)
   }
 
+  @Test func aTextTooLongForPlacesOf32BitsIsRefused() throws {
+    let tokenizer = try Tokenizer(TestTokenizers.bytePairs())
+    #expect(tokenizer.longestText == Int(Int32.max))
+    try tokenizer.checkLength(tokenizer.longestText)
+    let count = 3 << 30
+    let error = TokenizationError.textTooLong(byteCount: count, most: tokenizer.longestText)
+    #expect(throws: error) { try tokenizer.checkLength(count) }
+    #expect(
+      error.description
+        == "a text of 3221225472 bytes is more than this model's tokenizer takes at once (2147483647): split it into parts"
+    )
+    #expect(try Tokenizer(TestTokenizers.sentencePieces(["a"])).longestText == Int(Int32.max) / 3)
+  }
+
+  @Test func whatWasMetInOtherTextsChangesNothing() throws {
+    let texts = [
+      "hello hello", "hello", "hell", "hello<tool>hello", String(repeating: " hello", count: 5000),
+    ]
+    let fresh = try texts.map {
+      try Tokenizer(TestTokenizers.bytePairs()).encode($0, addBeginning: false, parseSpecial: true)
+    }
+    let tokenizer = try Tokenizer(TestTokenizers.bytePairs())
+    for _ in 0..<3 {
+      #expect(texts.map { tokenizer.encode($0, addBeginning: false, parseSpecial: true) } == fresh)
+    }
+    tokenizer.forgetWords()
+    #expect(texts.map { tokenizer.encode($0, addBeginning: false, parseSpecial: true) } == fresh)
+  }
+
   @Test func parsesControlTokensOnRequestAndUserDefinedOnesAlways() throws {
     let tokenizer = try Tokenizer(TestTokenizers.bytePairs())
     let text = "hello<|im_end|><tool>"

@@ -6,6 +6,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
   case cannotRead(path: String, reason: String)
   /// No room for the tokens; `reason` is the system's sentence.
   case cannotKeep(String)
+  /// More sequences than their 32-bit numbers reach.
+  case tooManySequences(count: Int)
   /// A weight that is none.
   case badWeight(text: String)
   /// A folder without a training file.
@@ -41,6 +43,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
       "cannot read data \(path): \(reason); give a file with records"
     case .cannotKeep(let reason):
       "the tokens of the data cannot be kept: \(reason)"
+    case .tooManySequences(let count):
+      "\(count) sequences are more than a data set holds (\(Int32.max)): lower the weights, or train on a part of the files"
     case .badWeight(let text):
       "\(text): a weight is a share like 0.3 or a number of times like 2, above 0 and up to 1000"
     case .noTrainingFile(let folder):

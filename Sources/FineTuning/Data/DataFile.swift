@@ -17,14 +17,14 @@ public struct DataFile: Sendable {
   /// What the user should know of the file, a sentence each.
   public let notices: [String]
   /// Bad records left out under `skipBad`, with their reasons.
-  public let skipped: [DataError]
+  public let skipped: SkippedRecords
   /// Size in bytes.
   public let byteCount: Int
   /// As `sha256sum` prints it.
   public let sha256: String
 
   /// Reads the file at `path` (`-`: the standard input). A bad record throws `badRecord`, or is left
-  /// out and listed when `skipBad`.
+  /// out and counted when `skipBad`.
   ///
   /// - Parameters:
   ///   - isRecords: takes the file for JSON whatever its name.

@@ -13,14 +13,17 @@ struct DataReader {
   let text: DataText
   /// What the user should know of the file, a sentence each.
   let notices: [String]
-  /// Nil until a record has been read.
-  private(set) var format: DataFormat?
+  /// Makes records of what `nextPiece` gives.
+  private(set) var decoder: RecordDecoder
   /// Bad records left out under `skipBad`, with their reasons.
-  private(set) var skipped: [DataError] = []
+  private(set) var skipped = SkippedRecords()
 
   private let skipBad: Bool
   private var source: Source
   private var recordCount = 0
+
+  /// Nil until a record has been read.
+  var format: DataFormat? { decoder.format }
 
   /// Opens `path` (`-`: the standard input) and looks at how its records lie. Throws `DataError`.
   ///
@@ -30,6 +33,7 @@ struct DataReader {
     let layout = try DataLayout(text, isRecords: isRecords)
     let name = text.path
     notices = layout.notices.map { "\(name) \($0)" }
+    decoder = RecordDecoder(path: name)
     self.skipBad = skipBad
     switch layout.kind {
     case .json(let layout):
@@ -38,97 +42,61 @@ struct DataReader {
       source = .separated(SeparatedRecords(text.file, start: text.start, separator: separator))
     case .raw:
       source = .raw(isRead: false)
-      format = .raw
+      decoder.format = .raw
     }
   }
 
-  /// The next record; nil behind the last. A bad record throws, or is listed in `skipped`. Throws
+  /// The next record; nil behind the last. A bad record throws, or is counted in `skipped`. Throws
   /// `noRecords` when the file ends without one.
   mutating func next() throws(DataError) -> DataRecord? {
     while true {
+      guard let piece = try nextPiece() else {
+        guard recordCount == 0 else { return nil }
+        throw .noRecords(
+          path: text.path, skipped: skipped.count, first: skipped.examples.first?.description)
+      }
       do throws(DataError) {
-        let record = try read()
-        if record == nil, recordCount == 0 {
-          throw .noRecords(
-            path: text.path, skipped: skipped.count, first: skipped.first?.description)
-        }
+        let (record, format) = try decoder.decode(piece)
+        decoder.format = format
         recordCount += 1
         return record
       } catch {
         guard skipBad, case .badRecord = error else { throw error }
-        skipped.append(error)
+        skipped.add(error)
       }
     }
   }
 
-  private mutating func read() throws(DataError) -> DataRecord? {
+  /// The bad records left out since it was last asked.
+  mutating func takeSkipped() -> SkippedRecords {
+    defer { skipped = SkippedRecords() }
+    return skipped
+  }
+
+  /// The next record as it lies in the file, to be made by `decoder`; nil behind the last. Throws `notText` for a text
+  /// that is none.
+  mutating func nextPiece() throws(DataError) -> RecordPiece? {
     switch source {
     case .raw(let isRead):
       guard !isRead else { return nil }
       source = .raw(isRead: true)
-      return DataRecord(content: .raw(try text.whole()), line: 1)
+      return RecordPiece(content: .raw(try text.whole()), line: 1, byteCount: text.file.byteCount)
     case .json(var records):
       // Taken out while it moves on, so that its window is not copied.
       source = .raw(isRead: true)
       let place = records.next()
       source = .json(records)
       guard let place else { return nil }
-      return try record(try value(place), line: place.line)
+      let isReadable = place.range.count <= DataFile.longestRecord
+      let bytes = isReadable ? text.file.bytes(place.range) : []
+      return RecordPiece(content: .json(bytes, place), line: place.line, byteCount: bytes.count)
     case .separated(var rows):
       source = .raw(isRead: true)
       let row = rows.next()
       source = .separated(rows)
-      guard let row else { return nil }
-      switch row.value {
-      case .failure(let fault):
-        throw .badRecord(path: text.path, line: row.line, reason: fault.reason)
-      case .success(let value):
-        return try record(value, line: row.line)
+      return row.map {
+        RecordPiece(content: .row($0.value), line: $0.line, byteCount: $0.byteCount)
       }
-    }
-  }
-
-  private func value(_ place: JSONRecords.Record) throws(DataError) -> JSONValue {
-    func bad(_ reason: String) -> DataError {
-      .badRecord(path: text.path, line: place.line, column: place.column, reason: reason)
-    }
-    guard !place.range.isEmpty else {
-      throw bad("the array is not closed (was the file cut off?)")
-    }
-    guard place.range.count <= DataFile.longestRecord else {
-      throw bad("a record of \(place.range.count) bytes (at most 16 MiB)")
-    }
-    let bytes = text.file.bytes(place.range)
-    do {
-      return try JSONValue(parsing: bytes)
-    } catch {
-      let fault = JSONFault(error, in: bytes, at: place, path: text.path)
-      throw .badRecord(
-        path: text.path, line: fault.line, column: fault.column, reason: fault.reason)
-    }
-  }
-
-  private mutating func record(_ value: JSONValue, line: Int) throws(DataError) -> DataRecord {
-    do {
-      let fields = try RecordFields(value)
-      let format = try format ?? detect(fields, line: line)
-      let record = DataRecord(content: try fields.content(format), line: line)
-      self.format = format
-      return record
-    } catch let fault as RecordFields.Fault {
-      throw .badRecord(path: text.path, line: line, reason: fault.reason)
-    } catch let error as DataError {
-      throw error
-    } catch {
-      throw .badRecord(path: text.path, line: line, reason: "\(error)")
-    }
-  }
-
-  private func detect(_ fields: RecordFields, line: Int) throws(DataError) -> DataFormat {
-    switch RecordFormat(fields.members) {
-    case .known(let format): return format
-    case .unsupported(let name): throw .unsupportedFormat(path: text.path, format: name)
-    case .unknown(let names): throw .unknownFormat(path: text.path, line: line, fields: names)
     }
   }
 }

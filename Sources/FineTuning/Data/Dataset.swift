@@ -22,7 +22,7 @@ public struct Dataset: Sendable {
   /// Records read, the skipped ones not counted.
   public let recordCount: Int
   /// Bad records left out, with their reasons.
-  public let skipped: [DataError]
+  public let skipped: SkippedRecords
   /// Records whose end was cut off at the sequence length.
   public let truncatedCount: Int
   /// Records that had no target (within the sequence length).
@@ -35,14 +35,14 @@ public struct Dataset: Sendable {
   private let ends: SpelledEnds
 
   /// Reads and tokenizes `paths`, each of a format of its own. Throws the first thing wrong; under
-  /// `skipBad`, bad records are listed in `skipped` instead.
+  /// `skipBad`, bad records are counted in `skipped` instead.
   public init(
     paths: [String], builder: SequenceBuilder, skipBad: Bool = false
   ) throws(DataError) {
     precondition(!paths.isEmpty)
     var sequences = TokenSequences.Writer()
     var sources: [Source] = []
-    var skipped: [DataError] = []
+    var skipped = SkippedRecords()
     var (records, truncated, dropped) = (0, 0, 0)
     var format: DataFormat?
     var fileNotices: [String] = []
@@ -53,9 +53,10 @@ public struct Dataset: Sendable {
       var batch = RecordBatch()
       while true {
         let failure = batch.fill(&file)
-        for (record, result) in batch.encode(builder, path: file.text.path) {
+        skipped.add(file.takeSkipped())
+        for (line, encoded) in batch.encode(builder, file.decoder) {
           do throws(DataError) {
-            let result = try result.get()
+            let result = try encoded.get()
             records += 1
             if result.isTruncated { truncated += 1 }
             if result.sequences.isEmpty { dropped += 1 }
@@ -65,13 +66,13 @@ public struct Dataset: Sendable {
             }
             ends.add(result.ends)
             for sequence in result.sequences {
-              do { try sequences.append(sequence, line: record.line) } catch {
+              do { try sequences.append(sequence, line: line) } catch {
                 throw .cannotKeep("\(error)")
               }
             }
           } catch {
             guard skipBad, case .badRecord = error else { throw error }
-            skipped.append(error)
+            skipped.add(error)
           }
         }
         if let failure { throw failure }
@@ -79,15 +80,16 @@ public struct Dataset: Sendable {
       }
       format = format ?? file.format
       sources.append(Source(path: path, sha256: file.text.sha256))
-      skipped += file.skipped
       fileNotices += file.notices
     }
+    builder.forgetWords()
     guard records > 0 else {
       throw .noRecords(
-        path: paths[0], skipped: skipped.count, first: skipped.first?.description)
+        path: paths[0], skipped: skipped.count, first: skipped.examples.first?.description)
     }
     let all: TokenSequences
     do { all = try sequences.finish() } catch { throw .cannotKeep("\(error)") }
+    try Self.checkCount(all.count)
     guard !all.isEmpty else {
       throw .noTargets(path: paths[0], sequenceLength: builder.sequenceLength)
     }
@@ -104,15 +106,16 @@ public struct Dataset: Sendable {
       conversations.map { [builder.templateNotice].compactMap(\.self) + $0.sentences } ?? []
   }
 
-  /// All of `parts`, one behind the other; there must be one.
+  /// All of `parts`, one behind the other; there must be one. Throws `tooManySequences` or `cannotKeep`.
   init(joining parts: [Dataset]) throws(DataError) {
+    try Self.checkCount(parts.reduce(0) { $0 + $1.sequences.count })
     sequences = try Self.kept { () throws(TensorError) in
       try TokenSequences.joining(parts.map(\.sequences))
     }
     format = parts[0].format
     sources = parts.flatMap(\.sources)
     recordCount = parts.reduce(0) { $0 + $1.recordCount }
-    skipped = parts.flatMap(\.skipped)
+    skipped = parts.reduce(into: SkippedRecords()) { $0.add($1.skipped) }
     truncatedCount = parts.reduce(0) { $0 + $1.truncatedCount }
     droppedCount = parts.reduce(0) { $0 + $1.droppedCount }
     fileNotices = parts.flatMap(\.fileNotices)
@@ -120,13 +123,15 @@ public struct Dataset: Sendable {
     ends = parts.reduce(into: SpelledEnds()) { $0.add($1.ends) }
   }
 
-  /// Each sequence `weight` times; of a share below one, a seeded choice in the file's order. Throws `cannotKeep`.
+  /// Each sequence `weight` times; of a share below one, a seeded choice in the file's order. Throws `tooManySequences` or
+  /// `cannotKeep`.
   func weighted(
     _ weight: Double, _ generator: inout RandomGenerator
   ) throws(DataError) -> Dataset {
     let whole = Int(weight)
     let rest = Int((Double(sequences.count) * (weight - Double(whole))).rounded())
     let count = sequences.count
+    try Self.checkCount(whole * count + rest)
     var stream = generator
     let chosen = try Self.kept { () throws(TensorError) in
       let selection = try RowSelection(max(rest, whole == 0 ? 1 : 0), of: count, &stream)
@@ -143,12 +148,17 @@ public struct Dataset: Sendable {
     format = whole.format
     sources = whole.sources
     recordCount = isTold ? 0 : whole.recordCount
-    skipped = isTold ? [] : whole.skipped
+    skipped = isTold ? SkippedRecords() : whole.skipped
     truncatedCount = isTold ? 0 : whole.truncatedCount
     droppedCount = isTold ? 0 : whole.droppedCount
     fileNotices = isTold ? [] : whole.fileNotices
     templateNotices = isTold ? [] : whole.templateNotices
     ends = isTold ? SpelledEnds() : whole.ends
+  }
+
+  /// Orders of sequences hold 32-bit numbers.
+  static func checkCount(_ count: Int) throws(DataError) {
+    guard count <= Int32.max else { throw .tooManySequences(count: count) }
   }
 
   private static func kept<Value>(
@@ -188,9 +198,7 @@ public struct Dataset: Sendable {
   /// One sentence for each thing that happened to the data on the way; empty when nothing did.
   public var notices: [String] {
     var notices = fileNotices
-    if let first = skipped.first {
-      notices.append("skipped \(skipped.count) bad records; the first: \(first)")
-    }
+    if let notice = skipped.notice { notices.append(notice) }
     if truncatedCount > 0 {
       notices.append(
         "cut \(truncatedCount) of \(recordCount) records at the sequence length (--seq-len)")

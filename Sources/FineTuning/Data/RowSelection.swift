@@ -10,10 +10,13 @@ struct RowSelection {
     _ chosen: Int, of count: Int, _ generator: inout RandomGenerator
   ) throws(TensorError) {
     self.count = count
-    words = [UInt64](repeating: 0, count: (count + 63) / 64)
+    words = [UInt64](repeating: 0, count: Self.byteCount(of: count) / 8)
     let order = try SpilledArray.permutation(count, &generator)
     for row in order.prefix(chosen) { words[Int(row) / 64] |= 1 << (UInt64(row) % 64) }
   }
+
+  /// Bytes in memory for so many rows.
+  static func byteCount(of count: Int) -> Int { (count + 63) / 64 * 8 }
 
   private func contains(_ row: Int) -> Bool { words[row / 64] >> (UInt64(row) % 64) & 1 == 1 }
 

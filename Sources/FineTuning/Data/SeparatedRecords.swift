@@ -11,6 +11,8 @@ struct SeparatedRecords {
     let line: Int
     /// The object, or why there is none.
     let value: Result<JSONValue, RecordFields.Fault>
+    /// Bytes of the row in the file.
+    let byteCount: Int
   }
 
   /// Names of the columns.
@@ -46,10 +48,10 @@ struct SeparatedRecords {
 
   mutating func next() -> Row? {
     while position < bytes.count {
-      let own = line
+      let (own, start) = (line, position)
       let fields = row()
       if case .success(let texts) = fields, texts.count == 1, texts[0].trimmed.isEmpty { continue }
-      return Row(line: own, value: fields.flatMap(object))
+      return Row(line: own, value: fields.flatMap(object), byteCount: position - start)
     }
     return nil
   }

@@ -100,13 +100,13 @@ public struct SequenceBuilder: Sendable {
       }
       return try encode(conversation, record: record, path: path)
     case .text(let text):
-      let tokenizer = try needed(tokenizer)
+      let tokenizer = try needed(tokenizer, for: text)
       var ids = tokenizer.encode(text, addBeginning: false, parseSpecial: true)
       // One end, not two: a text that went through a template before has its own.
       if let end = tokenizer.end, !SpelledEnds.endsItself(text, endMarkers) { ids.append(end) }
       return Outcome(sequences: windows(ids, tokenizer))
     case .raw(let text):
-      let tokenizer = try needed(tokenizer)
+      let tokenizer = try needed(tokenizer, for: text)
       let ids = tokenizer.encode(text, addBeginning: false, parseSpecial: false)
       return Outcome(sequences: windows(ids, tokenizer))
     case .tokens(let ids, let labels):
@@ -143,6 +143,18 @@ public struct SequenceBuilder: Sendable {
   ) throws(DataError) -> Part {
     do { return try part.get() } catch { throw .cannotTokenize(error) }
   }
+
+  /// The tokenizer, if it can take `text`.
+  private func needed(
+    _ tokenizer: Result<Tokenizer, TokenizationError>, for text: String
+  ) throws(DataError) -> Tokenizer {
+    let tokenizer = try needed(tokenizer)
+    do { try tokenizer.checkLength(text.utf8.count) } catch { throw .cannotTokenize(error) }
+    return tokenizer
+  }
+
+  /// Gives back what the tokenizer remembers of the words of many records.
+  func forgetWords() { (try? tokenizer.get())?.forgetWords() }
 
   private func encode(
     _ conversation: Conversation, record: DataRecord, path: String

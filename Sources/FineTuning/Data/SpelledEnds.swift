@@ -44,17 +44,28 @@ struct SpelledEnds: Sendable, Equatable {
     return markers.contains { trimmed.hasSuffix($0) }
   }
 
-  /// Most texts have not even a marker's first byte.
   private static func spellsAny(of markers: [String], _ text: String) -> Bool {
-    markers.contains { marker in
-      guard let first = marker.utf8.first, text.utf8.contains(first) else { return false }
-      return text.contains(marker)
+    let bytes = text.utf8.span
+    for marker in markers where holds(bytes, marker.utf8.span) { return true }
+    return false
+  }
+
+  private static func holds(_ text: Span<UInt8>, _ wanted: Span<UInt8>) -> Bool {
+    guard !wanted.isEmpty, wanted.count <= text.count else { return wanted.isEmpty }
+    let first = wanted[0]
+    for start in 0...(text.count - wanted.count) where text[start] == first {
+      var count = 1
+      while count < wanted.count, text[start + count] == wanted[count] { count += 1 }
+      if count == wanted.count { return true }
     }
+    return false
   }
 
   /// `text` before the marker it ends with; nil when it ends with none.
   private static func withoutEnd(_ text: String, _ markers: [String]) -> String? {
-    guard text.utf8.contains(where: { $0 == UInt8(ascii: ">") || $0 == UInt8(ascii: "]") }) else {
+    // Most texts end otherwise; beyond ASCII white space may hide an end.
+    let last = text.utf8.last { $0 > 0x20 }
+    guard let last, last >= 0x80 || markers.contains(where: { $0.utf8.last == last }) else {
       return nil
     }
     let trimmed = text.trimmed

@@ -34,6 +34,9 @@ public struct TokenBatches: RandomAccessCollection, Sendable {
     self.bounds = bounds
   }
 
+  /// Bytes in memory for at most so many micro-batches: where each begins, and which were chosen.
+  static func byteCount(most count: Int) -> Int { 16 * count }
+
   /// The sequences of each group, of `count` in all.
   static func groups(_ count: Int) -> [Range<Int>] {
     stride(from: 0, to: count, by: groupSize).map { $0..<Swift.min($0 + groupSize, count) }

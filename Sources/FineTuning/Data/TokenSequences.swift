@@ -64,8 +64,13 @@ public struct TokenSequences: TokenSequenceList, Sendable {
     return try TokenSequences(index, files)
   }
 
-  /// All of `parts`, one behind the other.
-  static func joining(_ parts: [TokenSequences]) throws(TensorError) -> TokenSequences {
+  /// The first `count` of them, or all. Throws `TensorError.cannotSpill` without room for a large index.
+  public func first(_ count: Int) throws(TensorError) -> TokenSequences {
+    count < self.count ? try choosing(0..<count) : self
+  }
+
+  /// All of `parts`, one behind the other. Throws `TensorError.cannotSpill` without room for a large index.
+  public static func joining(_ parts: [TokenSequences]) throws(TensorError) -> TokenSequences {
     if parts.count == 1 { return parts[0] }
     var index = PlaceWriter()
     var files: [SpilledArray<Int32>] = []

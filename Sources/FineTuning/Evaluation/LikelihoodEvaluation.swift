@@ -5,12 +5,15 @@ public import Transformer
 /// Scores targets of token sequences: the tasks `nll` and `perplexity`.
 ///
 /// Sequences are packed into micro-batches without padding; only their targets' rows reach the head; what follows
-/// the last target is not computed. Forward only.
+/// the last target is not computed. Forward only. Sequences are asked for when their turn comes: only those of the micro-batch at
+/// hand are in memory where a file holds them.
 public final class LikelihoodEvaluation: Evaluation {
   private let task: EvaluationTask
   private let model: Model
   private let adapters: AdapterSet?
-  private let sequences: [TokenSequence]
+  /// Up to its last target.
+  private let sequence: (Int) -> TokenSequence
+  private let count: Int
   private let workspace: Workspace
   private let total: Int
   private var next = 0
@@ -32,25 +35,29 @@ public final class LikelihoodEvaluation: Evaluation {
   /// `TensorError.outOfMemory`.
   public init(
     task: EvaluationTask = .nll, _ model: Model, adapters: AdapterSet? = nil,
-    storage: ElementType, sequences: [TokenSequence], batchTokens: Int = 1024
+    storage: ElementType, sequences: some TokenSequenceList, batchTokens: Int = 1024
   ) throws {
     precondition(adapters.map { $0.storage == storage } ?? true)
     let context = model.configuration.contextLength
-    let trimmed = sequences.map(\.upToLastTarget)
-    guard trimmed.contains(where: { !$0.ids.isEmpty }) else { throw EvaluationError.noExamples }
-    if let index = trimmed.firstIndex(where: { $0.ids.count > context }) {
-      throw EvaluationError.sequenceTooLong(
-        index: index, tokens: trimmed[index].ids.count, context: context)
+    var (total, longest) = (0, 0)
+    for (index, sequence) in sequences.enumerated() {
+      let tokens = sequence.tokensUpToLastTarget
+      guard tokens <= context else {
+        throw EvaluationError.sequenceTooLong(index: index, tokens: tokens, context: context)
+      }
+      total += tokens
+      longest = max(longest, tokens)
     }
+    guard total > 0 else { throw EvaluationError.noExamples }
     self.task = task
-    let longest = trimmed.map(\.ids.count).max() ?? 1
     var prepared = model
     prepared.prepare(forSequencesOf: longest)
     self.model = prepared
     notices = [model.configuration.rotationNotice(forSequencesOf: longest)].compactMap(\.self)
     self.adapters = adapters
-    self.sequences = trimmed
-    total = trimmed.reduce(0) { $0 + $1.ids.count }
+    sequence = { sequences[$0].upToLastTarget }
+    count = sequences.count
+    self.total = total
     workspace = try Workspace(
       model.configuration,
       WorkspaceShape(
@@ -60,15 +67,17 @@ public final class LikelihoodEvaluation: Evaluation {
   }
 
   public func step() throws -> EvaluationProgress? {
-    guard next < sequences.count, !stop.isRaised else { return nil }
+    guard next < count, !stop.isRaised else { return nil }
     let clock = ContinuousClock()
     let begin = clock.now
     var batch = TokenBatch()
     let first = next
-    while next < sequences.count,
-      batch.tokenCount + sequences[next].ids.count <= workspace.shape.tokens
-    {
-      batch.append(sequences[next])
+    var targets: [Int] = []
+    while next < count {
+      let sequence = sequence(next)
+      guard batch.tokenCount + sequence.ids.count <= workspace.shape.tokens else { break }
+      batch.append(sequence)
+      targets.append(sequence.targetCount)
       next += 1
     }
     if batch.tokenCount > 0 {
@@ -80,9 +89,9 @@ public final class LikelihoodEvaluation: Evaluation {
           example: first + (batch.sequences(ofNotFinite: losses).first ?? 0) + 1,
           isOfAdapter: isSound(batch))
       }
-      record(losses, first..<next)
+      record(losses, targets, from: first)
     } else {
-      record([], first..<next)
+      record([], targets, from: first)
     }
     done += batch.tokenCount
     seconds += (clock.now - begin).seconds
@@ -97,12 +106,11 @@ public final class LikelihoodEvaluation: Evaluation {
     return model.loss(batch, workspace).allSatisfy(\.isFinite)
   }
 
-  /// Losses come in the order of the targets.
-  private func record(_ losses: [Float], _ range: Range<Int>) {
+  /// Losses come in the order of the targets, of which each sequence has so many.
+  private func record(_ losses: [Float], _ targets: [Int], from first: Int) {
     var place = 0
-    for index in range {
-      let count = sequences[index].targetCount
-      var row = EvaluationRow(index: index, tokens: count)
+    for (index, count) in targets.enumerated() {
+      var row = EvaluationRow(index: first + index, tokens: count)
       let own = losses[place..<place + count]
       row.nll = own.reduce(0) { $0 + Double($1) }
       for loss in own { score.add(Double(loss)) }
@@ -122,9 +130,13 @@ public final class LikelihoodEvaluation: Evaluation {
 }
 
 extension TokenSequence {
+  var tokensUpToLastTarget: Int {
+    (targets.lastIndex { $0 != TokenSequence.ignored } ?? -1) + 1
+  }
+
   /// Without the tokens behind the last target: nothing looks at them. Empty without a target.
   var upToLastTarget: TokenSequence {
-    let count = (targets.lastIndex { $0 != TokenSequence.ignored } ?? -1) + 1
+    let count = tokensUpToLastTarget
     return TokenSequence(ids: Array(ids.prefix(count)), targets: Array(targets.prefix(count)))
   }
 }

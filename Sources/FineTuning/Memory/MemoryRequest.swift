@@ -162,7 +162,9 @@ extension MemoryRequest {
   }
 
   /// What the data take: tokens, two 32-bit numbers each, and the index of their rows and batches, which files take where they
-  /// are large; the start's micro-batches, made beforehand; and what tells leaks between training and validation.
+  /// are large; what stays in memory of each row and step however many there are (a random order while it is made, which rows
+  /// were chosen, where steps and validation batches begin); the start's micro-batches, made beforehand; and what tells leaks
+  /// between training and validation.
   private static func dataBytes(
     _ data: TrainingData, steps: BatchPlan, startTokens: Int
   ) -> Int {
@@ -176,6 +178,8 @@ extension MemoryRequest {
         + kept(rows, bytes: TokenSequences.bytesPerPlace) + kept(rows, bytes: 4)
     }
     let held = data.validation?.sequences.count ?? 0
-    return sets + 12 * startTokens + 8 * steps.stepCount + 32 * held
+    let rows = data.train.sequences.count + held
+    return sets + rows * SpilledArray<Int32>.bytesWhilePermuting + RowSelection.byteCount(of: rows)
+      + 12 * startTokens + 8 * steps.stepCount + TokenBatches.byteCount(most: held) + 32 * held
   }
 }

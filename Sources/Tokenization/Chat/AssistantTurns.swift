@@ -36,11 +36,13 @@ struct AssistantTurns: Sendable {
   ///
   /// - Parameters:
   ///   - whole: the whole conversation, rendered without a generation prompt.
-  ///   - render: a conversation, with or without a generation prompt; nil where the template
-  ///     refuses it.
+  ///   - prefix: the first messages, with or without a generation prompt; nil where the template
+  ///     refuses them.
+  ///   - render: another conversation without one, likewise.
   init(
     _ conversation: Conversation, whole: Rendering, ends: TurnEnds,
-    render: (_ conversation: Conversation, _ addGenerationPrompt: Bool) -> Rendering?
+    prefix: (_ count: Int, _ addGenerationPrompt: Bool) -> Rendering?,
+    render: (_ conversation: Conversation) -> Rendering?
   ) {
     let indices = conversation.assistantTurns
     let wanted = indices.filter { conversation.messages[$0].isTrained }
@@ -55,14 +57,13 @@ struct AssistantTurns: Sendable {
     }
     func turn(_ index: Int) -> Turn {
       let isLast = index == conversation.messages.count - 1
-      let alone = isLast ? whole : render(conversation.prefix(index + 1), false)
+      let alone = isLast ? whole : prefix(index + 1, false)
       return Self.find(
-        index, whole: whole, alone: alone, prompt: render(conversation.prefix(index), true),
-        ends: ends
+        index, whole: whole, alone: alone, prompt: prefix(index, true), ends: ends
       ) {
         var plain = conversation.prefix(index)
         plain.messages.append(ChatMessage(.assistant, "Yes."))
-        return render(plain, false)
+        return render(plain)
       }
     }
     for index in wanted {

@@ -105,9 +105,14 @@ public struct ChatTemplate: Sendable {
     try render(conversation, addGenerationPrompt: addGenerationPrompt).text
   }
 
+  /// Whether it marks what the assistant says (`{% generation %}`).
+  var usesGeneration: Bool { engine.usesGeneration || (toolUse?.usesGeneration ?? false) }
+
   /// The same with the origin of each stretch.
+  ///
+  /// - Parameter prefixes: gathers what is written of the first messages alone.
   func render(
-    _ conversation: Conversation, addGenerationPrompt: Bool
+    _ conversation: Conversation, addGenerationPrompt: Bool, prefixes: JinjaPrefixes? = nil
   ) throws(TokenizationError) -> Rendering {
     var variables: [(name: String, value: JinjaValue)] = [
       ("add_generation_prompt", .bool(addGenerationPrompt))
@@ -116,14 +121,15 @@ public struct ChatTemplate: Sendable {
       variables.append(("bos_token", .string(beginning, origin: Conversation.trusted)))
     }
     if let end { variables.append(("eos_token", .string(end, origin: Conversation.trusted))) }
-    for variable in conversation.variables {
+    for variable in conversation.variables(prefixes: prefixes) {
       variables.removeAll { $0.name == variable.name }
       variables.append(variable)
     }
     let hasTools = conversation.tools.map { $0 != .array([]) } ?? false
     let engine = hasTools ? toolUse ?? engine : engine
     do {
-      return Rendering(try engine.render(variables, now: clock?.time ?? .now))
+      return Rendering(
+        try engine.render(variables, now: clock?.time ?? .now, prefixes: prefixes))
     } catch .raised(let message) {
       throw .templateRaised(name: name, message: message)
     } catch {

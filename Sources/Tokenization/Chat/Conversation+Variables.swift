@@ -10,9 +10,11 @@ extension Conversation {
 
   /// `messages`, `tools`, `documents` and the options, as transformers passes them
   /// (`render_jinja_template`).
-  var variables: [(name: String, value: JinjaValue)] {
+  ///
+  /// - Parameter prefixes: gathers what is written of the first messages alone.
+  func variables(prefixes: JinjaPrefixes? = nil) -> [(name: String, value: JinjaValue)] {
     var variables: [(name: String, value: JinjaValue)] = [
-      ("messages", .list(messages.indices.map(message))),
+      ("messages", .sequence(JinjaList(messages.indices.map(message), prefixes: prefixes))),
       ("tools", tools.map { JinjaValue($0, origin: Self.surroundings) } ?? .none),
       ("documents", .none),
     ]

@@ -78,9 +78,12 @@ public struct ConversationEncoder: Sendable {
     _ conversation: Conversation, addGenerationPrompt: Bool = false,
     roles: Set<String> = [ChatRole.assistant.rawValue]
   ) throws(TokenizationError) -> EncodedConversation {
-    let whole = try template.render(conversation, addGenerationPrompt: false)
-    let found = AssistantTurns(conversation, whole: whole, ends: ends) { part, addPrompt in
-      try? template.render(part, addGenerationPrompt: addPrompt)
+    let prefixes = try PrefixRenderings(conversation, template)
+    let whole = prefixes.whole
+    let found = AssistantTurns(conversation, whole: whole, ends: ends) {
+      prefixes.rendering(of: $0, addGenerationPrompt: $1)
+    } render: {
+      try? template.render($0, addGenerationPrompt: false)
     }
     let answers = roles.contains(ChatRole.assistant.rawValue) ? found.learnable : []
     let learnable = answers + AssistantTurns.others(conversation, roles, whole, ends)

@@ -13,8 +13,20 @@ struct Rendering: Sendable {
   private(set) var bytes: [UInt8] = []
   private(set) var stretches: [Stretch] = []
 
-  init(_ pieces: [JinjaPiece]) {
-    bytes.reserveCapacity(pieces.reduce(0) { $0 + $1.text.utf8.count })
+  init(_ pieces: [JinjaPiece]) { append(pieces) }
+
+  /// The first bytes of another, and what was written behind them.
+  init(_ whole: Rendering, upTo byteCount: Int, then end: [JinjaPiece]) {
+    bytes = Array(whole.bytes[..<byteCount])
+    for stretch in whole.stretches where stretch.range.lowerBound < byteCount {
+      stretches.append(stretch)
+      stretches[stretches.count - 1].range = stretch.range.clamped(to: 0..<byteCount)
+    }
+    append(end)
+  }
+
+  private mutating func append(_ pieces: [JinjaPiece]) {
+    bytes.reserveCapacity(bytes.count + pieces.reduce(0) { $0 + $1.text.utf8.count })
     for piece in pieces where !piece.text.isEmpty {
       let start = bytes.count
       bytes += piece.text.utf8

@@ -1,6 +1,8 @@
 /// The items of a list or tuple, which never change.
 final class JinjaList: @unchecked Sendable {
-  let items: [JinjaValue]
+  private let stored: [JinjaValue]
+  /// Gathers what is written of the first items alone.
+  let prefixes: JinjaPrefixes?
   /// Names of a tuple's items (`groupby` gives `grouper` and `list`), or none.
   let names: [String]
   /// Lists and dictionaries inside each other, this one counted.
@@ -11,8 +13,12 @@ final class JinjaList: @unchecked Sendable {
   let size: Int
   private let meter: JinjaMeter?
 
-  init(_ items: [JinjaValue], names: [String] = [], meter: JinjaMeter? = nil) {
-    self.items = items
+  init(
+    _ items: [JinjaValue], names: [String] = [], meter: JinjaMeter? = nil,
+    prefixes: JinjaPrefixes? = nil
+  ) {
+    stored = items
+    self.prefixes = prefixes
     self.names = names
     self.meter = meter
     var deepest = 0
@@ -30,7 +36,20 @@ final class JinjaList: @unchecked Sendable {
     meter?.note(bytes: 16 * items.count)
   }
 
-  deinit { meter?.free(80 + 16 * items.count) }
+  deinit { meter?.free(80 + 16 * stored.count) }
+
+  var items: [JinjaValue] { prefixes?.all(of: stored) ?? stored }
+
+  /// The item at an index from 0 on; nil behind the last.
+  func item(_ index: Int) -> JinjaValue? {
+    if let prefixes { return prefixes.item(index, of: stored) }
+    return index < stored.count ? stored[index] : nil
+  }
+
+  var isEmpty: Bool { item(0) == nil }
+
+  /// Whether the caller made it, of values that never change.
+  var isGiven: Bool { meter == nil }
 }
 
 /// Keys and values in the order of their insertion, which never change.
@@ -74,6 +93,9 @@ final class JinjaDictionary: @unchecked Sendable {
   }
 
   deinit { meter?.free(cost) }
+
+  /// Whether the caller made it, of values that never change.
+  var isGiven: Bool { meter == nil }
 
   private var cost: Int { 128 + keys.count * (keys.count > Self.few ? 96 : 32) }
 

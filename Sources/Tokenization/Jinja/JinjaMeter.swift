@@ -69,6 +69,17 @@ final class JinjaMeter: @unchecked Sendable {
     .limit(line: line, reason: "it makes more than \(memoryLimit >> 20) MB of strings and lists")
   }
 
+  /// Where it stands, but for memory, which is counted as it is given back.
+  struct Mark {
+    fileprivate let line: Int
+    fileprivate let steps: Int
+    fileprivate let depth: Int
+  }
+
+  var mark: Mark { Mark(line: line, steps: steps, depth: depth) }
+
+  func goBack(to mark: Mark) { (line, steps, depth) = (mark.line, mark.steps, mark.depth) }
+
   /// An error of this line.
   func fail(_ reason: String) -> JinjaError { .runtime(line: line, reason: reason) }
 }

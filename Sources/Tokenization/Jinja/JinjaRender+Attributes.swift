@@ -149,7 +149,7 @@ extension JinjaRender {
     }
     switch object {
     case .sequence(let list), .tuple(let list):
-      return place(list.items.count).map { list.items[$0] }
+      return index < 0 ? place(list.items.count).map { list.items[$0] } : list.item(index)
     case .text(let text):
       guard let place = place(text.count) else { return nil }
       let start = text.offset(ofScalar: place)

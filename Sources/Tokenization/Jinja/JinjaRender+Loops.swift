@@ -1,11 +1,15 @@
 /// `for`.
 extension JinjaRender {
+  ///
+  /// - Parameter fork: of a loop of the template itself, to find what it writes of the first items.
   func run(
-    _ loop: JinjaFor, _ frame: JinjaFrame, into output: inout JinjaStringBuilder
+    _ loop: JinjaFor, _ frame: JinjaFrame, into output: inout JinjaStringBuilder, fork: Fork? = nil
   ) throws(JinjaError) -> Flow {
     meter.line = loop.line
     let items = try evaluate(loop.items, frame)
-    guard loop.isRecursive else { return try run(loop, over: items, frame, into: &output) }
+    guard loop.isRecursive else {
+      return try run(loop, over: items, frame, into: &output, fork: fork)
+    }
     try output.append(try recurse(loop, frame, over: items, depth: 0))
     return .normal
   }
@@ -27,7 +31,7 @@ extension JinjaRender {
   private func run(
     _ loop: JinjaFor, over items: JinjaValue, _ frame: JinjaFrame,
     into output: inout JinjaStringBuilder, depth: Int = 0,
-    recursive: (loop: JinjaFor, frame: JinjaFrame)? = nil
+    recursive: (loop: JinjaFor, frame: JinjaFrame)? = nil, fork: Fork? = nil
   ) throws(JinjaError) -> Flow {
     var values = try iterator(of: items)
     // The test is defined around the loop's own function.
@@ -36,7 +40,7 @@ extension JinjaRender {
     }
     let context: JinjaLoop?
     if let slot = loop.loopSlot {
-      let count = loop.test == nil ? length(of: items) : nil
+      let count = loop.test == nil && !gathers(items) ? length(of: items) : nil
       let made = JinjaLoop(
         values, count: count, depth0: depth, recursive: recursive, render: self)
       context = made
@@ -51,8 +55,15 @@ extension JinjaRender {
         meter.free(256)
       }
     }
+    let fork = loop.test == nil && gathers(items) ? fork : nil
     var isEmpty = true
-    while let value = context == nil ? try values.next() : try context?.advance() {
+    var count = 0
+    while true {
+      if let fork {
+        self.fork(fork, at: count, of: loop, isEmpty: isEmpty, frame, behind: output)
+        count += 1
+      }
+      guard let value = context == nil ? try values.next() : try context?.advance() else { break }
       try meter.step()
       try assign(value, to: loop.target, frame)
       enter(loop.bodyEntry, frame)
@@ -62,12 +73,24 @@ extension JinjaRender {
       if flow == .normal { isEmpty = false }
       meter.line = loop.line
     }
+    return try finish(loop, isEmpty: isEmpty, frame, into: &output)
+  }
+
+  /// What comes behind a loop's last turn.
+  func finish(
+    _ loop: JinjaFor, isEmpty: Bool, _ frame: JinjaFrame, into output: inout JinjaStringBuilder
+  ) throws(JinjaError) -> Flow {
     leave(loop.bodyEntry, frame)
     guard isEmpty, !loop.otherwise.isEmpty else { return .normal }
     enter(loop.otherwiseEntry, frame)
     let flow = try run(loop.otherwise, frame, into: &output)
     leave(loop.otherwiseEntry, frame)
     return flow
+  }
+
+  /// Whether it is a list of which prefixes are gathered.
+  private func gathers(_ value: JinjaValue) -> Bool {
+    if case .sequence(let list) = value { list.prefixes != nil } else { false }
   }
 
   /// The values that pass the loop's own `if`, which sees only the target.
@@ -124,7 +147,13 @@ extension JinjaRender {
         return .text(string.part(start..<offset, meter: meter))
       }
     case .missing: return Self.iterator(over: [])
-    case .sequence(let list), .tuple(let list): return Self.iterator(over: list.items)
+    case .sequence(let list), .tuple(let list):
+      var index = 0
+      return JinjaIterator(over: .none) { () throws(JinjaError) in
+        guard let item = list.item(index) else { return nil }
+        index += 1
+        return item
+      }
     case .mapping(let dictionary): return Self.iterator(over: dictionary.keys)
     default: break
     }

@@ -70,13 +70,16 @@ extension JinjaRender {
   private func run(
     _ condition: JinjaIf, _ frame: JinjaFrame, into output: inout JinjaStringBuilder
   ) throws(JinjaError) -> Flow {
+    try run(try branch(of: condition, frame), frame, into: &output)
+  }
+
+  /// The statements that a condition chooses.
+  func branch(of condition: JinjaIf, _ frame: JinjaFrame) throws(JinjaError) -> [JinjaStatement] {
     for branch in condition.branches {
       meter.line = branch.line
-      if try evaluate(branch.condition, frame).isTrue {
-        return try run(branch.body, frame, into: &output)
-      }
+      if try evaluate(branch.condition, frame).isTrue { return branch.body }
     }
-    return try run(condition.otherwise, frame, into: &output)
+    return condition.otherwise
   }
 
   private func run(_ capture: JinjaCapture, _ frame: JinjaFrame) throws(JinjaError) -> Flow {

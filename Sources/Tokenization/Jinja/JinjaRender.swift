@@ -5,7 +5,7 @@ final class JinjaRender {
   private let variables: [String: JinjaValue]
   /// What may hold itself: cleared at the end.
   private var keptFrames: [JinjaFrame] = []
-  private var namespaces: [JinjaNamespace] = []
+  private(set) var namespaces: [JinjaNamespace] = []
 
   init(meter: JinjaMeter, now: JinjaClock, variables: [String: JinjaValue]) {
     self.meter = meter

@@ -27,10 +27,11 @@ struct JinjaTemplate: Sendable {
   ///   - variables: what the template sees beside the environment's functions; a later one of a
   ///     name replaces an earlier.
   ///   - now: the time that `strftime_now` tells.
+  ///   - prefixes: gathers what is written of the first items of the variable that it belongs to.
   /// - Returns: the text in stretches of one provenance; joined, what Jinja2 renders.
   func render(
     _ variables: [(name: String, value: JinjaValue)], now: JinjaClock,
-    limits: JinjaLimits = .default
+    limits: JinjaLimits = .default, prefixes: JinjaPrefixes? = nil
   ) throws(JinjaError) -> [JinjaPiece] {
     let weight = variables.reduce(0) { $0 + $1.value.weight }
     let meter = JinjaMeter(limits: limits, inputBytes: weight)
@@ -46,7 +47,12 @@ struct JinjaTemplate: Sendable {
     var output = JinjaStringBuilder(
       meter: meter, limit: limits.outputBytes + limits.memoryPerByte * weight)
     render.enter(entry, frame)
-    _ = try render.run(statements, frame, into: &output)
+    if let prefixes {
+      let fork = JinjaRender.Fork(prefixes: prefixes, rest: [])
+      _ = try render.run(statements, frame, into: &output, fork: fork)
+    } else {
+      _ = try render.run(statements, frame, into: &output)
+    }
     return output.finish().pieces()
   }
 }

@@ -110,7 +110,7 @@ enum JinjaValue: Sendable {
     case .big: true
     case .float(let value): value != 0
     case .text(let string): !string.isEmpty
-    case .sequence(let list), .tuple(let list): !list.items.isEmpty
+    case .sequence(let list), .tuple(let list): !list.isEmpty
     case .mapping(let dictionary): dictionary.count > 0
     case .object(let object): object.isTrue
     }

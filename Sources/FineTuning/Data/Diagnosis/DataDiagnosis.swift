@@ -15,7 +15,7 @@ public struct DataDiagnosis: Sendable {
     /// Good records.
     public internal(set) var records = 0
     /// Bad records, with their reasons.
-    public internal(set) var bad: [DataError] = []
+    public internal(set) var bad = SkippedRecords()
   }
 
   /// A fault, or what is worth knowing.

@@ -69,16 +69,17 @@ public struct DataDoctor: Sendable {
         try read(&reader, path, purpose, &file, &state)
       } catch {
         // That every record is bad is said below.
-        if reader.skipped.isEmpty {
+        let isOfBadRecords = if case .noRecords(_, 1..., _) = error { true } else { false }
+        if !isOfBadRecords {
           state.findings[purpose, default: []].append(.init(isFatal: isFatal, "\(error)"))
         }
       }
+      file.bad.add(reader.takeSkipped())
       file.format = reader.format
-      file.bad = (reader.skipped + file.bad).sorted { $0.line < $1.line }
     } catch {
       state.findings[purpose, default: []].append(.init(isFatal: isFatal, "\(error)"))
     }
-    if let first = file.bad.first {
+    if let first = file.bad.examples.first {
       state.findings[purpose, default: []].append(
         .init(
           isFatal: isFatal,
@@ -93,13 +94,14 @@ public struct DataDoctor: Sendable {
     _ file: inout DataDiagnosis.File, _ state: inout State
   ) throws(DataError) {
     while let record = try reader.next() {
+      file.bad.add(reader.takeSkipped())
       do throws(DataError) {
         if purpose == .train { try tokenize(record, path, &state) }
         file.records += 1
         try compare(record, purpose, &state)
       } catch {
         guard case .badRecord = error else { throw error }
-        file.bad.append(error)
+        file.bad.add(error)
       }
     }
   }
@@ -207,12 +209,5 @@ public struct DataDoctor: Sendable {
     }
     diagnosis.findings += findings
     return diagnosis
-  }
-}
-
-extension DataError {
-  /// The line it names; 0 for none.
-  fileprivate var line: Int {
-    if case .badRecord(_, let line, _, _) = self { line } else { 0 }
   }
 }
