@@ -30,16 +30,17 @@ struct InterruptFlag {
 
   var isSet: Bool { stop.isRaised }
 
-  /// Makes ctrl-C and SIGTERM end the process with the exit code of the contract. What a shell has told it to ignore
-  /// (`command &` in a script) stays ignored.
+  /// Makes ctrl-C and SIGTERM end the process with the exit code of the contract, also where the program that started it had
+  /// them blocked.
   static func endAtOnce() {
+    var numbers = sigset_t()
+    unsafe sigemptyset(&numbers)
     for number in [SIGINT, SIGTERM] {
-      var action = sigaction()
-      unsafe sigaction(number, nil, &action)
-      if unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 { continue }
       // Only what a signal handler may call.
       signal(number) { _ in _exit(ExitStatus.interrupted.rawValue) }
+      unsafe sigaddset(&numbers, number)
     }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
   }
 
   private static let queue = DispatchQueue(label: "signals")
@@ -48,11 +49,13 @@ struct InterruptFlag {
   static func source(
     _ number: Int32, _ handler: @escaping @Sendable () -> Void
   ) -> any DispatchSourceSignal {
-    // The default action must be off for the dispatch source to see the signal.
-    signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+    let registered = DispatchSemaphore(value: 0)
     source.setEventHandler(handler: handler)
+    source.setRegistrationHandler { registered.signal() }
     source.resume()
+    // From here on Dispatch's handler has taken the place of the one before, and none is lost in between.
+    registered.wait()
     return source
   }
 }

@@ -74,6 +74,22 @@ import Testing
     }
   }
 
+  @Test("A run that is interrupted while it reads its data ends with 130, and nothing is written")
+  func anInterruptionBeforeTheRunWritesNothing() throws {
+    let place = try Workplace()
+    // Nobody writes into the pipe, so that the run stays there.
+    #expect(mkfifo("\(place.path)/pipe", 0o600) == 0)
+    for signal in [SIGINT, SIGTERM] {
+      let run = try ScionProgram.start(
+        ["train", "-m", "base.gguf", "--data", "pipe", "-o", "run", "--dashboard", "0"],
+        in: place.path)
+      try run.wait { shownPort(run) != nil }
+      kill(run.process.processIdentifier, signal)
+      #expect(run.wait().code == 130)
+      #expect(!place.exists("run"))
+    }
+  }
+
   @Test("A folder's earlier results are not shown as the new run's")
   func earlierResultsAreNotShown() throws {
     let place = try Workplace()
