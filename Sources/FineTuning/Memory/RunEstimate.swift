@@ -136,11 +136,14 @@ extension FineTuneSession {
       totalSeconds: start + training + validation + search)
   }
 
-  /// From the first micro-batches of the run; the very first also reads the file and is left out where there are others.
+  /// Most micro-batches that are timed, and seconds after which they are enough.
+  private static let (mostTimed, enoughSeconds) = (12, 6.0)
+
+  /// From the first micro-batches of the run. The very first also reads the file and touches memory, and does not count.
   private func secondsPerToken(spillDirectory: String) throws -> Double {
     try trainer.openSpill(directory: spillDirectory)
     var batches: [TokenBatch] = []
-    for index in 0..<stepCount where batches.count < 3 {
+    for index in 0..<stepCount where batches.count <= Self.mostTimed {
       batches += batchPlan.batches(index, of: data.train.sequences).filter { $0.targetCount > 0 }
     }
     if stepCount == 0, let first = data.train.sequences.first {
@@ -148,12 +151,14 @@ extension FineTuneSession {
       let ids = Array(first.ids.prefix(memoryPlan.workspace.tokens))
       batches = [TokenBatch([TokenSequence(ids: ids, targets: ids)])]
     }
-    batches = Array(batches.prefix(3))
     guard let first = batches.first else { return 0 }
     _ = try trainer.time(first)
-    let timed = batches.count == 1 ? [first, first] : Array(batches.dropFirst())
-    var seconds = 0.0
-    for batch in timed { seconds += try trainer.time(batch) }
-    return seconds / Double(timed.reduce(0) { $0 + $1.tokenCount })
+    let others = batches.count == 1 ? [first] : batches.dropFirst().prefix(Self.mostTimed)
+    var (seconds, tokens) = (0.0, 0)
+    for batch in others where seconds < Self.enoughSeconds {
+      seconds += try trainer.time(batch)
+      tokens += batch.tokenCount
+    }
+    return seconds / Double(tokens)
   }
 }
