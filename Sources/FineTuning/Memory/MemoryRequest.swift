@@ -90,7 +90,8 @@ extension MemoryRequest {
   static let stepsLookedAt = 16384
 
   /// What the run of `recipe` depends on. Every micro-batch of the validation and of the start is looked at, and those of the
-  /// first `stepsLookedAt` steps.
+  /// first `stepsLookedAt` steps. Where there may be more, which is also so where steps are fitted to a time on the way, room
+  /// is kept for the fullest that the limit allows.
   ///
   /// - Parameter startSample: indices of the training sequences that the start looks at.
   init(
@@ -120,8 +121,9 @@ extension MemoryRequest {
     dataBytes = Self.dataBytes(data, steps: steps, startTokens: sampled.reduce(0, +))
     let shapes = Set(loaded.model.configuration.layers.map(\.attention))
     let stepsLookedAt = Self.stepsLookedAt
+    let isWhole = recipe.time == nil && steps.stepCount <= stepsLookedAt
     extent = { limit in
-      var extent = MicroBatchExtent(tokens: 1, attentionScratch: 0)
+      var extent = MicroBatchExtent(tokens: isWhole ? 1 : limit, attentionScratch: 0)
       func add(_ lengths: [Int]) -> Int {
         let runs = BatchPlan.pack(lengths: lengths, limit: limit)
         for run in runs {
