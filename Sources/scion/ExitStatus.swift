@@ -65,6 +65,7 @@ enum ExitStatus: Int32 {
       case .invalidContext, .tooFewShots: self = .badUsage
       default: self = .badInput
       }
+    case DataError.cannotKeep: self = .failed
     case is TokenizationError, is DataError, is RunRecord.Failure, is TokenizeInput.Failure,
       is DataCommand.WouldFail:
       self = .badInput

@@ -56,9 +56,10 @@ struct ScionProgram {
     .deletingLastPathComponent().appendingPathComponent("scion").path
 
   /// Starts `scion arguments` with `folder` as working folder. `output` takes stdout, if it is to go elsewhere;
-  /// `input` is the path of what stdin gives (nothing).
+  /// `input` is the path of what stdin gives (nothing); `temporary` is `TMPDIR`.
   static func start(
-    _ arguments: [String], in folder: String, output: String? = nil, input: String? = nil
+    _ arguments: [String], in folder: String, output: String? = nil, input: String? = nil,
+    temporary: String? = nil
   ) throws -> Running {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
@@ -67,6 +68,7 @@ struct ScionProgram {
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"]
     // The tier that the tests are run for is the program's too.
     process.environment?["SCION_ISA"] = ProcessInfo.processInfo.environment["SCION_ISA"]
+    process.environment?["TMPDIR"] = temporary
     let handles = try [output ?? "\(folder)/.stdout", "\(folder)/.stderr"].map { path in
       if !path.hasPrefix("/dev/") {
         _ = FileManager.default.createFile(atPath: path, contents: nil)

@@ -237,4 +237,23 @@ import Testing
     try place.write("threads.yaml", "model: base.gguf\ndata: data.jsonl\nthreads: 0\n")
     return place
   }
+
+  @Test("No room to unpack data is no fault of the data: the remedy is another TMPDIR")
+  func noRoomForUnpackedData() throws {
+    let place = try Workplace()
+    // One record, by gzip.
+    let packed = try #require(
+      Data(base64Encoded: "H4sIAAAAAAACA6tWKijKzy0oUbJSSlTSUUoGsnNSSzLz84ACSUq1XADHQ11TIAAAAA=="))
+    try place.write("data.gz", packed)
+    let arguments = "train -m base.gguf --data data.gz -o run --steps 1 --val-split 0"
+    let refused = try ScionProgram.start(
+      arguments.split(separator: " ").map(String.init), in: place.path, temporary: "/nowhere"
+    ).wait()
+    #expect(refused.code == 1 && !place.exists("run"))
+    #expect(
+      refused.messages
+        == "scion: cannot keep temporary data in /nowhere: no such file or directory; free space there or set TMPDIR to a folder that has some\n"
+    )
+    #expect(try place.scion(arguments).code == 0)
+  }
 }

@@ -4,7 +4,7 @@ public import Tokenization
 public enum DataError: Error, Equatable, CustomStringConvertible {
   /// The file or folder could not be opened; `reason` is the system's word.
   case cannotRead(path: String, reason: String)
-  /// No room for the tokens; `reason` is the system's sentence.
+  /// No room for the data or their tokens; a whole sentence.
   case cannotKeep(String)
   /// More sequences than their 32-bit numbers reach.
   case tooManySequences(count: Int)
@@ -41,8 +41,7 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .cannotRead(let path, let reason):
       "cannot read data \(path): \(reason); give a file with records"
-    case .cannotKeep(let reason):
-      "the tokens of the data cannot be kept: \(reason)"
+    case .cannotKeep(let sentence): sentence
     case .tooManySequences(let count):
       "\(count) sequences are more than a data set holds (\(Int32.max)): lower the weights, or train on a part of the files"
     case .badWeight(let text):

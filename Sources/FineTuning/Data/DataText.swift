@@ -28,7 +28,8 @@ struct DataText: Sendable {
         found = try body()
       } catch .cannotMap(_, let reason) {
         throw .cannotRead(path: shown, reason: reason)
-      } catch {
+      } catch let error {
+        if case .cannotSpill = error { throw .cannotKeep("\(error)") }
         throw .cannotRead(path: shown, reason: "\(error)")
       }
       guard let found else { throw .noRecords(path: shown, skipped: 0) }
