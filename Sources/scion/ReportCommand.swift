@@ -39,6 +39,7 @@ struct ReportCommand: ParsableCommand {
     if let html {
       let page = runs.count == 1 ? ReportPage(runs[0]) : ReportPage(comparing: runs)
       try AtomicFile.write(path: html, text: page.html)
+      StandardStreams.message("scion: wrote \(html)\n")
     }
     guard json else { return try StandardStreams.result(table.text) }
     let encoder = JSONEncoder()

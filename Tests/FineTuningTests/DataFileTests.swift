@@ -148,6 +148,13 @@ struct DataFileTests {
     #expect(throws: DataError.self) { try read("{oops\n{again\n", skipBad: true) }
   }
 
+  @Test func callsBinaryDataBinary() throws {
+    let noise = try TemporaryFolder().write("a.jsonl", [0x89, 0x50, 0x4E, 0x47, 0, 13, 10, 0xFF])
+    #expect(throws: DataError.unsupportedFormat(path: noise, format: "binary data")) {
+      try DataFile(path: noise)
+    }
+  }
+
   @Test func refusesWhatIsNotUTF8WithItsLine() throws {
     let folder = try TemporaryFolder()
     let latin = try folder.write("a.txt", Array("ok\ncaf".utf8) + [0xE9] + Array("\n".utf8))

@@ -96,6 +96,11 @@ struct FineTuneRecipeTests {
     #expect(throws: RecipeError.unknownKey("seq-len", nearest: "seq_len")) {
       try FineTuneRecipe(yaml: "seq-len: 1")
     }
+    for (name, key) in [("learning_rate", "lr"), ("learning_rte", "lr"), ("lora_r", "rank")] {
+      #expect(throws: RecipeError.unknownKey(name, nearest: key)) {
+        try FineTuneRecipe(yaml: "\(name): 1")
+      }
+    }
     #expect(throws: RecipeError.unknownKey("qqqqqqqqqq", nearest: nil)) {
       try FineTuneRecipe(yaml: "qqqqqqqqqq: 1")
     }

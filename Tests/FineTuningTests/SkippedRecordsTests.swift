@@ -28,7 +28,7 @@ struct SkippedRecordsTests {
     #expect(
       skipped.notice
         == "skipped 1002 bad records (1000: token … is outside the vocabulary (…..<…); 2: the key … stands twice); "
-        + "the first: \(bad(1, "token 1 is outside the vocabulary (0..<260)"))")
+        + "the first: \(bad(1, "token 1 is outside the vocabulary (0..<260)").fault)")
   }
 
   @Test func staysSmallWhateverTheReasons() {

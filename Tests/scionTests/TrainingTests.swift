@@ -75,6 +75,7 @@ import Testing
 
     let report = try place.scion("report run plain --html both.html")
     #expect(report.code == 0 && report.output.contains("plain"), "\(report.messages)")
+    #expect(report.messages == "scion: wrote both.html\n")
     #expect(place.text("both.html").contains("</html>"))
     #expect(try place.scion("report run --html both.html").code == 2)
     #expect(try place.scion("report .").code == 3)

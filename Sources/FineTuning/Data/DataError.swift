@@ -55,9 +55,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
       "\(path):\(line): a record with the fields "
         + "\(fields.isEmpty ? "(none)" : fields.joined(separator: ", ")) is in no known format: "
         + (RecordFormat.renaming(fields) ?? "use \(Self.supported)")
-    case .badRecord(let path, let line, let column, let reason):
-      "\(path):\(line):\(column.map { "\($0):" } ?? "") \(reason): correct it, or pass --skip-bad "
-        + "to leave such records out"
+    case .badRecord:
+      "\(fault): correct it, or pass --skip-bad to leave such records out"
     case .refusedRecord(let path, let line, let reason):
       "\(path):\(line): \(reason)"
     case .notText(let path, let line, let found):
@@ -71,8 +70,8 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     case .noRecords(let path, let skipped, let first):
       skipped == 0
         ? "\(path) holds no records: add some, or delete the file"
-        : "\(path): every record is bad (\(skipped)): correct them"
-          + (first.map { "; the first: \($0)" } ?? "")
+        : "\(path): \(skipped == 1 ? "its only record is bad" : "every record is bad (\(skipped))")"
+          + (first.map { "; the first: \($0)" } ?? "") + ": correct \(skipped == 1 ? "it" : "them")"
     case .textTooShort(let path, let tokens, let needed):
       "\(path) has \(tokens) tokens, and \(needed) are needed to see what is forgotten: give a longer text"
     case .noTargets(let path, let sequenceLength):
@@ -80,6 +79,14 @@ public enum DataError: Error, Equatable, CustomStringConvertible {
     case .cannotTokenize(let reason):
       reason.description
     }
+  }
+
+  /// What is wrong and where, without the remedy: where the fault is known to be passed over.
+  public var fault: String {
+    guard case .badRecord(let path, let line, let column, let reason) = self else {
+      return description
+    }
+    return "\(path):\(line):\(column.map { "\($0):" } ?? "") \(reason)"
   }
 
   /// The fields of the formats read, for messages.

@@ -53,7 +53,7 @@ struct DataReader {
       guard let piece = try nextPiece() else {
         guard recordCount == 0 else { return nil }
         throw .noRecords(
-          path: text.path, skipped: skipped.count, first: skipped.examples.first?.description)
+          path: text.path, skipped: skipped.count, first: skipped.examples.first?.fault)
       }
       do throws(DataError) {
         let (record, format) = try decoder.decode(piece)

@@ -53,6 +53,7 @@ struct DataText: Sendable {
     if let (encoding, found) = Self.otherEncoding(head) {
       throw .otherEncoding(path: shown, encoding: encoding, found: found)
     }
+    if Self.isBinary(head) { throw .unsupportedFormat(path: shown, format: "binary data") }
     start = head.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
   }
 
@@ -84,6 +85,11 @@ struct DataText: Sendable {
       return ("UTF-16BE", "UTF-16 (big-endian) without a byte-order mark")
     }
     return nil
+  }
+
+  /// A zero byte beside a byte that UTF-8 never has: a picture, an archive, noise.
+  private static func isBinary(_ head: [UInt8]) -> Bool {
+    head.contains(0) && head.contains { $0 == 0xC0 || $0 == 0xC1 || $0 >= 0xF5 }
   }
 
   /// All of it as one string. Throws `notText` with the first line that is not UTF-8.

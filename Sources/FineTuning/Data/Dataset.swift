@@ -85,7 +85,7 @@ public struct Dataset: Sendable {
     builder.forgetWords()
     guard records > 0 else {
       throw .noRecords(
-        path: paths[0], skipped: skipped.count, first: skipped.examples.first?.description)
+        path: paths[0], skipped: skipped.count, first: skipped.examples.first?.fault)
     }
     let all: TokenSequences
     do { all = try sequences.finish() } catch { throw .cannotKeep("\(error)") }

@@ -23,6 +23,9 @@ public struct SkippedRecords: Sendable, Equatable {
     return known + (others > 0 ? [("other reasons", others)] : [])
   }
 
+  /// How many, in words.
+  var counted: String { count == 1 ? "1 bad record" : "\(count) bad records" }
+
   /// Says how many were skipped and why; nil for none.
   public var notice: String? {
     guard let first = examples.first else { return nil }
@@ -31,8 +34,8 @@ public struct SkippedRecords: Sendable, Equatable {
     let rest = reasons.dropFirst(5).reduce(0) { $0 + $1.count }
     let list =
       shown.map { "\($0.count): \($0.text)" } + (rest > 0 ? ["\(rest): other reasons"] : [])
-    return "skipped \(count) bad records"
-      + (reasons.count > 1 ? " (\(list.joined(separator: "; ")))" : "") + "; the first: \(first)"
+    return "skipped \(counted)" + (reasons.count > 1 ? " (\(list.joined(separator: "; ")))" : "")
+      + (count > 1 ? "; the first: " : ": ") + first.fault
   }
 
   mutating func add(_ error: DataError) {

@@ -16,11 +16,13 @@ enum EditDistance {
     return row[right.count]
   }
 
-  /// The word nearest to `word` if it is near: at most a third of its letters, or 2, differ.
-  static func nearest(to word: String, among words: [String]) -> String? {
+  /// The word nearest to `word` if it is near: at most `limit` letters differ, or a third of them or 2.
+  static func nearest(
+    to word: String, among words: [String], within limit: Int? = nil
+  ) -> String? {
     let plain = word.lowercased().map { $0 == "-" ? "_" : String($0) }.joined()
     let best = words.map { ($0, between(plain, $0)) }.min { $0.1 < $1.1 }
-    guard let best, best.1 <= max(2, word.count / 3) else { return nil }
+    guard let best, best.1 <= limit ?? max(2, word.count / 3) else { return nil }
     return best.0
   }
 }

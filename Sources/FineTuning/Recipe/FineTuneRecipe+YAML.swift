@@ -35,7 +35,7 @@ extension FineTuneRecipe {
         continue
       }
       guard let setting = RecipeSetting.all.first(where: { $0.key == name }) else {
-        throw .unknownKey(name, nearest: EditDistance.nearest(to: name, among: names))
+        throw .unknownKey(name, nearest: RecipeSetting.key(near: name, of: names))
       }
       try setting.decode(&self, value)
     }

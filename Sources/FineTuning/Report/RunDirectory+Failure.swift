@@ -17,6 +17,8 @@ extension RunDirectory {
     case differs(path: String, keys: [String])
     /// There is nothing to go on from.
     case noCheckpoint(path: String, reason: String)
+    /// A file lies where the folder should be, or it may not be read.
+    case noFolder(path: String)
     /// The folder could not be made or cleared.
     case cannotMake(path: String, reason: String)
     /// A file in it could not be written.
@@ -29,7 +31,9 @@ extension RunDirectory {
     /// Whether another command line would do, rather than another disk.
     public var isUsage: Bool {
       switch self {
-      case .finishedRun, .foreign, .notWritten, .held, .isInput, .differs, .noCheckpoint: true
+      case .finishedRun, .foreign, .notWritten, .held, .isInput, .differs, .noCheckpoint,
+        .noFolder:
+        true
       case .cannotMake, .cannotWrite: false
       }
     }
@@ -55,6 +59,8 @@ extension RunDirectory {
           + "another output, or pass --resume never or --overwrite to begin anew"
       case .noCheckpoint(let path, let reason):
         "cannot go on from \(path): \(reason); name a run's folder or one of its checkpoints"
+      case .noFolder(let path):
+        "cannot use \(path) as output folder: a file lies there, or the folder cannot be read; choose another"
       case .cannotMake(let path, let reason):
         "cannot use \(path) as output folder: \(reason); choose another"
       case .cannotWrite(let error): error.description

@@ -85,7 +85,7 @@ public final class RunDirectory {
     }
     guard manager.fileExists(atPath: path) else { return }
     guard let names = try? manager.contentsOfDirectory(atPath: path) else {
-      throw .cannotMake(path: path, reason: "a file lies there, or the folder cannot be read")
+      throw .noFolder(path: path)
     }
     guard let marker = RunMarker(folder: path) else {
       guard !names.contains(RunMarker.name) else {

@@ -83,7 +83,9 @@ public struct DataDoctor: Sendable {
       state.findings[purpose, default: []].append(
         .init(
           isFatal: isFatal,
-          "\(path) has \(file.bad.count) bad records, the first: \(first)"
+          "\(path) has \(file.bad.counted)\(file.bad.count > 1 ? ", the first" : ""): "
+            + "\(first.fault): correct \(file.bad.count > 1 ? "them" : "it"), or pass --skip-bad to train, "
+            + "which leaves such records out"
         ))
     }
     state.diagnosis.files.append(file)
