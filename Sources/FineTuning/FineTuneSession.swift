@@ -50,6 +50,8 @@ public final class FineTuneSession {
   private let startSample: [Int]
   /// What is no longer as the recipe has it.
   private let changes: [String]
+  /// Why not every processor is used.
+  private let threadNotice: String?
 
   /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
   ///
@@ -62,6 +64,9 @@ public final class FineTuneSession {
     let parts = try recipe.data.map { try DataPart($0) }
     for part in parts { _ = try DataSource(path: part.path) }
     var loaded = try LoadedModel(path: modelPath, arithmetic: recipe.computeType.arithmetic)
+    threadNotice =
+      recipe.threads == nil
+      ? try ThreadChoice.settle(for: loaded.model, storage: recipe.computeType.storage) : nil
     let projections = try recipe.projections(of: loaded.model.configuration)
     let builder = SequenceBuilder(
       loaded, template: recipe.template, clock: recipe.now.flatMap { TemplateClock($0) } ?? .today,
@@ -205,7 +210,8 @@ public final class FineTuneSession {
           + "\(recipe.seqLen)")
     }
     return notices + data.notices + changes
-      + [configuration.rotationNotice(forSequencesOf: longestSequence)].compactMap(\.self)
+      + [configuration.rotationNotice(forSequencesOf: longestSequence), threadNotice]
+      .compactMap(\.self)
   }
 
   /// Whether the start takes long enough to be worth continuing after an interruption.

@@ -105,6 +105,7 @@ struct EvalCommand: ParsableCommand {
       inputs: [try model.path(), adapter, shotsData].compactMap(\.self) + data)
     let files = try dataFiles()
     let loaded = try model.load()
+    try model.settleThreads(for: loaded)
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
     }

@@ -34,7 +34,11 @@ struct InspectCommand: ParsableCommand {
         try StandardStreams.result(
           tier == Processor.instructionSet ? "* \(tier.name)\n" : "  \(tier.name)\n")
       }
-      try StandardStreams.result("  \(Processor.threads) threads\n")
+      let share = ProcessorShare.current
+      let quota = share.quota.map { ", a quota of \(($0 * 100).rounded() / 100)" } ?? ""
+      try StandardStreams.result(
+        "  \(Processor.threads == 1 ? "1 thread" : "\(Processor.threads) threads"); \(share.processors.count) processors, "
+          + "\(share.coreCount) cores\(quota)\n")
     }
     guard let file else { return }
     let summary = GGUFSummary(try GGUFFile(path: file))

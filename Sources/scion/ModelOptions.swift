@@ -22,7 +22,9 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threads (default: all cores this process may use).", valueName: "n"))
+    help: ArgumentHelp(
+      "Threads (default: the processors that this process may use, or its cores where train, plan and eval find that faster).",
+      valueName: "n"))
   var threads: Int?
 
   @Option(
@@ -47,6 +49,15 @@ struct ModelOptions: ParsableArguments {
       throw UsageError("--threads \(threads) is not a number of threads: give 1 or more")
     }
     Processor.threads = threads
+  }
+
+  /// Finds the number of threads by a trial where nobody has said it, and says why it is not every processor.
+  func settleThreads(for loaded: LoadedModel) throws {
+    guard threads == nil else { return }
+    if let notice = try ThreadChoice.settle(for: loaded.model, storage: storage) {
+      var reporter = TerminalReporter()
+      reporter.warn(notice)
+    }
   }
 
   /// Applies --nice.

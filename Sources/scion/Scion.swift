@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Transformer
 
 /// The command line of Scion: one verb a file. Parsing and errors only; the work is in the libraries.
 struct Scion: ParsableCommand {
@@ -35,6 +36,7 @@ struct Scion: ParsableCommand {
 struct Program {
   static func main() {
     InterruptFlag.endAtOnce()
+    ThreadChoice.limit()
     do {
       var command = try Scion.parseAsRoot()
       try command.run()

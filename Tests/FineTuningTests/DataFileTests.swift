@@ -149,7 +149,8 @@ struct DataFileTests {
   }
 
   @Test func callsBinaryDataBinary() throws {
-    let noise = try TemporaryFolder().write("a.jsonl", [0x89, 0x50, 0x4E, 0x47, 0, 13, 10, 0xFF])
+    let folder = try TemporaryFolder()
+    let noise = try folder.write("a.jsonl", [0x89, 0x50, 0x4E, 0x47, 0, 13, 10, 0xFF])
     #expect(throws: DataError.unsupportedFormat(path: noise, format: "binary data")) {
       try DataFile(path: noise)
     }

@@ -5,7 +5,8 @@ internal import Tokenization
 extension RecipeSetting {
   public static let machine: [RecipeSetting] = [
     .init(
-      "threads", \.threads, "n", unset: "all cores this process may use", bearing: .nothing,
+      "threads", \.threads, "n", unset: "processors, or cores where those are faster",
+      bearing: .nothing,
       "Threads.", must: "1 to 1024"
     ) { $0.map { (1...1024).contains($0) } ?? true },
     .init(
