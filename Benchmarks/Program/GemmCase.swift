@@ -12,7 +12,6 @@ struct GemmCase {
   /// Tokens whose whole rows are compared, and the oracle's rows of them.
   private let sampled: [Int]
   private let expected: [GemmDirection: [[Float]]]
-  /// Of the forward product.
   private let arithmetic: ProductArithmetic
 
   /// Relative error (in the norm) of a row: float32 sums differ in order; the bf16 dot product
@@ -95,7 +94,10 @@ struct GemmCase {
     switch direction {
     case .forward:
       multiply(into: y.prefix(tokens), x.prefix(tokens), weight, arithmetic: arithmetic)
-    case .backward: multiplyTransposed(into: dx.prefix(tokens), dy.prefix(tokens), weight)
+    case .backward:
+      multiplyTransposed(
+        into: dx.prefix(tokens), dy.prefix(tokens), weight,
+        rounding: arithmetic == .int8 ? RandomRounding(key: 1) : nil)
     }
   }
 

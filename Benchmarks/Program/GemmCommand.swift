@@ -77,7 +77,7 @@ struct GemmCommand: ParsableCommand {
       var shares = Samples()
     }
     var entries: [Entry] = []
-    for direction in compute == .int8 ? [.forward] : GemmDirection.allCases {
+    for direction in GemmDirection.allCases {
       for tokens in GemmShape.tokens {
         // The first run reads the weights in and decides how often a round repeats.
         gemm.run(direction, tokens: tokens)

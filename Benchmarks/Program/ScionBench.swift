@@ -12,8 +12,9 @@ struct ScionBench: ParsableCommand {
       that is timed, and a wrong one ends the program with exit code 1.
       """,
     subcommands: [
-      PeakCommand.self, GemmCommand.self, TrainCommand.self, InitCommand.self,
-      GenerateCommand.self, MergeCommand.self, BusyCommand.self, RivalCommand.self, AllCommand.self,
+      PeakCommand.self, GemmCommand.self, TrainCommand.self, ComputeCommand.self,
+      InitCommand.self, GenerateCommand.self, MergeCommand.self, BusyCommand.self,
+      RivalCommand.self, AllCommand.self,
     ]
   )
 }

@@ -16,10 +16,12 @@ struct TrainingSetup {
   ///
   /// - Parameter takesGradient: whether a start takes the gradient of the same sequences.
   init(
-    path: String, sequences: Int, length: Int, budget: Int? = nil, takesGradient: Bool = false
+    path: String, sequences: Int, length: Int, budget: Int? = nil, takesGradient: Bool = false,
+    compute: ComputeType = .auto
   ) throws {
     let file = try GGUFFile(path: path)
     var model = try Model(file)
+    model.arithmetic = compute.arithmetic
     let configuration = model.configuration
     guard length <= configuration.contextLength else {
       throw BenchmarkError(
@@ -29,7 +31,7 @@ struct TrainingSetup {
     let layout = AdapterLayout(
       configuration, rank: TrainingSetup.rank, alpha: 16, rankStabilized: true)
     var request = MemoryRequest(
-      model, layout, storage: ComputeType.auto.storage, fileBytes: file.byteCount,
+      model, layout, storage: compute.storage, fileBytes: file.byteCount,
       longest: length, stepTokens: sequences * length, budget: budget)
     if takesGradient {
       request.start = MemoryRequest.Start(sequences: sequences, tokens: sequences * length)

@@ -53,14 +53,6 @@ void ck_scale_rows(void *x, ck_format type, const float *factors, int64_t tokens
              width, WORTH);
 }
 
-/* Key of one row: SplitMix64 of the two. */
-static uint64_t row_key(uint64_t key, int64_t row) {
-    uint64_t x = key + (uint64_t)row * 0x9E3779B97F4A7C15U;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9U;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBU;
-    return x ^ x >> 31;
-}
-
 typedef struct {
     void *y;
     const void *x;
@@ -78,7 +70,7 @@ static void drop_rows(void *context, int64_t from, int64_t to, int32_t slot) {
     for (int64_t row = from; row < to; row++)
         ck_layers()->drop(at(d->y, d->y_type, row * d->width), d->y_type,
                           at(d->x, d->x_type, row * d->width), d->x_type, d->accumulate,
-                          row_key(d->key, d->first_row + row), d->threshold, d->factor, d->width);
+                          ck_row_key(d->key, d->first_row + row), d->threshold, d->factor, d->width);
 }
 
 void ck_drop(void *y, ck_format y_type, const void *x, ck_format x_type, int32_t accumulate,

@@ -1,4 +1,4 @@
-/* Y = X W^T in int8: the threaded driver over the int8 leaves (int8.h has the arithmetic).
+/* Y = X W^T and dX = dY W in int8: the threaded driver over the int8 leaves (int8.h has the arithmetic).
  *
  * x is quantized once, by all threads, into scratch of the calling thread. The output is cut into
  * panels of 64 columns, handed out piece by piece (pieces.h, team.h). For its tokens of a panel a thread
@@ -24,7 +24,7 @@ enum {
     FEW_PANELS = 4,       /* that are kept at once, if they take no more than: */
     FEW_PANELS_BYTES = 1 << 18,
     QUANTIZED = 1 << 15, /* values of a piece */
-    PARTS = 4, /* of a panel, by columns, so that all threads pack about as much */
+    PART = 32, /* columns of a panel that are packed together, so that all threads pack about as much */
 };
 
 typedef struct {
@@ -33,6 +33,8 @@ typedef struct {
     ck_int8_rows rows;
     const ck_int8_leaf *leaf;
     ck_int8_pack *pack;
+    const uint64_t *key; /* x is rounded at random by it; NULL: to nearest */
+    int64_t first_row;   /* number of the product's first token in the draws */
     const ck_leaf *adapter;
     ck_pack_columns *pack_adapter;
 } plan;
@@ -84,29 +86,32 @@ static void add_adapter(const plan *plan, room room, ck_sweep sweep, int64_t fro
     }
 }
 
+static int32_t columns_of(const plan *plan, int64_t column) {
+    int64_t left = plan->product.n - column;
+    return (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS);
+}
+
 /* The part of w that the panel at `column` is packed from, values of K from k0. */
 static ck_ahead rows_of(const plan *plan, int64_t column, int64_t k0) {
     const ck_product *p = &plan->product;
     if (column >= p->n) return (ck_ahead){0};
-    int64_t k = p->k - k0 < plan->step ? p->k - k0 : plan->step;
-    size_t begin = ck_covering_bytes(p->w_format, k0);
-    return (ck_ahead){.first = (const char *)p->w + (size_t)column * p->row_bytes + begin,
+    int64_t k = p->k - k0 < plan->step ? p->k - k0 : plan->step, columns = columns_of(plan, column);
+    int64_t first = p->by_columns ? k0 : column, across = p->by_columns ? column : k0;
+    size_t begin = ck_covering_bytes(p->w_format, across);
+    size_t end = ck_covering_bytes(p->w_format, across + (p->by_columns ? columns : k));
+    return (ck_ahead){.first = (const char *)p->w + (size_t)first * p->row_bytes + begin,
                       .row_bytes = p->row_bytes,
-                      .bytes = ck_covering_bytes(p->w_format, k0 + k) - begin,
-                      .rows = p->n - column < CK_PANEL_COLUMNS ? p->n - column : CK_PANEL_COLUMNS};
-}
-
-static int32_t columns_of(const plan *plan, int64_t column) {
-    int64_t left = plan->product.n - column;
-    return (int32_t)(left < CK_PANEL_COLUMNS ? left : CK_PANEL_COLUMNS);
+                      .bytes = end - begin,
+                      .rows = p->by_columns ? k : columns};
 }
 
 /* The panel at `column`, k values of K from k0; of its columns those from ..< to. */
 static void pack(const plan *plan, panel panel, int64_t column, int64_t k0, int64_t k, int32_t from,
                  int32_t to) {
     const ck_product *p = &plan->product;
-    plan->pack(panel.values, panel.scales, (const char *)p->w + (size_t)column * p->row_bytes,
-               p->row_bytes, k0, k, columns_of(plan, column), from, to);
+    int64_t first = p->by_columns ? k0 : column, across = p->by_columns ? column : k0;
+    plan->pack(panel.values, panel.scales, (const char *)p->w + (size_t)first * p->row_bytes,
+               p->row_bytes, across, k, columns_of(plan, column), from, to);
 }
 
 /* Tokens from ..< to of the panel at `column`; `ready` is that panel when it has been packed. */
@@ -208,9 +213,14 @@ size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in) {
 static void quantize(const plan *plan, int64_t from, int64_t to) {
     const ck_product *p = &plan->product;
     size_t bytes = (size_t)p->k * type_size(p->x_type);
-    for (int64_t t = from; t < to; t++)
-        plan->leaf->quantize(&plan->rows, t, (const char *)p->x + (size_t)t * bytes, p->x_type,
-                             p->k);
+    for (int64_t t = from; t < to; t++) {
+        const char *x = (const char *)p->x + (size_t)t * bytes;
+        if (plan->key)
+            plan->leaf->quantize_randomly(&plan->rows, t, x, p->x_type, p->k,
+                                          ck_row_key(*plan->key, plan->first_row + t));
+        else
+            plan->leaf->quantize(&plan->rows, t, x, p->x_type, p->k);
+    }
 }
 
 static void quantize_tokens(void *context, int64_t from, int64_t to, int32_t slot) {
@@ -229,9 +239,10 @@ static void pack_parts(void *context, int64_t part, int64_t end, int32_t slot) {
     (void)slot;
     const job *job = context;
     for (; part < end; part++) {
-        int32_t from = (int32_t)(part % PARTS) * CK_PANEL_COLUMNS / PARTS;
-        pack(job->plan, job->panels[part / PARTS], part / PARTS * CK_PANEL_COLUMNS, 0,
-             job->plan->product.k, from, from + CK_PANEL_COLUMNS / PARTS);
+        int64_t panel = part * PART / CK_PANEL_COLUMNS;
+        int32_t from = (int32_t)(part * PART % CK_PANEL_COLUMNS);
+        pack(job->plan, job->panels[panel], panel * CK_PANEL_COLUMNS, 0, job->plan->product.k, from,
+             from + PART);
     }
 }
 
@@ -268,7 +279,7 @@ static void run_chunk(plan plan) {
                 .scales = (float *)packed,
                 .values = packed + (size_t)row_groups(p->k) * CK_PANEL_COLUMNS * sizeof(float)};
         int64_t share = p->tokens / (8 * threads) / CK_PIECE_TOKENS * CK_PIECE_TOKENS;
-        ck_team_run(pack_parts, &job, panels * PARTS, 1, threads);
+        ck_team_run(pack_parts, &job, (p->n + PART - 1) / PART, 1, threads);
         ck_team_run(run_tokens, &job, p->tokens, share > CK_PIECE_TOKENS ? share : CK_PIECE_TOKENS,
                     threads);
         return;
@@ -280,11 +291,14 @@ static void run_chunk(plan plan) {
     ck_team_run(run_panels, &job, job.pieces.count, 1, threads);
 }
 
-void ck_run_int8(const ck_product *p, const ck_int8_leaf *leaf) {
-    plan plan = {.product = *p, .leaf = leaf, .adapter = ck_leaf_for(p->x_type)};
+void ck_run_int8(const ck_product *p, const ck_int8_leaf *leaf, const uint64_t *key,
+                 int64_t first_row) {
+    plan plan = {.product = *p, .leaf = leaf, .key = key, .adapter = ck_leaf_for(p->x_type)};
     plan.pack_adapter = ck_leaf_format_of(plan.adapter, p->x_type)->pack_columns;
     for (int i = 0; i < CK_FORMATS; i++)
-        if (leaf->formats[i].format == p->w_format) plan.pack = leaf->formats[i].pack;
+        if (leaf->formats[i].format == p->w_format)
+            plan.pack =
+                p->by_columns ? leaf->formats[i].pack_columns : leaf->formats[i].pack_rows;
     int64_t steps = (p->k + leaf->depth - 1) / leaf->depth;
     plan.step = ((p->k + steps - 1) / steps + 255) / 256 * 256;
     for (int64_t t = 0; t < p->tokens; t += CHUNK_TOKENS) {
@@ -292,6 +306,7 @@ void ck_run_int8(const ck_product *p, const ck_int8_leaf *leaf) {
         plan.product.x = (const char *)p->x + (size_t)(t * p->k) * type_size(p->x_type);
         plan.product.u = (const char *)p->u + (size_t)(t * p->rank) * type_size(p->x_type);
         plan.product.y = (char *)p->y + (size_t)(t * p->n) * type_size(p->y_type);
+        plan.first_row = first_row + t;
         run_chunk(plan);
     }
 }

@@ -8,6 +8,17 @@
  *
  * so every tier does the same arithmetic, and only its decoder of W can differ in a last bit.
  *
+ * Forward k runs along the rows of W, which are its columns in the panel; the gradient dx = dy . W is the
+ * same product with k down the rows, and W rounded in groups of 128 rows of a column. Of dy, which has
+ * few large values among many small ones, q is rounded up or down at random so that its mean is v / scale:
+ *
+ *     q = (nearest(v / scale * 2^16) + r) >> 16     r 16 bits of ck_noise: in a row, those of
+ *                                                   value i are the half i % 2 of draw i / 2
+ *
+ * Rounded to nearest, all that is below half a step of its group would be lost in every token alike; at
+ * random the errors of tokens are independent and have mean 0, so they vanish in the sum over tokens that a
+ * weight's gradient is.
+ *
  * Why 128: the conversion takes a share of the time that halves with each doubling of the group,
  * and the error grows with a group's largest value. Relative error of y for Gaussian x and W, or
  * weights of SmolLM2 in Q4_1 (which differ by 0.0004 at most), and the share of the peak of
@@ -23,6 +34,7 @@
 #define CK_INT8_H
 
 #include "leaf.h"
+#include "noise.h"
 
 enum {
     CK_INT8_GROUP = 128,
@@ -46,14 +58,18 @@ typedef struct {
     int64_t k;              /* in this sweep */
 } ck_int8_sweep;
 
-/* Packs values k0 ..< k0 + k of `columns` rows of w; k0 is a multiple of 256, k at most `depth`. Of the panel's 64
- * columns only those from ..< to, multiples of 16, are written. */
-typedef void ck_int8_pack(void *panel, float *scales, const char *w, size_t row_bytes, int64_t k0,
+/* Packs `columns` columns of a panel, k values of K, k at most `depth`. Of the panel's 64 columns only those
+ * from ..< to are written.
+ *
+ * pack_rows: panel column j is row j of w, values first ..< first + k, first a multiple of 256; from and to
+ * multiples of 16. pack_columns: it is column first + j of the k rows of w; first, from and to multiples of
+ * 32. */
+typedef void ck_int8_pack(void *panel, float *scales, const char *w, size_t row_bytes, int64_t first,
                           int64_t k, int32_t columns, int32_t from, int32_t to);
 
 typedef struct {
     ck_format format;
-    ck_int8_pack *pack;
+    ck_int8_pack *pack_rows, *pack_columns;
 } ck_int8_format;
 
 typedef struct {
@@ -62,6 +78,9 @@ typedef struct {
     /* One row of k values of x_type to groups; what the last group lacks is zero. */
     void (*quantize)(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
                      int64_t k);
+    /* The same, rounded at random by draws of `key`. */
+    void (*quantize_randomly)(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
+                              int64_t k, uint64_t key);
     void (*sweep)(const ck_int8_sweep *sweep);
     ck_int8_format formats[CK_FORMATS];
 } ck_int8_leaf;

@@ -36,16 +36,45 @@ INLINE __m256i scaled(__m256 v, __m256 inverse) {
     return _mm256_cvtps_epi32(_mm256_mul_ps(v, inverse));
 }
 
-/* The integers of a group, in order; `scale` gets what they are multiplied with. */
-INLINE void quantize_group(__m256i q[PARTS], const ck_run runs[RUNS], float *scale) {
+/* Draws index ..< index + 8 of ck_noise. */
+INLINE __m256i noise(uint64_t key, int64_t index) {
+    __m256i x = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+                                 _mm256_set1_epi32((int32_t)index));
+    x = _mm256_xor_si256(x, _mm256_set1_epi32((int32_t)key));
+    x = _mm256_xor_si256(x, _mm256_srli_epi32(x, 16));
+    x = _mm256_mullo_epi32(x, _mm256_set1_epi32(0x7feb352d));
+    x = _mm256_xor_si256(x, _mm256_srli_epi32(x, 15));
+    x = _mm256_add_epi32(x, _mm256_set1_epi32((int32_t)(key >> 32)));
+    x = _mm256_mullo_epi32(x, _mm256_set1_epi32((int32_t)0x846ca68b));
+    return _mm256_xor_si256(x, _mm256_srli_epi32(x, 16));
+}
+
+/* As scaled, rounded at random: `inverse` is times 2^16, `random` is 16 bits a value. */
+INLINE __m256i shaken(__m256 v, __m256 inverse, __m128i random) {
+    return _mm256_srai_epi32(_mm256_add_epi32(scaled(v, inverse), _mm256_cvtepu16_epi32(random)),
+                             16);
+}
+
+/* 16 integers in 16 bits, by fours of either register. `random`: NULL rounds to nearest. */
+INLINE __m256i integers(__m256 a, __m256 b, __m256 inverse, const __m256i *random) {
+    if (!random) return _mm256_packs_epi32(scaled(a, inverse), scaled(b, inverse));
+    __m256i q = _mm256_packs_epi32(shaken(a, inverse, _mm256_castsi256_si128(*random)),
+                                   shaken(b, inverse, _mm256_extracti128_si256(*random, 1)));
+    return ELEMENT == 1 ? q : _mm256_min_epi16(q, _mm256_set1_epi16(127));
+}
+
+/* The integers of a group, in order; `scale` gets what they are multiplied with; `random` is NULL or the
+ * noise of the group's values [2 * RUNS]. */
+INLINE void quantize_group(__m256i q[PARTS], const ck_run runs[RUNS], float *scale,
+                           const __m256i *random) {
     ck_int8_scale s = ck_int8_scale_of(largest(runs));
     *scale = s.scale;
-    __m256 inverse = _mm256_set1_ps(s.inverse);
+    __m256 inverse = _mm256_set1_ps(random ? s.inverse * 0x1p16f : s.inverse);
 #pragma clang loop unroll(full)
     for (int i = 0; i < RUNS; i++) {
         const __m256 *v = runs[i].v;
-        __m256i a = _mm256_packs_epi32(scaled(v[0], inverse), scaled(v[1], inverse));
-        __m256i b = _mm256_packs_epi32(scaled(v[2], inverse), scaled(v[3], inverse));
+        __m256i a = integers(v[0], v[1], inverse, random ? &random[2 * i] : NULL);
+        __m256i b = integers(v[2], v[3], inverse, random ? &random[2 * i + 1] : NULL);
         if (ELEMENT == 1) {
             q[i] = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b),
                                                _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
@@ -75,14 +104,18 @@ INLINE int32_t sum_of_lanes(__m256i v) {
     return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
 }
 
+/* `key` NULL: rounds to nearest. */
 INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, const void *x,
-                         int64_t k) {
+                         int64_t k, const uint64_t *key) {
     char *values = (char *)to->values + row * to->stride * ELEMENT;
     for (int64_t g = 0; g * CK_INT8_GROUP < k; g++) {
         ck_run runs[RUNS];
-        __m256i q[PARTS], sums = _mm256_setzero_si256();
+        __m256i q[PARTS], random[2 * RUNS], sums = _mm256_setzero_si256();
+        if (key)
+            for (int i = 0; i < 2 * RUNS; i++)
+                random[i] = noise(*key, g * (CK_INT8_GROUP / 2) + 8 * i);
         decode_group(runs, decode, x, g * CK_INT8_GROUP, k - g * CK_INT8_GROUP);
-        quantize_group(q, runs, &to->scales[row * to->groups + g]);
+        quantize_group(q, runs, &to->scales[row * to->groups + g], key ? random : NULL);
         for (int i = 0; i < PARTS; i++) {
             int64_t at = g * CK_INT8_GROUP * ELEMENT + 32 * i;
             if (at < to->stride * ELEMENT) _mm256_storeu_si256((__m256i *)(values + at), q[i]);
@@ -95,9 +128,17 @@ INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, c
 static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
                      int64_t k) {
     if (x_type == CK_BF16)
-        quantize_row(decode_bf16, to, row, x, k);
+        quantize_row(decode_bf16, to, row, x, k, NULL);
     else
-        quantize_row(decode_f32, to, row, x, k);
+        quantize_row(decode_f32, to, row, x, k, NULL);
+}
+
+static void quantize_randomly(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
+                              int64_t k, uint64_t key) {
+    if (x_type == CK_BF16)
+        quantize_row(decode_bf16, to, row, x, k, &key);
+    else
+        quantize_row(decode_f32, to, row, x, k, &key);
 }
 
 /* ---- Packing ---- */
@@ -105,8 +146,8 @@ static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_form
 /* 32-bit lanes in a strip of k values. */
 INLINE int64_t strip_size(int64_t k) { return (k + 63) / 64 * 64 * ELEMENT / 4 * STRIP; }
 
-INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
-                 int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to_column) {
+INLINE void pack_rows(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
+                      int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to_column) {
     int32_t end = (columns + STRIP - 1) / STRIP * STRIP;
     if (to_column < end) end = to_column;
     for (int32_t j = from; j < end; j += 8) {
@@ -118,7 +159,7 @@ INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, siz
                 ck_run runs[RUNS];
                 decode_group(runs, decode, w + (size_t)(j + i) * row_bytes, k0 + p,
                              j + i < columns ? k - p : 0);
-                quantize_group(q[i], runs, &scale[i]);
+                quantize_group(q[i], runs, &scale[i], NULL);
                 for (int part = 0; part < PARTS; part++)
                     q[i][part] = _mm256_xor_si256(q[i][part], _mm256_set1_epi8((char)BIAS));
             }
@@ -134,6 +175,63 @@ INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, siz
             }
         }
     }
+}
+
+/* Scales of 8 columns from the bits of their largest magnitudes; returns the inverses
+ * (ck_int8_scale_of). */
+INLINE __m256 column_scales(float *scales, __m256i most) {
+    __m256 value = _mm256_castsi256_ps(most);
+    __m256 some = _mm256_cmp_ps(value, _mm256_set1_ps(0x1p-100f), _CMP_NLT_UQ);
+    _mm256_store_ps(scales, _mm256_and_ps(some, _mm256_mul_ps(value, _mm256_set1_ps(1 / 127.0f))));
+    return _mm256_and_ps(some, _mm256_div_ps(_mm256_set1_ps(127), value));
+}
+
+/* 4 / ELEMENT neighbouring rows of 8 columns as the panel has them. */
+INLINE __m256i interleaved(const __m256 *rows, int64_t stride, __m256 inverse) {
+    __m256i q[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4 / ELEMENT; i++) q[i] = scaled(rows[i * stride], inverse);
+    if (ELEMENT == 2) return _mm256_blend_epi16(q[0], _mm256_slli_epi32(q[1], 16), 0xaa);
+    __m256i even = _mm256_blend_epi16(q[0], _mm256_slli_epi32(q[2], 16), 0xaa);
+    __m256i odd = _mm256_blend_epi16(q[1], _mm256_slli_epi32(q[3], 16), 0xaa);
+    __m256i low = _mm256_and_si256(even, _mm256_set1_epi16(0xff));
+    __m256i all = _mm256_or_si256(low, _mm256_slli_epi16(odd, 8));
+    return _mm256_xor_si256(all, _mm256_set1_epi8((char)BIAS));
+}
+
+INLINE void pack_columns(decoder *decode, void *panel, float *scales, const char *w,
+                         size_t row_bytes, int64_t c0, int64_t k, int32_t columns, int32_t from,
+                         int32_t to_column) {
+    const int together = 4 / ELEMENT; /* rows of K */
+    int32_t end = (columns + STRIP - 1) / STRIP * STRIP;
+    if (to_column < end) end = to_column;
+    __m256 v[CK_INT8_GROUP][4]; /* a group of rows, 32 columns */
+    for (int32_t j = from; j < end; j += 32)
+        for (int64_t p = 0; p < k; p += CK_INT8_GROUP) {
+            int64_t rows = k - p < CK_INT8_GROUP ? k - p : CK_INT8_GROUP, i = 0;
+            __m256i mask = _mm256_set1_epi32(0x7fffffff), most[4];
+            for (int part = 0; part < 4; part++) most[part] = _mm256_setzero_si256();
+            for (; i < rows; i++) {
+                ck_run run = decode(w + (size_t)(p + i) * row_bytes, c0 + j, columns - j);
+#pragma clang loop unroll(full)
+                for (int part = 0; part < 4; part++) {
+                    v[i][part] = run.v[part];
+                    most[part] = _mm256_max_epu32(
+                        most[part], _mm256_and_si256(_mm256_castps_si256(run.v[part]), mask));
+                }
+            }
+            for (; i % together; i++)
+                for (int part = 0; part < 4; part++) v[i][part] = _mm256_setzero_ps();
+            for (int part = 0; part < 4 && j + 8 * part < end; part++) {
+                int32_t column = j + 8 * part;
+                float *scale = scales + p / CK_INT8_GROUP * CK_PANEL_COLUMNS + column;
+                __m256 inverse = column_scales(scale, most[part]);
+                int32_t *to = (int32_t *)panel + column / STRIP * strip_size(k) + column % STRIP +
+                              p / together * STRIP;
+                for (i = 0; i < rows; i += together, to += STRIP)
+                    _mm256_store_si256((__m256i *)to, interleaved(&v[i][part], 4, inverse));
+            }
+        }
 }
 
 /* ---- Register tiles ---- */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "noise.h"
 
 /* The largest head. */
 enum { CK_MOST_SIZE = 1024, CK_MOST_PAIRS = CK_MOST_SIZE / 2 };
@@ -202,16 +203,6 @@ static inline uint16_t ck_round_bf16(float value) {
 #define CK_UNSIGNED_OFFSET 0x1p-31f
 #define CK_UNSIGNED_LEAST 0x1p-35f
 enum { CK_SIGNED_BASE = (127 - 15) << 3, CK_UNSIGNED_BASE = (127 - 31) << 3 };
-
-/* 32 bits that depend on key and index alone: a mix by multiplications ("lowbias32", C. Wellons'
- * hash prospector, public domain), the key's halves put in before and between. The index counts
- * modulo 2^32. */
-static inline uint32_t ck_noise(uint64_t key, int64_t index) {
-    uint32_t x = (uint32_t)index ^ (uint32_t)key;
-    x = (x ^ x >> 16) * 0x7feb352dU;
-    x = ((x ^ x >> 15) + (uint32_t)(key >> 32)) * 0x846ca68bU;
-    return x ^ x >> 16;
-}
 
 static inline void ck_put(void *x, ck_format type, int64_t index, float value) {
     if (type == CK_F32)

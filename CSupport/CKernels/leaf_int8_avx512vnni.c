@@ -34,19 +34,47 @@ INLINE __m512i whole(__m512 v, __m512 inverse) {
     return _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
 }
 
-/* The integers of a group, 64 a register; `scale` gets what they are multiplied with. Packing
- * works within 128 bits, so 64 values end up by fours: those of a run's first register, of its
- * second, of the next run's, then again; one permutation puts them in order. */
-INLINE void quantize_group(__m512i q[PARTS], const ck_run runs[RUNS], float *scale) {
+/* Draws index ..< index + 16 of ck_noise. */
+INLINE __m512i noise(uint64_t key, int64_t index) {
+    __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512i x = _mm512_add_epi32(lanes, _mm512_set1_epi32((int32_t)index));
+    x = _mm512_xor_si512(x, _mm512_set1_epi32((int32_t)key));
+    x = _mm512_xor_si512(x, _mm512_srli_epi32(x, 16));
+    x = _mm512_mullo_epi32(x, _mm512_set1_epi32(0x7feb352d));
+    x = _mm512_xor_si512(x, _mm512_srli_epi32(x, 15));
+    x = _mm512_add_epi32(x, _mm512_set1_epi32((int32_t)(key >> 32)));
+    x = _mm512_mullo_epi32(x, _mm512_set1_epi32((int32_t)0x846ca68b));
+    return _mm512_xor_si512(x, _mm512_srli_epi32(x, 16));
+}
+
+/* As whole, rounded at random and times 2^16: `inverse` is, and `random` is 16 bits. */
+INLINE __m512i shaken(__m512 v, __m512 inverse, __m512i random) {
+    return _mm512_add_epi32(whole(v, inverse), random);
+}
+
+/* 32 integers in 16 bits, by fours of either register. `random`: see shaken; NULL rounds to nearest. */
+INLINE __m512i integers(ck_run run, __m512 inverse, const __m512i *random) {
+    if (!random) return _mm512_packs_epi32(whole(run.a, inverse), whole(run.b, inverse));
+    __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(*random));
+    __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(*random, 1));
+    return _mm512_packs_epi32(_mm512_srai_epi32(shaken(run.a, inverse, low), 16),
+                              _mm512_srai_epi32(shaken(run.b, inverse, high), 16));
+}
+
+/* The integers of a group, 64 a register; `scale` gets what they are multiplied with; `random` is NULL or
+ * the noise of the group's values. Packing works within 128 bits, so 64 values end up by fours: those of a
+ * run's first register, of its second, of the next run's, then again; one permutation puts them in
+ * order. */
+INLINE void quantize_group(__m512i q[PARTS], const ck_run runs[RUNS], float *scale,
+                           const __m512i *random) {
     ck_int8_scale s = ck_int8_scale_of(largest(runs));
     *scale = s.scale;
-    __m512 inverse = _mm512_set1_ps(s.inverse);
+    __m512 inverse = _mm512_set1_ps(random ? s.inverse * 0x1p16f : s.inverse);
     __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 #pragma clang loop unroll(full)
     for (int i = 0; i < PARTS; i++) {
-        const ck_run *two = &runs[2 * i];
-        __m512i first = _mm512_packs_epi32(whole(two[0].a, inverse), whole(two[0].b, inverse));
-        __m512i second = _mm512_packs_epi32(whole(two[1].a, inverse), whole(two[1].b, inverse));
+        __m512i first = integers(runs[2 * i], inverse, random ? &random[2 * i] : NULL);
+        __m512i second = integers(runs[2 * i + 1], inverse, random ? &random[2 * i + 1] : NULL);
         q[i] = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(first, second));
     }
 }
@@ -68,7 +96,8 @@ INLINE void decode_group(ck_run runs[RUNS], decoder *decode, const char *row, in
 /* 128 bf16 values of a row. As quantize_group, but the largest magnitude is looked for among 16-bit
  * patterns (the minimum of their complements has an instruction), and even and odd values are
  * rounded apart, so that putting them side by side again is their packing. */
-INLINE void quantize_bf16_group(__m512i q[PARTS], const uint16_t *x, float *scale) {
+INLINE void quantize_bf16_group(__m512i q[PARTS], const uint16_t *x, float *scale,
+                                const __m512i *random) {
     __m512i v[RUNS], mask = _mm512_set1_epi16(0x7fff), most = _mm512_setzero_si512();
 #pragma clang loop unroll(full)
     for (int i = 0; i < RUNS; i++) {
@@ -81,14 +110,23 @@ INLINE void quantize_bf16_group(__m512i q[PARTS], const uint16_t *x, float *scal
     uint32_t bits = ~(uint32_t)_mm_cvtsi128_si32(last) << 16;
     ck_int8_scale s = ck_int8_scale_of(ck_float_of_bits(bits));
     *scale = s.scale;
-    __m512 inverse = _mm512_set1_ps(s.inverse);
+    __m512 inverse = _mm512_set1_ps(random ? s.inverse * 0x1p16f : s.inverse);
     __m512i r[RUNS], order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
 #pragma clang loop unroll(full)
     for (int i = 0; i < RUNS; i++) {
-        __m512i even = whole(_mm512_castsi512_ps(_mm512_slli_epi32(v[i], 16)), inverse);
-        __m512i high = _mm512_and_si512(v[i], _mm512_set1_epi32((int32_t)0xffff0000));
-        __m512i odd = whole(_mm512_castsi512_ps(high), inverse);
-        r[i] = _mm512_mask_mov_epi16(even, 0xaaaaaaaa, _mm512_slli_epi32(odd, 16));
+        __m512 low = _mm512_castsi512_ps(_mm512_slli_epi32(v[i], 16));
+        __m512 high = _mm512_castsi512_ps(
+            _mm512_and_si512(v[i], _mm512_set1_epi32((int32_t)0xffff0000)));
+        __m512i even, odd; /* where the integers are in the lower, in the upper 16 bits */
+        if (random) {
+            __m512i bits = _mm512_and_si512(random[i], _mm512_set1_epi32(0xffff));
+            even = _mm512_srli_epi32(shaken(low, inverse, bits), 16);
+            odd = shaken(high, inverse, _mm512_srli_epi32(random[i], 16));
+        } else {
+            even = whole(low, inverse);
+            odd = _mm512_slli_epi32(whole(high, inverse), 16);
+        }
+        r[i] = _mm512_mask_mov_epi16(even, 0xaaaaaaaa, odd);
     }
 #pragma clang loop unroll(full)
     for (int i = 0; i < PARTS; i++)
@@ -107,37 +145,57 @@ INLINE void store_group(const ck_int8_rows *to, int64_t row, int64_t g, const __
     to->starts[row * to->groups + g] = -128 * _mm512_reduce_add_epi32(sums);
 }
 
+/* The noise of group g's values. */
+INLINE void group_noise(__m512i random[RUNS], uint64_t key, int64_t g) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < RUNS; i++)
+        random[i] = noise(key, g * (CK_INT8_GROUP / 2) + 16 * i);
+}
+
+/* `key` NULL: rounds to nearest. */
 INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, const void *x,
-                         int64_t g, int64_t k) {
+                         int64_t g, int64_t k, const uint64_t *key) {
     for (; g * CK_INT8_GROUP < k; g++) {
         ck_run runs[RUNS];
-        __m512i q[PARTS];
+        __m512i q[PARTS], random[RUNS];
+        if (key) group_noise(random, *key, g);
         decode_group(runs, decode, x, g * CK_INT8_GROUP, k - g * CK_INT8_GROUP);
-        quantize_group(q, runs, &to->scales[row * to->groups + g]);
+        quantize_group(q, runs, &to->scales[row * to->groups + g], key ? random : NULL);
         store_group(to, row, g, q);
     }
 }
 
-static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
-                     int64_t k) {
+INLINE void quantize_by(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
+                        int64_t k, const uint64_t *key) {
     if (x_type != CK_BF16) {
-        quantize_row(decode_f32, to, row, x, 0, k);
+        quantize_row(decode_f32, to, row, x, 0, k, key);
         return;
     }
     int64_t whole_groups = k / CK_INT8_GROUP;
     for (int64_t g = 0; g < whole_groups; g++) {
-        __m512i q[PARTS];
+        __m512i q[PARTS], random[RUNS];
+        if (key) group_noise(random, *key, g);
         quantize_bf16_group(q, (const uint16_t *)x + g * CK_INT8_GROUP,
-                            &to->scales[row * to->groups + g]);
+                            &to->scales[row * to->groups + g], key ? random : NULL);
         store_group(to, row, g, q);
     }
-    quantize_row(decode_bf16, to, row, x, whole_groups, k);
+    quantize_row(decode_bf16, to, row, x, whole_groups, k, key);
+}
+
+static void quantize(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
+                     int64_t k) {
+    quantize_by(to, row, x, x_type, k, NULL);
+}
+
+static void quantize_randomly(const ck_int8_rows *to, int64_t row, const void *x, ck_format x_type,
+                              int64_t k, uint64_t key) {
+    quantize_by(to, row, x, x_type, k, &key);
 }
 
 /* ---- Packing ---- */
 
-INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
-                 int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to_column) {
+INLINE void pack_rows(decoder *decode, void *panel, float *scales, const char *w, size_t row_bytes,
+                      int64_t k0, int64_t k, int32_t columns, int32_t from, int32_t to_column) {
     int32_t lanes = ck_panel_lanes(columns), end = to_column < lanes ? to_column : lanes;
     for (int32_t j = from; j < end; j += 16) {
         for (int64_t p = 0; p < k; p += CK_INT8_GROUP) {
@@ -148,7 +206,7 @@ INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, siz
                 __m512i q[PARTS];
                 decode_group(runs, decode, w + (size_t)(j + i) * row_bytes, k0 + p,
                              j + i < columns ? k - p : 0);
-                quantize_group(q, runs, &scale[i]);
+                quantize_group(q, runs, &scale[i], NULL);
 #pragma clang loop unroll(full)
                 for (int part = 0; part < PARTS; part++)
                     r[part][i] = _mm512_xor_si512(q[part], _mm512_set1_epi8((char)0x80));
@@ -163,6 +221,57 @@ INLINE void pack(decoder *decode, void *panel, float *scales, const char *w, siz
             }
         }
     }
+}
+
+/* Scales of 16 columns from the bits of their largest magnitudes; returns the inverses
+ * (ck_int8_scale_of). */
+INLINE __m512 column_scales(float *scales, __m512i most) {
+    __m512 value = _mm512_castsi512_ps(most);
+    __mmask16 some = _mm512_cmp_ps_mask(value, _mm512_set1_ps(0x1p-100f), _CMP_NLT_UQ);
+    _mm512_store_ps(scales, _mm512_maskz_mul_ps(some, value, _mm512_set1_ps(1 / 127.0f)));
+    return _mm512_maskz_div_ps(some, _mm512_set1_ps(127), value);
+}
+
+/* Four neighbouring rows of 16 columns as the panel has them: [16][4]. */
+INLINE __m512i quads(const __m512 *rows, int64_t stride, __m512 inverse) {
+    __m512i q[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) q[i] = whole(rows[i * stride], inverse);
+    __m512i even = _mm512_mask_mov_epi16(q[0], 0xaaaaaaaa, _mm512_slli_epi32(q[2], 16));
+    __m512i odd = _mm512_mask_mov_epi16(q[1], 0xaaaaaaaa, _mm512_slli_epi32(q[3], 16));
+    __m512i all = _mm512_mask_mov_epi8(even, 0xaaaaaaaaaaaaaaaa, _mm512_slli_epi16(odd, 8));
+    return _mm512_xor_si512(all, _mm512_set1_epi8((char)0x80));
+}
+
+INLINE void pack_columns(decoder *decode, void *panel, float *scales, const char *w,
+                         size_t row_bytes, int64_t c0, int64_t k, int32_t columns, int32_t from,
+                         int32_t to_column) {
+    int32_t lanes = ck_panel_lanes(columns), end = to_column < lanes ? to_column : lanes;
+    __m512 v[CK_INT8_GROUP][2]; /* a group of rows, 32 columns */
+    for (int32_t j = from; j < end; j += 32)
+        for (int64_t p = 0; p < k; p += CK_INT8_GROUP) {
+            int64_t rows = k - p < CK_INT8_GROUP ? k - p : CK_INT8_GROUP, i = 0;
+            __m512i mask = _mm512_set1_epi32(0x7fffffff);
+            __m512i most[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+            for (; i < rows; i++) {
+                ck_run run = decode(w + (size_t)(p + i) * row_bytes, c0 + j, columns - j);
+                v[i][0] = run.a;
+                v[i][1] = run.b;
+#pragma clang loop unroll(full)
+                for (int h = 0; h < 2; h++)
+                    most[h] = _mm512_max_epu32(
+                        most[h], _mm512_and_si512(_mm512_castps_si512(v[i][h]), mask));
+            }
+            for (; i < (rows + 3) / 4 * 4; i++) v[i][0] = v[i][1] = _mm512_setzero_ps();
+            for (int h = 0; h < 2 && j + 16 * h < lanes; h++) {
+                int32_t column = j + 16 * h;
+                float *scale = scales + p / CK_INT8_GROUP * CK_PANEL_COLUMNS + column;
+                __m512 inverse = column_scales(scale, most[h]);
+                uint32_t *to = (uint32_t *)panel + p / 4 * lanes + column;
+                for (i = 0; i < rows; i += 4, to += lanes)
+                    _mm512_store_si512(to, quads(&v[i][h], 2, inverse));
+            }
+        }
 }
 
 /* ---- Register tiles ---- */

@@ -70,10 +70,23 @@ void ck_multiply_int8(const ck_product_arguments *arguments) {
     if (arguments->tokens <= CK_DOT_TOKENS) {
         ck_multiply(arguments);
     } else if (!leaf) {
-        ck_multiply_int8_scalar(arguments);
+        ck_multiply_int8_scalar(arguments, 0, NULL, 0);
     } else {
         ck_product product = ck_product_of(arguments);
-        ck_run_int8(&product, leaf);
+        ck_run_int8(&product, leaf, NULL, 0);
+    }
+}
+
+void ck_multiply_transposed_int8(const ck_product_arguments *arguments, uint64_t key,
+                                 int64_t first_row) {
+    const ck_int8_leaf *leaf = ck_tier_in_use()->int8;
+    if (arguments->tokens <= CK_DOT_TOKENS) {
+        ck_multiply_transposed(arguments);
+    } else if (!leaf) {
+        ck_multiply_int8_scalar(arguments, 1, &key, first_row);
+    } else {
+        ck_product product = transposed_of(arguments);
+        ck_run_int8(&product, leaf, &key, first_row);
     }
 }
 

@@ -8,7 +8,9 @@
 
 void ck_multiply_scalar(const ck_product_arguments *product, float scale);
 void ck_multiply_transposed_scalar(const ck_product_arguments *product);
-void ck_multiply_int8_scalar(const ck_product_arguments *product); /* leaf_int8_scalar.c */
+/* ck_multiply_int8, or transposed; x is rounded to nearest, or by *key (leaf_int8_scalar.c). */
+void ck_multiply_int8_scalar(const ck_product_arguments *product, int32_t transposed,
+                             const uint64_t *key, int64_t first_row);
 void ck_weight_gradient_scalar(float *g, const void *d, const void *x, ck_format type,
                                int64_t tokens, int64_t m, int64_t n);
 

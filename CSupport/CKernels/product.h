@@ -50,7 +50,9 @@ void ck_run_panels_of_all(const ck_product *products, int64_t count, const ck_le
 /* One to four tokens, W transposed (by_columns 0), without panels (few.c). */
 void ck_run_few(const ck_product *product);
 
-/* In int8, with panels, W transposed, x without gaps between its rows and scale 1 (gemm_int8.c). */
-void ck_run_int8(const ck_product *product, const ck_int8_leaf *leaf);
+/* In int8, with panels, x without gaps between its rows and scale 1 (gemm_int8.c). x is rounded to nearest, or, given
+ * a key, at random: row t draws by ck_row_key(*key, first_row + t). */
+void ck_run_int8(const ck_product *product, const ck_int8_leaf *leaf, const uint64_t *key,
+                 int64_t first_row);
 
 #endif

@@ -6,7 +6,7 @@ public enum ComputeType: String, Sendable, Hashable, Codable, CaseIterable {
   case auto
   case bf16
   case f32
-  /// Products of the forward pass in 8-bit integers, gradients as in bf16.
+  /// Products with the base's weights in 8-bit integers, forward and backward; all else as in bf16.
   case int8
 
   /// How activations are stored.
@@ -18,6 +18,6 @@ public enum ComputeType: String, Sendable, Hashable, Codable, CaseIterable {
     }
   }
 
-  /// What the products of the forward pass are computed in.
+  /// What the products with the base's weights are computed in.
   public var arithmetic: ProductArithmetic { self == .int8 ? .int8 : .activations }
 }

@@ -70,7 +70,7 @@ public final class Trainer {
     let targets = microBatches.reduce(0) { $0 + $1.targetCount }
     let weight = 1 / Float(max(targets, 1))
     var total = 0.0
-    for (index, batch) in dropping(microBatches).enumerated() where batch.targetCount > 0 {
+    for (index, batch) in drawing(microBatches).enumerated() where batch.targetCount > 0 {
       model.forward(batch, adapters: adapters, workspace, stop: stop)
       let losses = model.loss(batch, workspace, gradientWeight: weight, stop: stop)
       if stop.isRaised { throw TrainingError.stopped }
@@ -98,15 +98,17 @@ public final class Trainer {
       seconds: (clock.now - start - (stop.pausedTime - pausedBefore)) / .seconds(1))
   }
 
-  /// The micro-batches of the next step with the masks of its dropout.
-  private func dropping(_ microBatches: [TokenBatch]) -> [TokenBatch] {
-    let settings = optimizer.settings
-    guard settings.dropout > 0 else { return microBatches }
+  /// The micro-batches of the next step with what they draw: the rounding of gradients in int8, the masks of dropout.
+  private func drawing(_ microBatches: [TokenBatch]) -> [TokenBatch] {
+    let (settings, step) = (optimizer.settings, optimizer.stepCount)
     var row = 0
     return microBatches.map { batch in
       var batch = batch
-      batch.dropout = Dropout(
-        rate: settings.dropout, seed: settings.seed, step: optimizer.stepCount, firstRow: row)
+      batch.rounding = GradientRounding(seed: settings.seed, step: step, firstRow: row)
+      if settings.dropout > 0 {
+        batch.dropout = Dropout(
+          rate: settings.dropout, seed: settings.seed, step: step, firstRow: row)
+      }
       row += batch.tokenCount
       return batch
     }

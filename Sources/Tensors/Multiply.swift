@@ -7,13 +7,26 @@ public enum ProductArithmetic: Sendable, Hashable {
   /// The activations' own type: float32, or the bfloat16 dot product where the processor has one.
   case activations
   /// Both sides rounded to 8-bit integers with a float32 scale for each 128 neighbours: a relative error of
-  /// about 0.009, and the integer dot product of the processor.
+  /// about 0.009, and the integer dot product of the processor. Output gradients are rounded at random (`RandomRounding`),
+  /// which adds a little to the error of each value and takes away that of their sums.
   case int8
 
-  /// Bytes of scratch that a product of `tokens` rows of `columns` values keeps for the calling thread beside what every
-  /// product has: for the memory plan.
+  /// Bytes of scratch that a product whose left side is `tokens` rows of `columns` values keeps for the calling thread beside
+  /// what every product has: for the memory plan.
   public func scratchByteCount(tokens: Int, columns: Int) -> Int {
     self == .int8 ? Int(ck_int8_scratch_bytes(Int64(tokens), Int64(columns))) : 0
+  }
+}
+
+/// Draws for rounding up or down at random so that the mean is kept: what value i of row t draws follows from
+/// `key`, `firstRow` + t and i alone.
+public struct RandomRounding: Sendable, Equatable {
+  public var key: UInt64
+  public var firstRow: Int
+
+  public init(key: UInt64, firstRow: Int = 0) {
+    self.key = key
+    self.firstRow = firstRow
   }
 }
 
@@ -39,9 +52,13 @@ public func multiply(
 
 /// `dx [tokens, in] = dy [tokens, out] · w + v [tokens, rank] · a [rank, in]`, or `dx +=` that: the
 /// gradient of `multiply` with respect to its input.
+///
+/// - Parameter rounding: computes `dy · w` in int8, `dy` rounded by these draws; nil: in the activations' type. One to four
+///   tokens are never computed in int8.
 public func multiplyTransposed(
   into dx: Matrix, _ dy: Matrix, _ w: QuantizedMatrix,
-  adapter: (v: Matrix, a: Matrix)? = nil, accumulate: Bool = false
+  adapter: (v: Matrix, a: Matrix)? = nil, accumulate: Bool = false,
+  rounding: RandomRounding? = nil
 ) {
   precondition(dy.columns == w.rows && dx.columns == w.columns && dx.rows == dy.rows)
   precondition(!accumulate || dx.type == .float32)
@@ -51,7 +68,11 @@ public func multiplyTransposed(
   }
   guard dy.rows > 0 else { return }
   var arguments = unsafe productArguments(dx, dy, w, (adapter?.v, adapter?.a), accumulate)
-  unsafe ck_multiply_transposed(&arguments)
+  if let rounding {
+    unsafe ck_multiply_transposed_int8(&arguments, rounding.key, Int64(rounding.firstRow))
+  } else {
+    unsafe ck_multiply_transposed(&arguments)
+  }
 }
 
 /// What C takes of a product whose shapes have been checked; `u [tokens, rank]`, `b [rank, columns of y]`.

@@ -134,7 +134,12 @@ extension Block {
     linearBackward(
       into: dx, dy: dy, x, weights[projection], adapter,
       adapters?.gradient(layer: layer, projection), u: u, v: v,
-      accumulate: accumulate)
+      accumulate: accumulate, rounding: rounding(projection, run))
+  }
+
+  /// What a projection's output gradient is rounded by; nil where products are not in int8.
+  func rounding(_ projection: Projection, _ run: Backward) -> RandomRounding? {
+    arithmetic == .int8 ? run.batch.rounding.rounding(layer: layer, projection) : nil
   }
 }
 

@@ -93,7 +93,9 @@ extension Block {
       projectGradient(into: gradient.bt, u, dy)
     }
     guard let dx else { return }
-    multiplyTransposed(into: dx, dy, weights[projection], accumulate: accumulate)
+    multiplyTransposed(
+      into: dx, dy, weights[projection], accumulate: accumulate,
+      rounding: rounding(projection, run))
     expand(into: room, v, adapter.a)
     dropout.back(into: dx, room, layer: layer, projection)
   }

@@ -72,13 +72,16 @@ func linear(
 
 /// `dx = dy · W + v · A` with `v = scale · dy · B`; `dA += vᵀ · x`, `dBᵀ += uᵀ · dy`.
 ///
-/// `dx` may be nil where nobody below learns. `v` is scratch [tokens, rank].
+/// `dx` may be nil where nobody below learns. `v` is scratch [tokens, rank]. `rounding`: `dy · W` is computed in int8.
 func linearBackward(
   into dx: Matrix?, dy: Matrix, _ x: Matrix, _ weight: QuantizedMatrix, _ adapter: AdapterPair?,
-  _ gradient: AdapterGradient?, u: Matrix?, v: Matrix?, accumulate: Bool = false
+  _ gradient: AdapterGradient?, u: Matrix?, v: Matrix?, accumulate: Bool = false,
+  rounding: RandomRounding?
 ) {
   guard let adapter, let u, let v else {
-    if let dx { multiplyTransposed(into: dx, dy, weight, accumulate: accumulate) }
+    if let dx {
+      multiplyTransposed(into: dx, dy, weight, accumulate: accumulate, rounding: rounding)
+    }
     return
   }
   project(into: v, dy, adapter.bt, scale: adapter.scale)
@@ -87,6 +90,7 @@ func linearBackward(
     projectGradient(into: gradient.bt, u, dy)
   }
   if let dx {
-    multiplyTransposed(into: dx, dy, weight, adapter: (v, adapter.a), accumulate: accumulate)
+    multiplyTransposed(
+      into: dx, dy, weight, adapter: (v, adapter.a), accumulate: accumulate, rounding: rounding)
   }
 }

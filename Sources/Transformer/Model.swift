@@ -7,8 +7,8 @@ public import Tensors
 public struct Model: Sendable {
   public private(set) var configuration: ModelConfiguration
   public let weights: ModelWeights
-  /// What the blocks' products are computed in on the way forward. The head's and all gradients' are computed in the
-  /// activations' type.
+  /// What the products with the blocks' weights and, where a loss is taken, with the head are computed in, forward and
+  /// backward. Those of experts, routers and adapters, and the logits of generation, are computed in the activations' type.
   public var arithmetic = ProductArithmetic.activations
   /// The pages of each part of the file are given back once it has been used, and those of the next are asked for: for files
   /// larger than the memory budget. Results are the same to the bit.
@@ -121,14 +121,17 @@ public struct Model: Sendable {
     for start in stride(from: 0, to: rows.count, by: workspace.shape.lossRows) {
       if stop.isRaised { break }
       let chunk = Array(rows[start..<min(start + workspace.shape.lossRows, rows.count)])
-      losses += lossChunk(chunk, batch.targets, workspace, weights: gradientWeights)
+      losses += lossChunk(
+        chunk, batch.targets, workspace, weights: gradientWeights,
+        rounding: arithmetic == .int8 ? batch.rounding.roundingOfLogits(row: start) : nil)
     }
     release(weights.head)
     return losses
   }
 
   private func lossChunk(
-    _ rows: [Int], _ targets: [Int32], _ workspace: Workspace, weights rowWeights: [Float]?
+    _ rows: [Int], _ targets: [Int32], _ workspace: Workspace, weights rowWeights: [Float]?,
+    rounding: RandomRounding?
   ) -> [Float] {
     let count = rows.count
     let buffers = workspace.buffers.loss
@@ -137,7 +140,7 @@ public struct Model: Sendable {
     let logits = buffers.logits.prefix(count)
     input.gather(workspace.buffers.residual, rows: rows)
     weights.outputNorm.apply(into: normed, input, epsilon: configuration.normEpsilon)
-    multiply(into: logits, normed, weights.head)
+    multiply(into: logits, normed, weights.head, arithmetic: arithmetic)
     finish(logits)
     let chunkTargets = rows.map { targets[$0] }
     guard let rowWeights, let all = buffers.gradients, let gradients = workspace.buffers.gradients
@@ -152,7 +155,7 @@ public struct Model: Sendable {
       gradient: dLogits)
     finishBackward(dLogits, logits)
     let dNormed = all.normed.prefix(count)
-    multiplyTransposed(into: dNormed, dLogits, weights.head)
+    multiplyTransposed(into: dNormed, dLogits, weights.head, rounding: rounding)
     let dInput = all.input.prefix(count)
     dInput.clear()
     weights.outputNorm.backward(

@@ -80,6 +80,11 @@ public struct ModelConfiguration: Sendable, Equatable {
     max(projections.map { shape(of: $0).in }.max() ?? 0, experts?.width ?? 0, width)
   }
 
+  /// The widest output of a projection that is no expert's.
+  public var widestOutput: Int {
+    projections.filter { !$0.isExpert }.map { shape(of: $0).out }.max() ?? 0
+  }
+
   /// Weights that a token is multiplied with in one block: those of all projections, of the router and of the experts used.
   public var blockParameterCount: Int {
     let dense = projections.reduce(0) { sum, projection in

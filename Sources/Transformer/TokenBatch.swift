@@ -35,6 +35,8 @@ public struct TokenBatch: Sendable, Equatable {
   public private(set) var starts: [Int32] = [0]
   /// What of the adapters' inputs is dropped; nil but in a step of training that drops some.
   public var dropout: Dropout?
+  /// What a backward in int8 rounds output gradients by.
+  public var rounding = GradientRounding.outsideSteps
 
   public init() {}
 

@@ -16,7 +16,7 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Number type of activations: bf16 (half the memory, fast), f32 (exact), auto (bf16), or int8: products on the way forward in 8-bit integers, faster and less exact.",
+      "Number type of activations: bf16 (half the memory, fast), f32 (exact), auto (bf16), or int8: products with the base's weights in 8-bit integers, gradients rounded at random, faster and less exact.",
       valueName: "type"))
   var compute: ComputeType?
 

@@ -51,7 +51,7 @@ struct TrainingRun {
     reporter.say("memory    \(PlanText.summary(session.memoryPlan, layers: layers))")
     reporter.say(
       "compute   \(Processor.instructionSet.name), \(Processor.threads) threads, "
-        + (session.loaded.model.arithmetic == .int8 ? "int8 forward, " : "")
+        + (session.loaded.model.arithmetic == .int8 ? "int8 products, " : "")
         + (session.trainer.workspace.shape.storage == .bfloat16 ? "bf16" : "f32"))
   }
 

@@ -75,14 +75,19 @@ import Transformer
     #expect(tight.total <= plan.total / 2 && tight.workspace.tokens < 4096)
   }
 
-  @Test("The rounded input of int8 products is counted")
+  @Test("The rounded inputs and output gradients of int8 products are counted")
   func int8ScratchIsPlanned() throws {
     var model = try model()
     let plain = try MemoryPlan(request(model))
     model.arithmetic = .int8
     let rounded = try MemoryPlan(request(model))
-    let scratch = ProductArithmetic.int8.scratchByteCount(
-      tokens: rounded.workspace.tokens, columns: 128)
+    let (configuration, workspace) = (model.configuration, rounded.workspace)
+    let scratch = max(
+      ProductArithmetic.int8.scratchByteCount(
+        tokens: workspace.tokens,
+        columns: max(configuration.widestInput, configuration.widestOutput)),
+      ProductArithmetic.int8.scratchByteCount(
+        tokens: workspace.lossRows, columns: configuration.vocabularySize))
     #expect(ProductArithmetic.activations.scratchByteCount(tokens: 1024, columns: 128) == 0)
     // A byte or more a value wherever there is a leaf; the scalar oracle needs nothing.
     #expect(scratch >= 1024 * 128 || Processor.instructionSet == .scalar)

@@ -98,10 +98,13 @@ void ck_multiply(const ck_product_arguments *product);
  * fp32 scale, and their products summed exactly within a group; the adapter's part is computed as in ck_multiply.
  * Relative error about 0.009 (int8.h). One to four tokens are computed as in ck_multiply. */
 void ck_multiply_int8(const ck_product_arguments *product);
-/* Bytes of scratch that ck_multiply_int8 keeps for the calling thread beside what every product has. */
-size_t ck_int8_scratch_bytes(int64_t tokens, int64_t in);
 /* The transposed product. */
 void ck_multiply_transposed(const ck_product_arguments *product);
+/* The same in int8, groups running along `out`. x is rounded up or down at random, so that the mean over keys is x: what
+ * value (t, i) draws depends on key, first_row + t and i alone. One to four tokens as in ck_multiply_transposed. */
+void ck_multiply_transposed_int8(const ck_product_arguments *product, uint64_t key, int64_t first_row);
+/* Bytes of scratch that an int8 product with x [tokens, k] keeps for the calling thread beside what every product has. */
+size_t ck_int8_scratch_bytes(int64_t tokens, int64_t k);
 
 /* ck_multiply and ck_multiply_transposed for many products [count] of one x_type, each with inputs and an output of its
  * own: the experts of a layer. Their panels are shared out among the threads together. Results are the same to the bit. */

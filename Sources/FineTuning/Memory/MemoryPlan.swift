@@ -71,6 +71,18 @@ public struct MemoryPlan: Sendable, Equatable {
   /// Without --memory, what the start may take beyond training, for blocks that need not be run twice.
   static let startExcess = 32_000_000
 
+  /// What the calling thread keeps for products beside every thread's room: the largest quantized input or output gradient,
+  /// of a block or of a chunk of logits.
+  private static func productScratch(_ request: MemoryRequest, _ choice: Choice) -> Int {
+    let configuration = request.configuration
+    func bytes(_ tokens: Int, _ columns: Int) -> Int {
+      request.arithmetic.scratchByteCount(tokens: tokens, columns: columns)
+    }
+    return max(
+      bytes(choice.extent.tokens, max(configuration.widestInput, configuration.widestOutput)),
+      bytes(min(choice.lossRows, choice.extent.tokens), configuration.vocabularySize))
+  }
+
   /// Bytes of a workspace that a start does not touch, by the layers whose products it keeps: products of the others, and
   /// the inputs of all below (`Workspace.keptLayerLimit`).
   private static func untouched(
@@ -123,8 +135,7 @@ public struct MemoryPlan: Sendable, Equatable {
       Part(
         name: "scratch of the kernels",
         bytes: choice.extent.attentionScratch + request.threads * Self.bytesPerThread
-          + request.arithmetic.scratchByteCount(
-            tokens: choice.extent.tokens, columns: configuration.widestInput),
+          + MemoryPlan.productScratch(request, choice),
         phase: .always),
       Part(name: "adapter gradients", bytes: gradients, phase: .training),
       Part(name: "optimizer state", bytes: state, phase: .training),
