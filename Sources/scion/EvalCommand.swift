@@ -103,6 +103,8 @@ struct EvalCommand: ParsableCommand {
     try OutputPath.checkApart(
       [json, rows].compactMap(\.self),
       inputs: [try model.path(), adapter, shotsData].compactMap(\.self) + data)
+    if let json { try OutputKind.evaluation.check(json) }
+    if let rows { try OutputKind.rows.check(rows) }
     let files = try dataFiles()
     let loaded = try model.load()
     try model.settleThreads(for: loaded)

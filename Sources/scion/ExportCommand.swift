@@ -48,7 +48,8 @@ struct ExportCommand: ParsableCommand {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
     switch to {
-    case .gguf: try OutputPath.check(output, overwrite: overwrite, inputs: [path, self.adapter])
+    case .gguf:
+      try OutputPath.check(output, .gguf, overwrite: overwrite, inputs: [path, self.adapter])
     case .peft:
       try OutputPath.checkPEFT(output, overwrite: overwrite, inputs: [path, self.adapter])
     }
@@ -90,7 +91,7 @@ struct ImportCommand: ParsableCommand {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
-    try OutputPath.check(output, overwrite: overwrite, inputs: [path, adapter])
+    try OutputPath.check(output, .gguf, overwrite: overwrite, inputs: [path, adapter])
     let base = try GGUFFile(path: path)
     try AdapterForm.gguf.write(Adapter(path: adapter, base: base), base, output)
     try StandardStreams.result(output + "\n")

@@ -116,6 +116,7 @@ struct GenerateCommand: ParsableCommand {
     try OutputPath.checkApart(
       [logits].compactMap(\.self),
       inputs: [try model.path(), adapter, templates.template].compactMap(\.self))
+    if let logits { try OutputKind.logits.check(logits) }
     let loaded = try model.load()
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)

@@ -56,7 +56,7 @@ struct MergeCommand: ParsableCommand {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
-    try OutputPath.check(output, overwrite: overwrite, inputs: [path, adapter])
+    try OutputPath.check(output, .gguf, overwrite: overwrite, inputs: [path, adapter])
     let base = try GGUFFile(path: path)
     let adapter = try Adapter(path: adapter, base: base)
     let began = ContinuousClock.now

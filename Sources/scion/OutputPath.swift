@@ -4,9 +4,13 @@ import ModelFiles
 
 /// Guards files that are there already: what a command reads is never its output, and other files are replaced only when asked.
 enum OutputPath {
-  /// Throws a usage error when `output` is one of the files that `inputs` stand for, or exists without `overwrite`.
-  static func check(_ output: String, overwrite: Bool, inputs: [String]) throws(UsageError) {
+  /// Throws a usage error when `output` is one of the files that `inputs` stand for, exists without `overwrite`, or is there and
+  /// of another kind.
+  static func check(
+    _ output: String, _ kind: OutputKind, overwrite: Bool, inputs: [String]
+  ) throws(UsageError) {
     try checkApart([output], inputs: inputs)
+    try kind.check(output)
     if FileManager.default.fileExists(atPath: output) && !overwrite {
       throw UsageError("\(output) exists: choose another output, or pass --overwrite")
     }

@@ -33,7 +33,7 @@ struct ReportCommand: ParsableCommand {
   var overwrite = false
 
   func run() throws {
-    if let html { try OutputPath.check(html, overwrite: overwrite, inputs: inputs) }
+    if let html { try OutputPath.check(html, .page, overwrite: overwrite, inputs: inputs) }
     let runs = try folders.map { try RunRecord(path: $0) }
     let table = RunTable(runs)
     if let html {

@@ -59,6 +59,43 @@ import Testing
       ))
   }
 
+  @Test("A file of another kind is never replaced, an earlier result is")
+  func outputsOfOtherKinds() throws {
+    let place = try Workplace()
+    #expect(try place.scion("\(TrainingTests.train) --steps 0 --quiet").code == 0)
+    try place.write("notes.md", "{ my words }\n")
+    let commands: [(String, String, String)] = [
+      ("eval -m base.gguf --task nll --data data.jsonl --json ", "rows.jsonl", "eval --json"),
+      ("eval -m base.gguf --task nll --data data.jsonl --rows ", "base.json", "eval --rows"),
+      ("generate -m base.gguf -p a --logits ", "rows.jsonl", "generate --logits"),
+      ("report run --overwrite --html ", "run/recipe.yaml", "scion report"),
+      ("merge -m base.gguf --adapter run --overwrite -o ", "data.jsonl", "GGUF file"),
+      ("export -m base.gguf --adapter run --to gguf --overwrite -o ", "data.jsonl", "GGUF file"),
+    ]
+    let eval = "eval -m base.gguf --task nll --data data.jsonl --json base.json --rows rows.jsonl"
+    #expect(try place.scion(eval).code == 0)
+    let before = try contents(place)
+    for (command, foreign, kind) in commands {
+      for output in ["notes.md", foreign] {
+        let outcome = try place.scion(command + output)
+        #expect(outcome.code == 2, "\(command)\(output)")
+        #expect(
+          outcome.messages.contains("\(kind): choose another output")
+            || outcome.messages.contains("is read and written"), "\(outcome.messages)")
+      }
+    }
+    #expect(try contents(place) == before)
+    #expect(try place.scion(eval).code == 0)
+    #expect(try place.scion("merge -m base.gguf --adapter run --overwrite -o m.gguf").code == 0)
+    #expect(try place.scion("merge -m base.gguf --adapter run --overwrite -o m.gguf").code == 0)
+    for overwrite in ["", "--overwrite "] {
+      #expect(try place.scion("report run \(overwrite)--html r.html").code == 0)
+    }
+    for _ in 0..<2 {
+      #expect(try place.scion("generate -m base.gguf -p a --logits l.json").code == 0)
+    }
+  }
+
   @Test("With --overwrite the old results stay until the new ones are complete")
   func overwriteReplacesAtTheEnd() throws {
     let place = try Workplace()
