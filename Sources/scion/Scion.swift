@@ -39,6 +39,10 @@ struct Program {
     ThreadChoice.limit()
     do {
       var command = try Scion.parseAsRoot()
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      for notice in try RepeatedOptions.notices(arguments, of: type(of: command)) {
+        StandardStreams.message("scion: \(notice)\n")
+      }
       try command.run()
     } catch {
       let code = ExitStatus(error)

@@ -66,6 +66,8 @@ struct RunDirectoryTests {
     #expect(try text("\(folder.path)/adapter.gguf") == "old")
     let run = try RunDirectory(path: folder.path, overwrite: true)
     #expect(run.isUnfinished)
+    // As a run does that finds no checkpoint there.
+    run.enterUnfinished()
     try run.beginAnew()
     #expect(try folder.names(in: "replacement") == [".scion-run"])
     try run.write("new", to: Name.adapter)
@@ -186,6 +188,8 @@ struct RunDirectoryTests {
     _ = try folder.write("mine.txt", "x")
     let run = try RunDirectory(path: folder.path)
     #expect(run.isUnfinished)
+    // As a run does that finds no checkpoint there.
+    run.enterUnfinished()
     try run.beginAnew()
     #expect(try folder.names() == [".scion-run", "mine.txt"])
   }

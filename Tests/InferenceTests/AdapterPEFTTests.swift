@@ -128,6 +128,37 @@ struct AdapterPEFTTests {
     #expect(adapter.tensors[0].a == values)
   }
 
+  @Test(
+    "The configuration's rank is that of the weights, by its patterns as PEFT reads them",
+    arguments: [
+      (#""r":2"#, true), (#""r":3"#, false), (#""r":8,"rank_pattern":{"q_proj":2}"#, true),
+      (#""r":2,"rank_pattern":{"q_proj":4}"#, false),
+      (#""r":2,"rank_pattern":{"layers.1.self_attn.q_proj":4}"#, true),
+      (#""r":8,"rank_pattern":{"layers\\.[01]\\..*q_proj":2}"#, true),
+    ])
+  func ranksAgree(settings: String, agrees: Bool) throws {
+    let folder = try TemporaryFolder()
+    let base = try SmallBase.write("\(folder.path)/base.gguf")
+    let path = try folder.write(
+      "adapter_config.json",
+      #"{"peft_type":"LORA","lora_alpha":8,"target_modules":"all-linear",\#(settings)}"#)
+    let q = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
+    var writer = try SafetensorsWriter(
+      path: "\(folder.path)/adapter_model.safetensors",
+      tensors: [
+        SafetensorsTensorDescription(name: "\(q)A.weight", shape: [2, 64], format: .f32),
+        SafetensorsTensorDescription(name: "\(q)B.weight", shape: [64, 2], format: .f32),
+      ])
+    for _ in 0..<2 { try writer.append(values: SmallBase.values(128, seed: 1)) }
+    try writer.finish()
+    guard !agrees else {
+      #expect(try Adapter(path: folder.path, base: base).tensors.map(\.rank) == [2])
+      return
+    }
+    let error = #expect(throws: AdapterError.self) { try Adapter(path: folder.path, base: base) }
+    #expect(error?.description.hasPrefix("\(path) says rank ") == true, "\(error as Any)")
+  }
+
   @Test("Tensors are in the order of their names, as PEFT writes them, twelve layers too")
   func writesInTheOrderOfNames() throws {
     let folder = try TemporaryFolder()

@@ -80,6 +80,13 @@ import Testing
     let exact = try place.scion("eval -m broken.gguf --task exact --data data.jsonl --quiet")
     #expect(exact.code == 3 && exact.messages.contains("is not finite"))
     #expect(try place.scion("generate -m broken.gguf -p a --quiet").code == 3)
+    #expect(try place.scion("\(TrainingTests.train) --steps 0 --quiet").code == 0)
+    // Copied as it is, merged, and converted.
+    for options in ["--adapter run ", "--adapter run --type q4_0 "] {
+      let merged = try place.scion("merge -m broken.gguf \(options)-o merged.gguf --quiet")
+      #expect(merged.code == 3 && !place.exists("merged.gguf"), "\(options)\(merged.messages)")
+      #expect(merged.messages.contains("broken.gguf is broken: its tensor output_norm.weight"))
+    }
     #expect(!place.exists("r.json") && !place.exists("r.jsonl"))
   }
 

@@ -23,6 +23,12 @@ import Testing
 
   static let usage = [
     Case("frobnicate", 2, "unknown command 'frobnicate'; see scion --help"),
+    Case(
+      "eval -m base.gguf --model base.gguf --task nll --data data.jsonl", 2,
+      "--model is given several times and takes one value: give it once"),
+    Case(
+      "generate -m base.gguf --adapter a --adapter b -p --adapter", 2,
+      "--adapter is given several times and takes one value: give it once"),
     Case("serve -m base.gguf", 2, "unknown command 'serve'; see scion --help"),
     Case(
       "train --rnk 4", 2,
@@ -236,6 +242,14 @@ import Testing
     try place.write("size.yaml", "memory: lots\n")
     try place.write("threads.yaml", "model: base.gguf\ndata: data.jsonl\nthreads: 0\n")
     return place
+  }
+
+  @Test("A later value of an option overrides an earlier one, and that is said")
+  func laterValues() throws {
+    let plan = try Workplace().scion(
+      "plan -m base.gguf --data data.jsonl --rank 4 --rank=2 --rank 3")
+    #expect(
+      plan.code == 0 && plan.messages.contains("--rank is given several times: the last is used"))
   }
 
   @Test("No room to unpack data is no fault of the data: the remedy is another TMPDIR")

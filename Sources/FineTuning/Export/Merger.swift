@@ -35,6 +35,8 @@ public struct Merger: ~Copyable {
   private let adapter: Adapter?
   private var writer: GGUFWriter
   private var position = 0
+  /// The base's tensor that was written last holds values that are not numbers.
+  private var isBroken = false
 
   /// Checks everything and creates the temporary file. `name` replaces `general.name`; nil makes one from the base's.
   public init(
@@ -111,6 +113,9 @@ public struct Merger: ~Copyable {
     } catch {
       throw .gguf(error)
     }
+    if isBroken {
+      throw .brokenBase(path: base.file(of: entry.tensor).path, name: entry.tensor.name)
+    }
     guard (changed + whole).isFinite else {
       throw .notFinite(path: "the merged model", name: entry.tensor.name)
     }
@@ -132,6 +137,16 @@ public struct Merger: ~Copyable {
       if stop.isRaised { return }
       try writer.append(file, start..<min(start + 1 << 24, range.upperBound))
     }
+    // What is no matrix of a known format has no numbers to look at.
+    guard let matrix = try? base.rows(of: tensor) else { return }
+    let step = max(1, Self.chunkLength / max(matrix.columns, 1))
+    for start in stride(from: 0, to: matrix.rows, by: step) where !isBroken && !stop.isRaised {
+      look(at: Codec.decode(matrix, rows: start..<min(start + step, matrix.rows)))
+    }
+  }
+
+  private mutating func look(at values: [Float]) {
+    if !values.allSatisfy(\.isFinite) { isBroken = true }
   }
 
   /// ‖s·B·A‖² and ‖W‖² of a tensor that an adapter changes.
@@ -151,6 +166,7 @@ public struct Merger: ~Copyable {
       let rows = start..<min(start + step, first + height)
       start = rows.upperBound
       var weights = Codec.decode(matrix, rows: rows)
+      look(at: weights)
       if let pair = pairs[tensor.name]?[first / height], let adapter {
         let delta = Self.product(pair, rows: rows.lowerBound - first..<rows.upperBound - first)
         let scale = adapter.scale(rank: pair.rank)

@@ -184,7 +184,8 @@ public final class RunDirectory {
 
   /// Turns to the run that is not finished: the replacement where there is one.
   func enterUnfinished() {
-    guard hasReplacement, let own = RunMarker(folder: replacement) else { return }
+    // Once: its marker would be taken for that of the results it is to replace.
+    guard !isReplacement, let own = RunMarker(folder: replacement) else { return }
     path = replacement
     replaced = marker
     marker = own

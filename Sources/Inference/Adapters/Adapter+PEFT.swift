@@ -124,6 +124,11 @@ extension Adapter {
         throw .missingHalf(path: path, name: key.other.name)
       }
       guard key.isA else { continue }
+      let (rank, configured) = (tensor.shape.first ?? 0, configuration.rank(of: key.modulePath))
+      guard rank == configured || rank == 0 else {
+        throw .otherRank(
+          path: configurationPath, configured: configured, name: tensor.name, rank: rank)
+      }
       read.append(
         try Self.peftPair(
           key, a: tensor, b: other, file: file, path: path, base: checked)
@@ -218,7 +223,10 @@ private struct PEFTKey: Hashable {
 
   var other: PEFTKey { PEFTKey(layer: layer, projection: projection, isA: !isA) }
 
+  /// Of the module, as the keys of `rank_pattern` name it.
+  var modulePath: String { "layers.\(layer).\(projection.modulePath)" }
+
   var name: String {
-    "layers.\(layer).\(projection.modulePath).lora_\(isA ? "A" : "B").weight"
+    "\(modulePath).lora_\(isA ? "A" : "B").weight"
   }
 }

@@ -31,6 +31,10 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
   case noPairs(path: String)
   /// A value that is no finite number.
   case notFinite(path: String, name: String)
+  /// adapter_config.json has another rank than the weights.
+  case otherRank(path: String, configured: Int, name: String, rank: Int)
+  /// Values of the base that are no numbers.
+  case brokenBase(path: String, name: String)
   /// A setting of adapter_config.json that Scion does not carry out.
   case unsupportedSetting(path: String, key: String, value: String)
   /// Pairs of experts have no form in PEFT's file that Scion writes.
@@ -69,6 +73,10 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
       "\(path) holds no pair of A and B: write the adapter again"
     case .notFinite(let path, let name):
       "\(path): \(name) holds values that are not finite: train again with a lower learning rate"
+    case .otherRank(let path, let configured, let name, let rank):
+      "\(path) says rank \(configured) where \(name) has \(rank) rows: take configuration and weights of one adapter"
+    case .brokenBase(let path, let name):
+      "\(path) is broken: its tensor \(name) holds values that are not numbers; fetch or convert it again"
     case .unsupportedSetting(let path, let key, let value):
       "\(path): \(key) is \(value), which Scion does not support: use a plain LoRA adapter"
     case .noPEFTForm(let path):

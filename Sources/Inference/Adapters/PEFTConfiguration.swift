@@ -89,6 +89,18 @@ struct PEFTConfiguration: Codable, Equatable {
     }
   }
 
+  /// The rank that a module is said to have: that of the first key of `rank_pattern`, a regular expression, that matches the end
+  /// of its path behind a dot (PEFT's `get_pattern_key`), or `r`.
+  func rank(of modulePath: String) -> Int {
+    let path = "model.\(modulePath)"
+    let match = (rankPattern ?? [:]).sorted { $0.key < $1.key }.first { key, _ in
+      if path == key || path.hasSuffix(".\(key)") || key.hasSuffix(".\(path)") { return true }
+      guard let expression = try? Regex("(.*\\.)?(\(key))") else { return false }
+      return path.wholeMatch(of: expression) != nil
+    }
+    return match?.value ?? rank
+  }
+
   /// The first setting that is no plain LoRA, as (key, value).
   var unsupportedSetting: (key: String, value: String)? {
     if peftType != "LORA" { return ("peft_type", peftType) }
