@@ -203,15 +203,11 @@ public final class FineTuneSession {
       notices.append(
         "adapters on experts have no form for PEFT: adapter.gguf is written, peft/ is not")
     }
-    let context = configuration.contextLength
-    if recipe.seqLen > context, data.isTruncated {
-      notices.append(
-        "the model's context is \(context) tokens: records are cut there, not at --seq-len "
-          + "\(recipe.seqLen)")
-    }
-    return notices + data.notices + changes
-      + [configuration.rotationNotice(forSequencesOf: longestSequence), threadNotice]
-      .compactMap(\.self)
+    let ofLength = [
+      configuration.contextNotice(sequenceLength: recipe.seqLen, longest: longestSequence),
+      configuration.rotationNotice(forSequencesOf: longestSequence),
+    ]
+    return notices + data.notices + changes + (ofLength + [threadNotice]).compactMap(\.self)
   }
 
   /// Whether the start takes long enough to be worth continuing after an interruption.

@@ -117,6 +117,14 @@ public struct ModelConfiguration: Sendable, Equatable {
     return longest > originalContext && layers.contains { $0.longRotary != nil }
   }
 
+  /// Says that the context, and not the length that was asked for, ends the sequences of data whose longest has `longest` tokens;
+  /// nil where it does not.
+  public func contextNotice(sequenceLength: Int, longest: Int) -> String? {
+    guard sequenceLength > contextLength, longest >= contextLength else { return nil }
+    return "the model's context is \(contextLength) tokens: sequences end there, not at --seq-len "
+      + "\(sequenceLength)"
+  }
+
   /// What the user should know of a run whose longest sequence has `longest` tokens; nil where nothing.
   public func rotationNotice(forSequencesOf longest: Int) -> String? {
     guard let originalContext, needsLongRotation(longest) else { return nil }

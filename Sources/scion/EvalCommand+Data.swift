@@ -97,7 +97,9 @@ extension EvalCommand {
       loaded, template: templates.template, clock: templates.clock,
       sequenceLength: min(seqLen, loaded.model.configuration.contextLength))
     let dataset = try Dataset(paths: [path], builder: builder, skipBad: skipBad)
-    for notice in dataset.notices { warn(notice) }
+    let longest = loaded.model.configuration.contextNotice(
+      sequenceLength: seqLen, longest: dataset.sequences.longest)
+    for notice in dataset.notices + [longest].compactMap(\.self) { warn(notice) }
     return dataset.sequences
   }
 

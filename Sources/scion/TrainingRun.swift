@@ -50,7 +50,7 @@ struct TrainingRun {
     let layers = session.loaded.model.configuration.layerCount
     reporter.say("memory    \(PlanText.summary(session.memoryPlan, layers: layers))")
     reporter.say(
-      "compute   \(Processor.instructionSet.name), \(Processor.threads) threads, "
+      "compute   \(Processor.instructionSet.name), \(Processor.threads) thread\(Processor.threads == 1 ? "" : "s"), "
         + (session.loaded.model.arithmetic == .int8 ? "int8 products, " : "")
         + (session.trainer.workspace.shape.storage == .bfloat16 ? "bf16" : "f32"))
   }

@@ -144,6 +144,15 @@ import Testing
     let outcome = try place.scion(
       "plan -m base.gguf --data long.jsonl --seq-len 4096 --val-split 0")
     #expect(outcome.code == 0, "\(outcome.messages)")
-    #expect(outcome.messages.contains("the model's context is 128 tokens"))
+    let notice = "the model's context is 128 tokens: sequences end there, not at --seq-len 4096"
+    #expect(outcome.messages.contains(notice))
+    // A text that is cut into pieces loses nothing, but its pieces are not as long as asked.
+    try place.write("long.txt", long)
+    for command in ["plan --val-split 0", "eval --task nll"] {
+      let pieces = try place.scion("\(command) -m base.gguf --data long.txt --seq-len 4096")
+      #expect(pieces.code == 0 && pieces.messages.contains(notice), "\(pieces.messages)")
+    }
+    let short = try place.scion("plan -m base.gguf --data data.jsonl --seq-len 4096")
+    #expect(!short.messages.contains("context"))
   }
 }

@@ -14,11 +14,6 @@ public struct TrainingData: Sendable {
   /// Tokens of the longest sequence of training and validation; at least 1.
   public var longest: Int { max(train.sequences.longest, validation?.sequences.longest ?? 1, 1) }
 
-  /// Whether a record was cut.
-  var isTruncated: Bool {
-    train.truncatedCount + (validation?.truncatedCount ?? 0) > 0
-  }
-
   /// Loads everything that `parts` name. `validationFraction` applies only where no part has
   /// validation files.
   public init(
