@@ -13,10 +13,10 @@ enum DiagnosisText {
     for file in diagnosis.files {
       lines.append(
         "\(padded(file.purpose.rawValue, 12))\(file.path): \(file.records) records, "
-          + (file.format?.rawValue ?? "no known format")
+          + (file.format?.rawValue ?? (file.bad.isEmpty ? "no known format" : "format unknown"))
           + (file.bad.isEmpty ? "" : ", \(file.bad.count) bad"))
       let shown = file.bad.examples.prefix(badShown)
-      lines += shown.map { "  bad       \($0)" }
+      lines += shown.map { "  bad       \($0.fault)" }
       if file.bad.count > shown.count {
         lines.append("  bad       … \(file.bad.count - shown.count) more; by reason:")
         lines += file.bad.reasons.map { "  bad       \($0.count): \($0.text)" }

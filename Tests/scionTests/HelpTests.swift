@@ -36,9 +36,10 @@ import Testing
   static let text = """
     OVERVIEW: Fine-tune quantized language models on ordinary CPUs.
 
-    The base model stays in the 4-bit or 8-bit blocks of its GGUF file. LoRA-One
-    picks where small adapters start, only they are trained, and the result is an
-    adapter that llama.cpp and PEFT load or one merged, quantized GGUF.
+    The base model stays in the 4-bit or 8-bit blocks of its GGUF file. Only small
+    adapters are trained, from a random start or, with --init lora-one, from the
+    directions of the first gradient. The result is an adapter that llama.cpp and
+    PEFT load, or one merged, quantized GGUF.
 
     A first run:
       scion train -m base.gguf --data examples/ -o tuned
