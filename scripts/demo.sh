@@ -25,6 +25,9 @@ trap 'echo "demo: interrupted; make demo goes on from here" >&2; exit 130' INT T
 [ -r "$MODEL" ] || fail "$MODEL is missing: run make model, or set SCION_MODEL to a GGUF file"
 
 stamp="$(cat "$SCION" samples/home/*.jsonl | sha256sum | cut -c1-32) $(stat -L -c '%s %Y' "$MODEL") $MODEL $DEMO_ROWS $DEMO_FLAGS"
+if [ -d $OUT ] && [ ! -f $OUT/inputs ] && [ -n "$(ls -A $OUT)" ]; then
+  fail "the folder $OUT is there and no demo wrote it: move it away"
+fi
 if [ -d $OUT ] && [ "$(cat $OUT/inputs 2>/dev/null)" != "$stamp" ]; then
   rm -rf $OUT
 fi
