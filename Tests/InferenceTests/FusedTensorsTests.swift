@@ -67,8 +67,10 @@ struct FusedTensorsTests {
       tensors: tensors.map { SafetensorsTensorDescription(name: $0.0, shape: $0.1, format: .f32) })
     for tensor in tensors { try writer.append(values: tensor.2) }
     try writer.finish()
+    let ranks = (parts + [.gate, .up]).map { "\"\($0.moduleName)\":\(rank($0))" }
     let text =
       #"{"peft_type":"LORA","r":4,"lora_alpha":8,"use_rslora":\#(isRankStabilized),"#
+      + #""rank_pattern":{\#(ranks.joined(separator: ","))},"#
       + #""target_modules":["q_proj","k_proj","v_proj","gate_proj","up_proj"]}"#
     try AtomicFile.write(path: "\(folder)/adapter_config.json", text: text)
     return pairs
