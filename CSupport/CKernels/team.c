@@ -10,7 +10,9 @@
  * none.
  *
  * OpenMP makes the threads, once: a region opened by a thread of its own, which nobody waits for and
- * which lasts as long as the process. Regions around loops would make the caller wait, at their end, for
+ * which lasts as long as the process. Helpers on their way through OpenMP when the process ends would find
+ * the library gone, so the end waits until all have come (await_helpers); those that have come never call it
+ * again. Regions around loops would make the caller wait, at their end, for
  * threads that have not come to begin, and idle threads burn a processor for a fifth of a second. */
 #define _GNU_SOURCE
 #include "team.h"
@@ -23,8 +25,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int omp_get_thread_num(void);
-
 enum {
     PLACES = 16,         /* jobs at a time; a caller beyond them works alone */
     MOST_SHARES = 32,
@@ -35,6 +35,7 @@ enum {
     LINE = 64,
     LINES = 8,           /* cache lines read ahead between two looks */
     OWN_LINES = 16,      /* that the caller itself asks for, before it goes on alone */
+    LONGEST_END = 2000,  /* milliseconds that the end of the process waits for helpers to come */
 };
 
 typedef struct {
@@ -60,7 +61,7 @@ typedef struct {
 static job jobs[PLACES];
 static bed beds[MOST_HELPERS + 1]; /* by slot; the caller's is 0 */
 static _Atomic uint32_t opened; /* jobs so far, modulo 2^32: helpers look at this word while they wait */
-static _Atomic int32_t helpers;
+static _Atomic int32_t helpers, come; /* called, and of them those that look for work */
 static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local int in_piece;
@@ -159,16 +160,17 @@ static void help(int32_t slot) {
     }
 }
 
-typedef struct recruits {
-    int32_t first, count;
-} recruits;
-
-static void *keep_helpers(void *pointer) {
-    recruits recruits = *(struct recruits *)pointer;
-    free(pointer);
-#pragma omp parallel num_threads(recruits.count)
-    help(recruits.first + omp_get_thread_num());
+/* The slots are in the order in which they come, so that there is no gap where the system refuses some. */
+static void *keep_helpers(void *count) {
+    int32_t wanted = (int32_t)(intptr_t)count;
+#pragma omp parallel num_threads(wanted)
+    help(atomic_fetch_add(&come, 1) + 1);
     return NULL;
+}
+
+/* Before OpenMP ends its library. Where the system refused threads, they do not come: not for ever. */
+static void await_helpers(void) {
+    for (int i = 0; i < LONGEST_END && atomic_load(&come) < atomic_load(&helpers); i++) usleep(1000);
 }
 
 /* In a child process: its only thread is the one that forked. */
@@ -176,28 +178,27 @@ static void forget_all(void) {
     memset(jobs, 0, sizeof jobs);
     memset(beds, 0, sizeof beds);
     atomic_store(&helpers, 0);
+    atomic_store(&come, 0);
     pthread_mutex_init(&growing, NULL);
 }
 
-static void mind_forks(void) { pthread_atfork(NULL, NULL, forget_all); }
+static void mind_forks_and_the_end(void) {
+    pthread_atfork(NULL, NULL, forget_all);
+    atexit(await_helpers);
+}
 
 /* Where the system refuses threads the job goes on with those there are. */
 static void call_helpers(int32_t wanted) {
     if (wanted > MOST_HELPERS) wanted = MOST_HELPERS;
     if (atomic_load_explicit(&helpers, memory_order_acquire) >= wanted) return;
-    pthread_once(&once, mind_forks);
+    pthread_once(&once, mind_forks_and_the_end);
     pthread_mutex_lock(&growing);
     int32_t present = atomic_load(&helpers);
-    recruits *recruits = present < wanted ? malloc(sizeof *recruits) : NULL;
-    if (recruits) {
-        pthread_t keeper;
-        *recruits = (struct recruits){.first = present + 1, .count = wanted - present};
-        if (pthread_create(&keeper, NULL, keep_helpers, recruits) == 0) {
-            pthread_detach(keeper);
-            atomic_store_explicit(&helpers, wanted, memory_order_release);
-        } else {
-            free(recruits);
-        }
+    pthread_t keeper;
+    void *count = (void *)(intptr_t)(wanted - present);
+    if (present < wanted && pthread_create(&keeper, NULL, keep_helpers, count) == 0) {
+        pthread_detach(keeper);
+        atomic_store_explicit(&helpers, wanted, memory_order_release);
     }
     pthread_mutex_unlock(&growing);
 }
