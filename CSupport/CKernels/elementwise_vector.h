@@ -39,7 +39,7 @@ CK_INLINE void drop_values(void *y, ck_format y_type, const void *x, ck_format x
                            int32_t accumulate, uint64_t key, uint32_t threshold, float factor,
                            int64_t count) {
     for (EACH(i, count)) {
-        const vi kept = (vi)(noise(key, i) >= threshold);
+        const vi kept = (vi)(ck_noise_vector(key, i) >= threshold);
         vf v = pick(kept, fetch(x, x_type, i, left) * factor, (vf){0});
         if (accumulate) v += fetch(y, y_type, i, left);
         put(y, y_type, i, v, left);

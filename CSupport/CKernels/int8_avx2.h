@@ -16,6 +16,9 @@ enum {
     PARTS = CK_INT8_GROUP * ELEMENT / 32, /* registers of a group of one row */
 };
 
+#define CK_WIDTH 8
+#include "noise_vector.h"
+
 /* ---- A group of floats to integers ---- */
 
 /* The largest magnitude. Compared as integers, so that a NaN is the largest of all and ends up in
@@ -34,19 +37,6 @@ INLINE float largest(const ck_run runs[RUNS]) {
 
 INLINE __m256i scaled(__m256 v, __m256 inverse) {
     return _mm256_cvtps_epi32(_mm256_mul_ps(v, inverse));
-}
-
-/* Draws index ..< index + 8 of ck_noise. */
-INLINE __m256i noise(uint64_t key, int64_t index) {
-    __m256i x = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
-                                 _mm256_set1_epi32((int32_t)index));
-    x = _mm256_xor_si256(x, _mm256_set1_epi32((int32_t)key));
-    x = _mm256_xor_si256(x, _mm256_srli_epi32(x, 16));
-    x = _mm256_mullo_epi32(x, _mm256_set1_epi32(0x7feb352d));
-    x = _mm256_xor_si256(x, _mm256_srli_epi32(x, 15));
-    x = _mm256_add_epi32(x, _mm256_set1_epi32((int32_t)(key >> 32)));
-    x = _mm256_mullo_epi32(x, _mm256_set1_epi32((int32_t)0x846ca68b));
-    return _mm256_xor_si256(x, _mm256_srli_epi32(x, 16));
 }
 
 /* As scaled, rounded at random: `inverse` is times 2^16, `random` is 16 bits a value. */
@@ -113,7 +103,7 @@ INLINE void quantize_row(decoder *decode, const ck_int8_rows *to, int64_t row, c
         __m256i q[PARTS], random[2 * RUNS], sums = _mm256_setzero_si256();
         if (key)
             for (int i = 0; i < 2 * RUNS; i++)
-                random[i] = noise(*key, g * (CK_INT8_GROUP / 2) + 8 * i);
+                random[i] = (__m256i)ck_noise_vector(*key, g * (CK_INT8_GROUP / 2) + 8 * i);
         decode_group(runs, decode, x, g * CK_INT8_GROUP, k - g * CK_INT8_GROUP);
         quantize_group(q, runs, &to->scales[row * to->groups + g], key ? random : NULL);
         for (int i = 0; i < PARTS; i++) {

@@ -10,16 +10,7 @@
     left > 0; \
     i += CK_WIDTH, left -= CK_WIDTH
 
-/* ck_noise of index..<index+CK_WIDTH. */
-CK_INLINE vu noise(uint64_t key, int64_t index) {
-    vu x;
-    for (int lane = 0; lane < CK_WIDTH; lane++) x[lane] = (uint32_t)lane;
-    x = (x + (uint32_t)index) ^ (uint32_t)key;
-    x = (x ^ x >> 16) * 0x7feb352dU;
-    x = ((x ^ x >> 15) + (uint32_t)(key >> 32)) * 0x846ca68bU;
-    return x ^ x >> 16;
-}
-
+#include "noise_vector.h"
 #include "attention_cached_vector.h"
 #include "elementwise_vector.h"
 #include "gated_vector.h"

@@ -13,6 +13,9 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))),        \
     apply_to = function)
 
+#define CK_WIDTH 16
+#include "noise_vector.h"
+
 /* ---- A group of floats to integers ---- */
 
 enum { DEPTH = 2048, ELEMENT = 1, RUNS = CK_INT8_GROUP / 32, PARTS = CK_INT8_GROUP / 64 };
@@ -32,19 +35,6 @@ INLINE float largest(const ck_run runs[RUNS]) {
 
 INLINE __m512i whole(__m512 v, __m512 inverse) {
     return _mm512_cvtps_epi32(_mm512_mul_ps(v, inverse));
-}
-
-/* Draws index ..< index + 16 of ck_noise. */
-INLINE __m512i noise(uint64_t key, int64_t index) {
-    __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __m512i x = _mm512_add_epi32(lanes, _mm512_set1_epi32((int32_t)index));
-    x = _mm512_xor_si512(x, _mm512_set1_epi32((int32_t)key));
-    x = _mm512_xor_si512(x, _mm512_srli_epi32(x, 16));
-    x = _mm512_mullo_epi32(x, _mm512_set1_epi32(0x7feb352d));
-    x = _mm512_xor_si512(x, _mm512_srli_epi32(x, 15));
-    x = _mm512_add_epi32(x, _mm512_set1_epi32((int32_t)(key >> 32)));
-    x = _mm512_mullo_epi32(x, _mm512_set1_epi32((int32_t)0x846ca68b));
-    return _mm512_xor_si512(x, _mm512_srli_epi32(x, 16));
 }
 
 /* As whole, rounded at random and times 2^16: `inverse` is, and `random` is 16 bits. */
@@ -149,7 +139,7 @@ INLINE void store_group(const ck_int8_rows *to, int64_t row, int64_t g, const __
 INLINE void group_noise(__m512i random[RUNS], uint64_t key, int64_t g) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < RUNS; i++)
-        random[i] = noise(key, g * (CK_INT8_GROUP / 2) + 16 * i);
+        random[i] = (__m512i)ck_noise_vector(key, g * (CK_INT8_GROUP / 2) + 16 * i);
 }
 
 /* `key` NULL: rounds to nearest. */

@@ -57,7 +57,7 @@ static void round_randomly(uint16_t *y, const float *x, uint64_t key, int64_t in
     for (; i + CK_WIDTH <= count; i += CK_WIDTH) {
         const vf value = load(x + i);
         const vu bits = (vu)value, nan = (vu)(value != value);
-        const vu rounded = (bits + (noise(key, index + i) & 0xFFFF)) >> 16;
+        const vu rounded = (bits + (ck_noise_vector(key, index + i) & 0xFFFF)) >> 16;
         const vh h =
             __builtin_convertvector((nan & (bits >> 16 | 0x40)) | (~nan & rounded), vh);
         memcpy(y + i, &h, sizeof h);
@@ -82,7 +82,7 @@ CK_INLINE float encode_block(uint8_t *codes, const float *x, int32_t is_signed, 
     for (EACH(i, count)) {
         const vf value = fetch(x, CK_F32, i, left), share = magnitude(value) / divisor;
         const vf shifted = smaller(splat(1), share + offset);
-        vu code = (((vu)shifted + (noise(key, index + i) >> 12)) >> 20) - base;
+        vu code = (((vu)shifted + (ck_noise_vector(key, index + i) >> 12)) >> 20) - base;
         if (is_signed) code |= (vu)(value < 0) & 0x80;
         const vb bytes = __builtin_convertvector(code, vb);
         memcpy(codes + i, &bytes, left < CK_WIDTH ? (size_t)left : sizeof bytes);

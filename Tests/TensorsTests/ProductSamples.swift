@@ -18,6 +18,16 @@ struct SampleGenerator {
 }
 
 extension QuantizedMatrix {
+  /// Float32 rows of `values`.
+  init(_ values: [Float], rows: Int, columns: Int) throws {
+    let bytes = values.flatMap { value in
+      withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+    }
+    self.init(
+      file: try MappedFile(name: "values", bytes: bytes), offset: 0, format: .f32, rows: rows,
+      columns: columns)
+  }
+
   /// Rows of random blocks: every byte is random but the scales, which keep weights near one.
   static func random(
     _ format: BlockFormat, rows: Int, columns: Int, seed: UInt64
