@@ -19,8 +19,7 @@ public struct DenseMatrix<Scalar: DenseScalar>: Sendable, Equatable {
 
   /// Zero everywhere.
   public init(rows: Int, columns: Int) {
-    self.init(
-      rows: rows, columns: columns, values: [Scalar](repeating: 0, count: rows * columns))
+    self.init(rows: rows, columns: columns, values: Scalar.zeros(rows * columns))
   }
 
   /// `diagonal` on the diagonal of a square matrix, zero elsewhere.

@@ -21,6 +21,8 @@ private func check(_ routine: String, _ info: Int32) throws(TensorError) {
 // MARK: - Single precision
 
 extension Float: DenseScalar {
+  public static func zeros(_ count: Int) -> [Float] { [Float](repeating: 0, count: count) }
+
   public static func multiply(
     into c: inout [Float], _ a: [Float], _ transposeA: Bool, _ b: [Float], _ transposeB: Bool,
     m: Int, n: Int, k: Int
@@ -118,6 +120,8 @@ extension Float: DenseScalar {
 // MARK: - Double precision
 
 extension Double: DenseScalar {
+  public static func zeros(_ count: Int) -> [Double] { [Double](repeating: 0, count: count) }
+
   public static func multiply(
     into c: inout [Double], _ a: [Double], _ transposeA: Bool, _ b: [Double], _ transposeB: Bool,
     m: Int, n: Int, k: Int

@@ -108,6 +108,8 @@ public enum LinearAlgebra {
 ///
 /// Shapes are the caller's duty. Conformances: `Float`, `Double`.
 public protocol DenseScalar: BinaryFloatingPoint, Sendable {
+  /// `count` zeros; generic code would fill an array value by value through a table of functions.
+  static func zeros(_ count: Int) -> [Self]
   /// `c [m, n] = op(a) · op(b)`, row-major.
   static func multiply(
     into c: inout [Self], _ a: [Self], _ transposeA: Bool, _ b: [Self], _ transposeB: Bool,

@@ -133,20 +133,17 @@ public struct Merger: ~Copyable {
   private mutating func copy(_ tensor: GGUFTensor) throws(GGUFError) {
     let file = base.file(of: tensor)
     let range = tensor.fileRange
+    // What is no matrix of a known format has no numbers to look at.
+    if let matrix = try? base.rows(of: tensor) {
+      let step = max(1, (1 << 24) / matrix.columns)
+      for start in stride(from: 0, to: matrix.rows, by: step) where !stop.isRaised && !isBroken {
+        isBroken = !matrix.isFinite(in: start..<min(start + step, matrix.rows))
+      }
+    }
     for start in stride(from: range.lowerBound, to: range.upperBound, by: 1 << 24) {
-      if stop.isRaised { return }
+      if stop.isRaised || isBroken { return }
       try writer.append(file, start..<min(start + 1 << 24, range.upperBound))
     }
-    // What is no matrix of a known format has no numbers to look at.
-    guard let matrix = try? base.rows(of: tensor) else { return }
-    let step = max(1, Self.chunkLength / max(matrix.columns, 1))
-    for start in stride(from: 0, to: matrix.rows, by: step) where !isBroken && !stop.isRaised {
-      look(at: Codec.decode(matrix, rows: start..<min(start + step, matrix.rows)))
-    }
-  }
-
-  private mutating func look(at values: [Float]) {
-    if !values.allSatisfy(\.isFinite) { isBroken = true }
   }
 
   /// ‖s·B·A‖² and ‖W‖² of a tensor that an adapter changes.
@@ -166,14 +163,17 @@ public struct Merger: ~Copyable {
       let rows = start..<min(start + step, first + height)
       start = rows.upperBound
       var weights = Codec.decode(matrix, rows: rows)
-      look(at: weights)
       if let pair = pairs[tensor.name]?[first / height], let adapter {
         let delta = Self.product(pair, rows: rows.lowerBound - first..<rows.upperBound - first)
         let scale = adapter.scale(rank: pair.rank)
         let before = DenseMatrix(rows: rows.count, columns: columns, values: weights)
         changed += Double(scale * scale) * delta.innerProduct(delta)
-        whole += before.innerProduct(before)
+        let square = before.innerProduct(before)
+        whole += square
+        if !square.isFinite { isBroken = true }
         weights = before.adding(delta, times: scale).values
+      } else if !weights.areFinite {
+        isBroken = true
       }
       try writer.append(values: weights)
     }
