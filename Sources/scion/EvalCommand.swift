@@ -107,12 +107,12 @@ struct EvalCommand: ParsableCommand {
     if let rows { try OutputKind.rows.check(rows) }
     let files = try dataFiles()
     let loaded = try model.load()
-    try model.settleThreads(for: loaded)
     let adapters = try adapter.map {
       try AdapterFile.load($0, for: loaded, storage: model.storage)
     }
     let (evaluation, counts) = try makeEvaluation(files, loaded, adapters)
     var reporter = TerminalReporter(quiet: quiet)
+    try model.settleThreads(for: loaded, &reporter)
     for notice in evaluation.notices { reporter.warn(notice) }
     let interrupt = InterruptFlag()
     evaluation.stop = interrupt.stop
@@ -139,19 +139,12 @@ struct EvalCommand: ParsableCommand {
   // MARK: - Results
 
   private func write(_ report: EvaluationReport, _ rows: [EvaluationRow]) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     if let path = self.rows {
-      let lines = try rows.map { row in
-        String(decoding: try encoder.encode(row), as: UTF8.self) + "\n"
-      }
-      try AtomicFile.write(path: path, text: lines.joined())
+      try AtomicFile.write(path: path, text: try rows.map(EvaluationText.line).joined())
     }
-    encoder.outputFormatting.insert(.prettyPrinted)
-    let document = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
-    if let json { try AtomicFile.write(path: json, text: document) }
+    if let json {
+      try AtomicFile.write(path: json, text: try EvaluationText.document(report))
+    }
     try StandardStreams.result(EvalCommand.summary(report) + "\n")
   }
 

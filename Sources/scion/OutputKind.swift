@@ -1,4 +1,3 @@
-import FineTuning
 import Foundation
 
 /// What a command writes to a file that its user names. A file that is there and is of another kind was not written by that command,
@@ -46,18 +45,15 @@ enum OutputKind: Hashable, CaseIterable {
       let head = try? file.read(upToCount: Self.longest)
     else { return false }
     func begins(_ text: String) -> Bool { head.starts(with: text.utf8) }
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     switch self {
     case .gguf: return begins("GGUF")
     case .page:
       return begins("<!DOCTYPE html>")
         && head.prefix(1 << 16).firstRange(of: Data(": Scion</title>".utf8)) != nil
-    case .evaluation: return (try? decoder.decode(EvaluationReport.self, from: head)) != nil
+    case .evaluation: return EvaluationText.isDocument(head)
     case .rows:
-      let line = head.prefix { $0 != UInt8(ascii: "\n") }
-      return (try? decoder.decode(EvaluationRow.self, from: line)) != nil
+      let end = head.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? head.endIndex
+      return EvaluationText.isLine(head.prefix(upTo: end))
     case .logits: return begins(#"{"ids":["#)
     }
   }

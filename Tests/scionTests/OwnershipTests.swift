@@ -64,9 +64,11 @@ import Testing
     let place = try Workplace()
     #expect(try place.scion("\(TrainingTests.train) --steps 0 --quiet").code == 0)
     try place.write("notes.md", "{ my words }\n")
+    try place.write("mine.jsonl", #"{"index": 0, "prompt": "a", "output": "b"}"# + "\n")
     let commands: [(String, String, String)] = [
       ("eval -m base.gguf --task nll --data data.jsonl --json ", "rows.jsonl", "eval --json"),
       ("eval -m base.gguf --task nll --data data.jsonl --rows ", "base.json", "eval --rows"),
+      ("eval -m base.gguf --task nll --data data.jsonl --rows ", "mine.jsonl", "eval --rows"),
       ("generate -m base.gguf -p a --logits ", "rows.jsonl", "generate --logits"),
       ("report run --overwrite --html ", "run/recipe.yaml", "scion report"),
       ("merge -m base.gguf --adapter run --overwrite -o ", "data.jsonl", "GGUF file"),
