@@ -51,7 +51,7 @@ public final class FineTuneSession {
   /// What is no longer as the recipe has it.
   private let changes: [String]
   /// Why not every processor is used.
-  private let threadNotice: String?
+  public let threadNotice: String?
 
   /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
   ///
@@ -207,7 +207,7 @@ public final class FineTuneSession {
       configuration.contextNotice(sequenceLength: recipe.seqLen, longest: longestSequence),
       configuration.rotationNotice(forSequencesOf: longestSequence),
     ]
-    return notices + data.notices + changes + (ofLength + [threadNotice]).compactMap(\.self)
+    return notices + data.notices + changes + ofLength.compactMap(\.self)
   }
 
   /// Whether the start takes long enough to be worth continuing after an interruption.

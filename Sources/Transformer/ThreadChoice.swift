@@ -20,20 +20,18 @@ public enum ThreadChoice {
   }
 
   /// Tries one of the model's products where cores have several hardware threads or are of several kinds, sets
-  /// `Processor.threads`, and says in a sentence why it is not every processor; nil where it is.
+  /// `Processor.threads`, and says in a sentence why it is not every processor; nil where it is. Where `Processor.threads` is no
+  /// longer what `limit` sets, somebody has chosen: nothing is tried.
   ///
   /// Results do not depend on it. Throws `outOfMemory` for want of some megabytes.
   public static func settle(
     for model: Model, storage: ElementType
   ) throws(TensorError) -> String? {
-    guard !isGiven else { return nil }
     let share = ProcessorShare.current
+    guard !isGiven, Processor.threads == share.threads else { return nil }
     let candidates = share.candidates
     guard candidates.count > 1, let weight = model.weights.blocks.first?.dense.max(by: isSmaller)
-    else {
-      Processor.threads = share.threads
-      return limited(share)
-    }
+    else { return limited(share) }
     let seconds = try seconds(of: candidates, weight, storage)
     let chosen = fastest(of: candidates, seconds)
     Processor.threads = candidates[chosen]
@@ -54,7 +52,7 @@ public enum ThreadChoice {
     guard chosen < last else { return limited(share) }
     let change = Int(((seconds[last] / seconds[chosen] - 1) * 100).rounded())
     return "computes with \(counted(candidates[chosen])): in a trial \(candidates[last]) were "
-      + (change > 0 ? "\(change) % slower" : "\(-change) % faster, too little to be worth it")
+      + (change > 0 ? "\(change) % slower" : "no more than \(-change) % faster")
       + " (--threads \(candidates[last]) takes them)"
   }
 

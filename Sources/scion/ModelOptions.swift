@@ -52,11 +52,10 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// Finds the number of threads by a trial where nobody has said it, and says why it is not every processor.
-  func settleThreads(for loaded: LoadedModel) throws {
+  func settleThreads(for loaded: LoadedModel, _ reporter: inout TerminalReporter) throws {
     guard threads == nil else { return }
     if let notice = try ThreadChoice.settle(for: loaded.model, storage: storage) {
-      var reporter = TerminalReporter()
-      reporter.warn(notice)
+      reporter.say("scion: \(notice)")
     }
   }
 

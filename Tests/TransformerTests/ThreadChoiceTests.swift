@@ -22,7 +22,7 @@ struct ThreadChoiceTests {
         == "computes with 4 threads: in a trial 8 were 25 % slower (--threads 8 takes them)")
     #expect(
       ThreadChoice.sentence(share, [1, 2], [1.0, 0.98], 0)
-        == "computes with 1 thread: in a trial 2 were 2 % faster, too little to be worth it "
+        == "computes with 1 thread: in a trial 2 were no more than 2 % faster "
         + "(--threads 2 takes them)")
   }
 }
