@@ -11,6 +11,7 @@
  *
  * AVX512-VNNI, the int8 dot product, is used by the AVX-512 tiers where the processor has it (all
  * but the first Skylake-X). */
+#include "team.h"
 #include "tier.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,8 +19,6 @@
 #if defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
-
-int omp_get_max_threads(void);
 
 static _Atomic(const ck_tier *) chosen_tier = NULL;
 static _Atomic int32_t chosen_threads = 0;
@@ -60,18 +59,18 @@ static const ck_tier scalar = {
     .int8 = &ck_int8_leaf_avx2, .few = &ck_few_avx2,                                               \
     .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx2
 #define BYTES_AVX_VNNI                                                                             \
-    .int8 = &ck_int8_leaf_avxvnni, .few = &ck_few_avxvnni,                                         \
+    .int8 = &ck_int8_leaf_avxvnni, .int8_pays = 1, .few = &ck_few_avxvnni,                         \
     .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx_vnni
 #define BYTES_AVX512_VNNI                                                                          \
-    .int8 = &ck_int8_leaf_avx512vnni, .few = &ck_few_avx2,                                         \
+    .int8 = &ck_int8_leaf_avx512vnni, .int8_pays = 1, .few = &ck_few_avx2,                         \
     .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni
 #define BYTES_AVX512_VBMI                                                                          \
-    .int8 = &ck_int8_leaf_avx512vnni, .few = &ck_few_avx512,                                       \
+    .int8 = &ck_int8_leaf_avx512vnni, .int8_pays = 1, .few = &ck_few_avx512,                       \
     .peak.products[CK_PEAK_INT8] = ck_peak_int8_avx512_vnni
 
-static const ck_tier avx2 = {.isa = CK_ISA_AVX2, AVX2, BYTES_AVX2};
+static const ck_tier avx2 = {.isa = CK_ISA_AVX2, AVX2, BYTES_AVX2, .int8_pays = 1};
 static const ck_tier avx2_vnni = {.isa = CK_ISA_AVX2_VNNI, AVX2, BYTES_AVX_VNNI};
-/* By bytes_avx512(). */
+/* By bytes_avx512(): bytes of 256 bits are not worth leaving 512 for. */
 static const ck_tier avx512[] = {
     {AVX512, BYTES_AVX2}, {AVX512, BYTES_AVX512_VNNI}, {AVX512, BYTES_AVX512_VBMI}};
 static const ck_tier avx512_bf16[] = {
@@ -176,6 +175,8 @@ const ck_tier *ck_tier_in_use(void) {
 
 int32_t ck_isa(void) { return ck_tier_in_use()->isa; }
 
+int32_t ck_int8_pays(void) { return ck_tier_in_use()->int8_pays; }
+
 void ck_set_isa(int32_t isa) {
     if (!ck_isa_available(isa)) __builtin_trap();
     atomic_store_explicit(&chosen_tier, tier_of(isa), memory_order_relaxed);
@@ -186,7 +187,7 @@ void ck_set_isa(int32_t isa) {
 int32_t ck_threads(void) {
     int32_t threads = atomic_load_explicit(&chosen_threads, memory_order_relaxed);
     if (threads <= 0) {
-        threads = omp_get_max_threads();
+        threads = ck_team_threads();
         atomic_store_explicit(&chosen_threads, threads, memory_order_relaxed);
     }
     return threads;

@@ -13,17 +13,25 @@
  * which lasts as long as the process. Helpers on their way through OpenMP when the process ends would find
  * the library gone, so the end waits until all have come (await_helpers); those that have come never call it
  * again. Regions around loops would make the caller wait, at their end, for
- * threads that have not come to begin, and idle threads burn a processor for a fifth of a second. */
+ * threads that have not come to begin, and idle threads burn a processor for a fifth of a second.
+ *
+ * LLVM's library notes in shared memory, under the numbers of process and user, that it is there. A process that is
+ * killed leaves its note behind, and where it had no length yet, the next process with that number dies of a bus
+ * error as it reads it. So the note is removed before the library starts, whoever left it, and after. */
 #define _GNU_SOURCE
 #include "team.h"
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+int omp_get_max_threads(void);
 
 enum {
     PLACES = 16,         /* jobs at a time; a caller beyond them works alone */
@@ -63,7 +71,8 @@ static bed beds[MOST_HELPERS + 1]; /* by slot; the caller's is 0 */
 static _Atomic uint32_t opened; /* jobs so far, modulo 2^32: helpers look at this word while they wait */
 static _Atomic int32_t helpers, come; /* called, and of them those that look for work */
 static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t once = PTHREAD_ONCE_INIT, started = PTHREAD_ONCE_INIT;
+static int32_t most; /* threads that OpenMP would take */
 static _Thread_local int in_piece;
 
 static void pause_briefly(void) {
@@ -160,11 +169,29 @@ static void help(int32_t slot) {
     }
 }
 
-/* The slots are in the order in which they come, so that there is no gap where the system refuses some. */
-static void *keep_helpers(void *count) {
-    int32_t wanted = (int32_t)(intptr_t)count;
+static void start_library(void) {
+    char note[64];
+    snprintf(note, sizeof note, "/__KMP_REGISTERED_LIB_%d_%d", (int)getpid(), (int)getuid());
+    shm_unlink(note);
+    most = omp_get_max_threads();
+    shm_unlink(note);
+}
+
+int32_t ck_team_threads(void) {
+    pthread_once(&started, start_library);
+    return most;
+}
+
+/* The slots are in the order in which they come, so that there is no gap where the system refuses some. A function with
+ * a region calls the library as soon as it is entered. */
+__attribute__((noinline)) static void open_region(int32_t wanted) {
 #pragma omp parallel num_threads(wanted)
     help(atomic_fetch_add(&come, 1) + 1);
+}
+
+static void *keep_helpers(void *count) {
+    ck_team_threads();
+    open_region((int32_t)(intptr_t)count);
     return NULL;
 }
 
@@ -179,6 +206,7 @@ static void forget_all(void) {
     memset(beds, 0, sizeof beds);
     atomic_store(&helpers, 0);
     atomic_store(&come, 0);
+    started = (pthread_once_t)PTHREAD_ONCE_INIT;
     pthread_mutex_init(&growing, NULL);
 }
 

@@ -21,6 +21,9 @@ typedef void ck_team_work(void *context, int64_t from, int64_t to, int32_t slot)
  * A piece of 20 to 500 microseconds costs little to hand out and does not keep others waiting long. */
 void ck_team_run(ck_team_work *work, void *context, int64_t count, int64_t grain, int32_t threads);
 
+/* OMP_NUM_THREADS, or the processors that this process may run on. */
+int32_t ck_team_threads(void);
+
 enum { CK_TEAM_MOST = 32 }; /* threads that read ahead */
 
 /* What a thread will read first in the job to come. */

@@ -15,6 +15,7 @@ typedef struct {
     int32_t isa;                     /* CK_ISA_* */
     const ck_leaf *leaf, *leaf_bf16; /* for f32 and bf16 activations; NULL: the oracle's products */
     const ck_int8_leaf *int8;        /* NULL: the oracle's product */
+    int32_t int8_pays;               /* 1: training is faster with it (ck_int8_pays) */
     const ck_few_leaf *few;          /* NULL: the fp32 product of few tokens is the better one */
     const ck_layer_leaves *layers;
     const ck_attention_leaves *attention, *attention_bf16; /* for f32 and bf16 storage */

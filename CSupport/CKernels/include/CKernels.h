@@ -52,6 +52,7 @@ enum {
 int32_t ck_isa_available(int32_t isa);   /* 1 when this processor and build can run the tier */
 int32_t ck_isa(void);                    /* the tier in use: best available, or the one that SCION_ISA names (dispatch.c) */
 void ck_set_isa(int32_t isa);            /* for tests and benchmarks; must be available */
+int32_t ck_int8_pays(void);              /* 1: on the tier in use, training with int8 products is faster than without */
 int32_t ck_threads(void);                /* threads in use: OMP_NUM_THREADS or the cores this process may use */
 void ck_set_threads(int32_t threads);
 /* Calls body(context, 0 ..< count), up to `most` at a time: each call runs on one thread, and so does everything that it
