@@ -48,6 +48,7 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 	@python3 -B scripts/benchmark-table --check
 	@python3 -B Experiments/self_test.py
 	@python3 -B Experiments/page --check
+	@python3 -B Experiments/int8/run --check
 	@python3 -B scripts/make-tiny-models
 	@echo "test: building the tests"
 	@mkdir -p $(TEST_FOLDER)

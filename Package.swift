@@ -123,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "scionTests",
       dependencies: [
-        "scion", "FineTuning", "Inference", "Transformer", "ModelFiles", "TestSupport",
+        "scion", "FineTuning", "Inference", "Transformer", "ModelFiles", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "BenchmarksTests", dependencies: ["scion-bench", "Tensors", "TestSupport"]),

@@ -2,12 +2,12 @@ import ArgumentParser
 import FineTuning
 import Tensors
 
-/// `scion-bench compute`: training steps of each number type against the default, in turn in one process.
+/// `scion-bench compute`: training steps of each number type against bf16, in turn in one process.
 struct ComputeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compute",
     abstract:
-      "Training steps of every --compute against the default, in turn: the ratio of their speeds.")
+      "Training steps of every --compute against bf16, in turn: the ratio of their speeds.")
 
   @OptionGroup var options: MeasureOptions
   @OptionGroup var modelOption: ModelOption
@@ -17,7 +17,7 @@ struct ComputeCommand: ParsableCommand {
   var size = "8x512"
 
   @Option(
-    help: ArgumentHelp("Number types to compare with auto, by commas.", valueName: "types"))
+    help: ArgumentHelp("Number types to compare with bf16, by commas.", valueName: "types"))
   var types = "int8"
 
   func run() throws {
@@ -33,7 +33,7 @@ struct ComputeCommand: ParsableCommand {
     }
     for set in try options.instructionSets() {
       Processor.instructionSet = set
-      let setups = try ([.auto] + others).map {
+      let setups = try ([.bf16] + others).map {
         try TrainingSetup(path: path, sequences: sequences, length: length, compute: $0)
       }
       // The first step reads the file and touches all memory.
@@ -52,17 +52,17 @@ struct ComputeCommand: ParsableCommand {
         }
       }
       for setup in setups { try setup.check() }
-      for (index, type) in ([.auto] + others).enumerated() {
+      for (index, type) in ([.bf16] + others).enumerated() {
         let name = "compute/\(type.rawValue)/\(size)"
         table.say(
           ResultTable.pad(name, 24) + "\(set.name), \(Processor.threads) threads: "
             + "\(ResultTable.text(rates[index].median)) tokens/s, "
-            + "\(ResultTable.text(100 * ratios[index].median)) % of auto "
+            + "\(ResultTable.text(100 * ratios[index].median)) % of bf16 "
             + "(\(ResultTable.text(100 * ratios[index].least)) to "
             + "\(ResultTable.text(100 * ratios[index].greatest))), planned "
             + "\(setups[index].plan.total / 1_000_000) MB")
         try table.record(name, rates[index].median, "tokens/s")
-        try table.record(name, 100 * ratios[index].median, "% of auto")
+        try table.record(name, 100 * ratios[index].median, "% of bf16")
       }
     }
   }

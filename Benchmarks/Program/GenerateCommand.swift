@@ -31,6 +31,13 @@ struct GenerateCommand: ParsableCommand {
     let table = options.table()
     let path = try modelOption.path()
     let meter = try ReadMeter(clock: options.clock)
+    try Self.forEach(types, of: path) { try measure($0, meter, table) }
+  }
+
+  /// The model at `path` in each of `types`, which are separated by commas.
+  static func forEach(
+    _ types: String, of path: String, _ body: (LoadedModel) throws -> Void
+  ) throws {
     for name in types.split(separator: ",") {
       guard let type = MergeType(String(name)) else {
         throw ValidationError(
@@ -40,8 +47,8 @@ struct GenerateCommand: ParsableCommand {
         path: "scion-bench-\(ProcessInfo.processInfo.processIdentifier)")
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       defer { try? FileManager.default.removeItem(at: folder) }
-      let file = type == .keep ? path : try Self.convert(path, type, folder)
-      try measure(try LoadedModel(path: file), meter, table)
+      let file = type == .keep ? path : try convert(path, type, folder)
+      try body(try LoadedModel(path: file))
     }
   }
 

@@ -17,7 +17,7 @@ struct TrainingSetup {
   /// - Parameter takesGradient: whether a start takes the gradient of the same sequences.
   init(
     path: String, sequences: Int, length: Int, budget: Int? = nil, takesGradient: Bool = false,
-    compute: ComputeType = .auto
+    compute: ComputeType = .bf16
   ) throws {
     let file = try GGUFFile(path: path)
     var model = try Model(file)

@@ -2,7 +2,7 @@ public import Tensors
 
 /// The number type of activations and of products: the values of `--compute`.
 public enum ComputeType: String, Sendable, Hashable, Codable, CaseIterable {
-  /// What is fastest without changing results beyond bf16's rounding: bf16 on every processor so far.
+  /// Training: `settled`. Elsewhere bf16, so that what is measured is the model.
   case auto
   case bf16
   case f32
@@ -10,14 +10,17 @@ public enum ComputeType: String, Sendable, Hashable, Codable, CaseIterable {
   case int8
 
   /// How activations are stored.
-  public var storage: ElementType {
-    switch self {
-    case .auto, .bf16: .bfloat16
-    case .f32: .float32
-    case .int8: Processor.instructionSet.hasBFloat16Product ? .bfloat16 : .float32
-    }
-  }
+  public var storage: ElementType { self == .f32 ? .float32 : .bfloat16 }
 
   /// What the products with the base's weights are computed in.
   public var arithmetic: ProductArithmetic { self == .int8 ? .int8 : .activations }
+
+  /// What `auto` stands for when training: the fastest on the tier in use of those that learn as well as bf16 does.
+  ///
+  /// int8 does (Experiments/int8.md), and whole steps are that much faster, measured by `scion-bench compute`: 1.2 to 1.4
+  /// times with AVX512-BF16 and with AVX2 alone, 1.9 to 2.3 times with AVX-512 and its integer dot product.
+  public var settled: ComputeType {
+    guard self == .auto else { return self }
+    return Processor.trainsFasterInInt8 ? .int8 : .bf16
+  }
 }

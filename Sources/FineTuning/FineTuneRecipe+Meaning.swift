@@ -3,8 +3,11 @@ internal import Tensors
 // What a validated recipe's names stand for.
 
 extension FineTuneRecipe {
-  /// `compute`.
-  var computeType: ComputeType { ComputeType(rawValue: compute) ?? .auto }
+  /// `compute`, with `auto` settled.
+  var computeType: ComputeType { (ComputeType(rawValue: compute) ?? .auto).settled }
+
+  /// Whether `compute` leaves it to the machine.
+  var choosesCompute: Bool { compute == ComputeType.auto.rawValue }
 
   /// `init`.
   var start: AdapterInitialization { AdapterInitialization(rawValue: initialization) ?? .loraOne }

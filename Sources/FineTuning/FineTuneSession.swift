@@ -50,8 +50,14 @@ public final class FineTuneSession {
   private let startSample: [Int]
   /// What is no longer as the recipe has it.
   private let changes: [String]
-  /// Why not every processor is used.
-  public let threadNotice: String?
+  private let threadNotice: String?
+  /// Why not every processor is used, or not the fastest products.
+  public var machineNotices: [String] {
+    let roundsLess = recipe.computeType.arithmetic != loaded.model.arithmetic
+    let products =
+      "products are computed in bf16, since those in int8, which are faster here, do not fit --memory"
+    return [threadNotice, roundsLess ? products : nil].compactMap(\.self)
+  }
 
   /// Reads, checks and plans everything that `recipe` names, in the order in which mistakes are cheapest to find.
   ///
@@ -78,7 +84,6 @@ public final class FineTuneSession {
     self.data = data
     longestSequence = data.longest
     loaded.prepare(forSequencesOf: longestSequence)
-    self.loaded = loaded
 
     let configuration = loaded.model.configuration
     let layout = AdapterLayout(
@@ -92,8 +97,11 @@ public final class FineTuneSession {
       lengths: data.train.lengths, size: recipe.stepSize, duration: recipe.duration,
       microTokens: 1, seed: recipe.seed)
     startSample = try FineTuneSession.startSample(recipe, data)
-    let plan = try MemoryPlan(
-      MemoryRequest(recipe, loaded, data, layout, steps: steps, startSample: startSample))
+    let (plan, arithmetic) = try Self.plan(
+      MemoryRequest(recipe, loaded, data, layout, steps: steps, startSample: startSample),
+      mayRoundLess: recipe.choosesCompute)
+    loaded.compute(in: arithmetic)
+    self.loaded = loaded
     memoryPlan = plan
     batchPlan = steps.withMicroBatches(of: plan.microTokens)
     pace = recipe.pace
@@ -124,6 +132,19 @@ public final class FineTuneSession {
     changes = complete.changes(since: recipe.provenance)
     self.recipe = complete.withAbsolutePaths
     preparationSeconds = (ContinuousClock.now - began) / .seconds(1)
+  }
+
+  /// The plan and the products' arithmetic. Where int8's scratch does not fit the limit and nobody has asked for it, products
+  /// are computed in the activations' type.
+  private static func plan(
+    _ request: MemoryRequest, mayRoundLess: Bool
+  ) throws -> (MemoryPlan, ProductArithmetic) {
+    do { return (try MemoryPlan(request), request.arithmetic) } catch {
+      guard mayRoundLess, request.arithmetic == .int8 else { throw error }
+      var request = request
+      request.arithmetic = .activations
+      return (try MemoryPlan(request), request.arithmetic)
+    }
   }
 
   private static func schedule(

@@ -23,6 +23,9 @@ public struct LoadedModel: Sendable {
     model.arithmetic = arithmetic
   }
 
+  /// The same, to be computed otherwise from here on.
+  public mutating func compute(in arithmetic: ProductArithmetic) { model.arithmetic = arithmetic }
+
   /// The same over a parsed file.
   public init(_ file: GGUFFile) throws {
     self.file = file

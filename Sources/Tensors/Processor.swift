@@ -59,6 +59,9 @@ public enum Processor {
     }
   }
 
+  /// Whether training with products in 8-bit integers is faster than without on the tier in use.
+  public static var trainsFasterInInt8: Bool { ck_int8_pays() != 0 }
+
   /// The value of `SCION_ISA` when it is not the tier in use: misspelt, or not available here.
   public static var ignoredRequest: String? {
     guard let value = unsafe getenv("SCION_ISA") else { return nil }

@@ -16,7 +16,7 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Number type of activations: bf16 (half the memory, fast), f32 (exact), auto (bf16), or int8: products with the base's weights in 8-bit integers, gradients rounded at random, faster and less exact.",
+      "Number types: bf16, f32 (exact, twice the memory of activations), int8 (products with the base's weights in 8-bit integers, gradients rounded at random; all else as in bf16) or auto: int8 when training, where that is faster, else bf16.",
       valueName: "type"))
   var compute: ComputeType?
 

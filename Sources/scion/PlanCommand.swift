@@ -41,7 +41,7 @@ struct PlanCommand: ParsableCommand {
     for notice in session.notices + data.train.notices + (data.validation?.notices ?? []) {
       reporter.warn(notice)
     }
-    if let notice = session.threadNotice { reporter.say("scion: \(notice)") }
+    for notice in session.machineNotices { reporter.say("scion: \(notice)") }
     let estimate = try session.estimate(
       spillDirectory: FileManager.default.temporaryDirectory.path)
     if asJSON {

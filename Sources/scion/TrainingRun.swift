@@ -53,7 +53,7 @@ struct TrainingRun {
       "compute   \(Processor.instructionSet.name), \(Processor.threads) thread\(Processor.threads == 1 ? "" : "s"), "
         + (session.loaded.model.arithmetic == .int8 ? "int8 products, " : "")
         + (session.trainer.workspace.shape.storage == .bfloat16 ? "bf16" : "f32"))
-    if let notice = session.threadNotice { reporter.say("scion: \(notice)") }
+    for notice in session.machineNotices { reporter.say("scion: \(notice)") }
   }
 
   // MARK: - The run

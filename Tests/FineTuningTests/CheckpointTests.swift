@@ -34,7 +34,8 @@ import Transformer
     let plan = try MemoryPlan(
       MemoryRequest(
         small.model, small.layout, storage: .bfloat16, fileBytes: 1, longest: 64, stepTokens: 64))
-    return Checkpoint.Contents(fingerprint: RunFingerprint(recipe, plan, layers: 4), state: state)
+    return Checkpoint.Contents(
+      fingerprint: RunFingerprint(recipe, plan, layers: 4, products: .activations), state: state)
   }
 
   @Test(

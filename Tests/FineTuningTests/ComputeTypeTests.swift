@@ -4,11 +4,9 @@ import Testing
 @testable import FineTuning
 
 @Suite struct ComputeTypeTests {
-  @Test func int8RoundsProductsAndStoresActivationsInTheFastType() {
+  @Test func int8RoundsProductsAndStoresActivationsAsBf16Does() {
     #expect(ComputeType.int8.arithmetic == .int8)
-    let fast: ElementType =
-      Processor.instructionSet.hasBFloat16Product ? .bfloat16 : .float32
-    #expect(ComputeType.int8.storage == fast)
+    #expect(ComputeType.int8.storage == .bfloat16)
   }
 
   @Test func nothingElseIsComputedInInt8() {
@@ -18,12 +16,18 @@ import Testing
     #expect(ComputeType.auto.storage == .bfloat16)
   }
 
+  @Test func autoIsSettledByTheTierAndNothingElseIs() {
+    #expect(ComputeType.auto.settled == (Processor.trainsFasterInInt8 ? .int8 : .bf16))
+    for type in ComputeType.allCases where type != .auto { #expect(type.settled == type) }
+    #expect(FineTuneRecipe().computeType == ComputeType.auto.settled)
+  }
+
   @Test func aRecipeMayNameEveryType() throws {
     for type in ComputeType.allCases {
       var recipe = FineTuneRecipe()
       recipe.compute = type.rawValue
       try recipe.validate()
-      #expect(recipe.computeType == type)
+      #expect(recipe.computeType == type.settled)
     }
   }
 }

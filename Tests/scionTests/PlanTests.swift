@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Testing
 
 /// `scion plan` with the built executable.
@@ -55,6 +56,25 @@ import Testing
     #expect(planned.messages == trained.messages)
     #expect(planned.messages.hasPrefix("scion: this run needs at least "))
     #expect(!place.exists("run"))
+  }
+
+  @Test("Where int8 does not fit the limit, products are computed in bf16, and that is said")
+  func int8GivesWayToMemory() throws {
+    let place = try Workplace()
+    func least(_ flags: String) throws -> String {
+      let refusal = try place.scion("plan \(Self.arguments) --memory 2M \(flags)").messages
+      return String(try #require(refusal.firstMatch(of: /raise it to (\d+M)/)).1)
+    }
+    let least = (auto: try least(""), int8: try least("--compute int8"))
+    let plan = "plan \(Self.arguments) --memory \(least.auto)"
+    let outcome = try place.scion(plan)
+    #expect(outcome.code == 0, "\(outcome.messages)")
+    #expect(
+      outcome.messages.contains("products are computed in bf16, since")
+        == (Processor.trainsFasterInInt8 && least.auto != least.int8))
+    let asked = try place.scion("\(plan) --compute int8")
+    #expect((asked.code == 0) == (least.auto == least.int8))
+    #expect(!asked.messages.contains("products are computed in bf16"))
   }
 
   @Test("Training under the least budget gives the losses of training without one")

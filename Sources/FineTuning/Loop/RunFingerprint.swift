@@ -11,7 +11,7 @@ struct RunFingerprint: Codable, Equatable {
   var arithmetic: [String: String]
 
   /// `layers` is the model's number of blocks.
-  init(_ recipe: FineTuneRecipe, _ plan: MemoryPlan, layers: Int) {
+  init(_ recipe: FineTuneRecipe, _ plan: MemoryPlan, layers: Int, products: ProductArithmetic) {
     settings = recipe.spelledOut.texts(bearing: [.start, .result])
     settings["model"] = recipe.provenance?.base.sha256
     if let template = recipe.provenance?.template { settings["template"] = template.sha256 }
@@ -23,6 +23,7 @@ struct RunFingerprint: Codable, Equatable {
       "instruction set": Processor.instructionSet.name,
       "micro-batches": "\(plan.microTokens) tokens",
       "kept products": "\(min(plan.keptLayers, layers)) layers",
+      "products": products == .int8 ? "int8" : "as stored",
     ]
   }
 
@@ -44,6 +45,8 @@ struct RunFingerprint: Codable, Equatable {
 extension FineTuneSession {
   /// Of this run.
   var fingerprint: RunFingerprint {
-    RunFingerprint(recipe, memoryPlan, layers: loaded.model.configuration.layerCount)
+    RunFingerprint(
+      recipe, memoryPlan, layers: loaded.model.configuration.layerCount,
+      products: loaded.model.arithmetic)
   }
 }
