@@ -1,4 +1,4 @@
-/* Products of one to four tokens: no panels, every row of a weight is read once, where it lies.
+/* Products of a few tokens: no panels, every row of a weight is read once, where it lies.
  *
  * The pieces are tiles of rows. A thread takes them one after another in the file (team.c), so that
  * what a leaf fetches ahead is what it needs next. */
@@ -24,9 +24,10 @@ typedef struct {
     int64_t count;
     const float *x;            /* widened; NULL when no product needs it */
     const ck_few_input *input; /* rounded; NULL when no product needs it */
+    const ck_few_sums *sums;   /* of `input`, for more than CK_DOT_TOKENS tokens */
     const float *u[MOST_WEIGHTS];
     ck_dot *dot[MOST_WEIGHTS];         /* one of these for each */
-    ck_few_dot *few_dot[MOST_WEIGHTS]; /* is not NULL */
+    const ck_few_format *few[MOST_WEIGHTS]; /* is not NULL */
     int64_t tile_rows[MOST_WEIGHTS], tile_end[MOST_WEIGHTS];
     int64_t tiles;
 } job;
@@ -37,30 +38,36 @@ static const float *widen(float *room, const void *x, ck_format type, int64_t co
     return room;
 }
 
-/* At most 16 rows from `o` on. */
-static void run_rows(const job *job, int64_t i, int64_t o, int64_t rows) {
+/* At most 16 rows from `o` on, times some tokens from `first` on: at most CK_DOT_TOKENS unless there is a `many`. */
+static void run_rows(const job *job, int64_t i, int64_t o, int64_t rows, int64_t first,
+                     int64_t tokens) {
     const ck_product *p = &job->products[i];
-    float sums[CK_DOT_TOKENS * CK_DOT_ROWS], b[CK_DOT_ROWS];
+    float sums[CK_FEW_TOKENS * CK_DOT_ROWS], b[CK_DOT_ROWS];
     const char *w = (const char *)p->w + (size_t)o * p->row_bytes;
-    if (job->few_dot[i])
-        job->few_dot[i](sums, job->input, w, p->row_bytes, p->tokens, rows, p->k);
+    const ck_few_format *few = job->few[i];
+    int64_t groups = ck_few_groups(p->k);
+    if (few && tokens > CK_DOT_TOKENS)
+        few->many(sums, job->input + first * groups, job->sums + first * groups, w, p->row_bytes, tokens,
+                  rows, p->k);
+    else if (few)
+        few->dot(sums, job->input + first * groups, w, p->row_bytes, tokens, rows, p->k);
     else
-        job->dot[i](sums, job->x, w, p->row_bytes, p->tokens, rows, p->k);
+        job->dot[i](sums, job->x + first * p->k, w, p->row_bytes, tokens, rows, p->k);
     for (int64_t r = 0; r < p->rank; r++) {
         const char *at = (const char *)p->b + (size_t)(r * p->n + o) * type_size(p->x_type);
         const float *row = widen(b, at, p->x_type, rows);
-        for (int64_t t = 0; t < p->tokens; t++)
+        for (int64_t t = 0; t < tokens; t++)
             for (int64_t j = 0; j < rows; j++)
-                sums[t * CK_DOT_ROWS + j] += job->u[i][t * p->rank + r] * row[j];
+                sums[t * CK_DOT_ROWS + j] += job->u[i][(first + t) * p->rank + r] * row[j];
     }
-    for (int64_t t = 0; t < p->tokens; t++) {
+    for (int64_t t = 0; t < tokens; t++) {
         float *sum = sums + t * CK_DOT_ROWS;
         if (p->scale != 1)
             for (int64_t j = 0; j < rows; j++) sum[j] *= p->scale;
         if (p->y_type == CK_BF16) {
-            ck_encode_bf16((uint16_t *)p->y + t * p->n + o, sum, rows);
+            ck_encode_bf16((uint16_t *)p->y + (first + t) * p->n + o, sum, rows);
         } else {
-            float *y = (float *)p->y + t * p->n + o;
+            float *y = (float *)p->y + (first + t) * p->n + o;
             for (int64_t j = 0; j < rows; j++) y[j] = sum[j] + (p->accumulate ? y[j] : 0);
         }
     }
@@ -72,8 +79,12 @@ static void run_tile(const job *job, int64_t tile) {
     if (i > 0) tile -= job->tile_end[i - 1];
     int64_t n = job->products[i].n, height = job->tile_rows[i];
     int64_t end = (tile + 1) * height < n ? (tile + 1) * height : n;
-    for (int64_t o = tile * height; o < end; o += CK_DOT_ROWS)
-        run_rows(job, i, o, end - o < CK_DOT_ROWS ? end - o : CK_DOT_ROWS);
+    int64_t tokens = job->products[i].tokens;
+    int64_t most = job->few[i] && job->few[i]->many ? CK_FEW_TOKENS : CK_DOT_TOKENS;
+    for (int64_t t = 0; t < tokens; t += most)
+        for (int64_t o = tile * height; o < end; o += CK_DOT_ROWS)
+            run_rows(job, i, o, end - o < CK_DOT_ROWS ? end - o : CK_DOT_ROWS, t,
+                     tokens - t < most ? tokens - t : most);
 }
 
 static void run_tiles(void *context, int64_t from, int64_t to, int32_t slot) {
@@ -126,10 +137,27 @@ void ck_run_few(const ck_product *p) {
 
 /* ---- In 8-bit integers ---- */
 
-static ck_few_dot *few_dot_of(const ck_few_leaf *leaf, ck_format format) {
+static const ck_few_format *few_of(const ck_few_leaf *leaf, ck_format format) {
     for (int i = 0; leaf && i < CK_FEW_FORMATS; i++)
-        if (leaf->formats[i].format == format) return leaf->formats[i].dot;
+        if (leaf->formats[i].format == format) return &leaf->formats[i];
     return NULL;
+}
+
+static ck_few_sums sums_of(const ck_few_input *input) {
+    ck_few_sums sums;
+    for (int i = 0; i < 4; i++) {
+        const int32_t *of = input->sums + 4 * i;
+        sums.total[i] = of[0] + of[1] + of[2] + of[3];
+    }
+    for (int i = 0; i < 2; i++)
+        sums.least[i] = input->scale[8 * i] * (float)(sums.total[2 * i] + sums.total[2 * i + 1]);
+    return sums;
+}
+
+/* Whether panels are the faster way. The oracle has none. */
+static int wants_panels(const ck_few_format *few, const ck_leaf *leaf, int64_t tokens) {
+    if (!leaf || tokens <= CK_DOT_TOKENS) return 0;
+    return !few || (!few->many && tokens > CK_FEW_WITHOUT_MANY);
 }
 
 /* At most MOST_WEIGHTS of them. */
@@ -144,28 +172,33 @@ static void multiply_few(const ck_product_arguments *all, int64_t count, const c
     job job = {.products = products};
     int wide = 0, rounded = 0;
     for (int64_t i = 0; i < count; i++) {
-        ck_few_dot *few_dot = few_dot_of(few, all[i].w_format);
-        if (!few_dot && !leaf) {
-            ck_multiply_scalar(&all[i], 1);
+        const ck_few_format *format = few_of(few, all[i].w_format);
+        if (wants_panels(format, leaf, tokens) || (!format && !leaf)) {
+            ck_multiply(&all[i]);
             continue;
         }
-        job.few_dot[job.count] = few_dot;
-        if (few_dot)
+        job.few[job.count] = format;
+        if (format)
             rounded = 1;
         else
             wide = 1, job.dot[job.count] = ck_leaf_format_of(leaf, all[i].w_format)->dot;
         products[job.count++] = ck_product_of(&all[i]);
         u_count += tokens * all[i].rank;
     }
-    size_t input_bytes = (size_t)(rounded ? tokens * groups : 0) * sizeof(ck_few_input);
+    if (job.count == 0) return;
+    int64_t inputs = rounded ? tokens * groups : 0;
+    size_t input_bytes = (size_t)inputs * (sizeof(ck_few_input) + sizeof(ck_few_sums));
     int64_t x_count = wide ? tokens * in : 0;
     char *scratch = ck_product_scratch(CK_SCRATCH_INPUT,
                                        input_bytes + (size_t)(x_count + u_count) * sizeof(float));
     float *room = (float *)(scratch + input_bytes);
-    job.input = (ck_few_input *)scratch;
+    ck_few_input *input = (ck_few_input *)scratch;
+    ck_few_sums *sums = (ck_few_sums *)(input + inputs);
+    job.input = input;
+    job.sums = sums;
     for (int64_t t = 0; rounded && t < tokens; t++)
-        few->prepare((ck_few_input *)scratch + t * groups,
-                     (const char *)x + (size_t)(t * in) * type_size(x_type), x_type, in);
+        few->prepare(input + t * groups, (const char *)x + (size_t)(t * in) * type_size(x_type), x_type, in);
+    for (int64_t i = 0; i < inputs && tokens > CK_DOT_TOKENS; i++) sums[i] = sums_of(&input[i]);
     if (wide) job.x = widen(room, x, x_type, x_count);
     room += x_count;
     for (int64_t i = 0; i < job.count; i++) {

@@ -1,4 +1,4 @@
-/* Products of one to four tokens in 8-bit integers, for generation: what the driver (few.c) asks of
+/* Products of one to CK_FEW_TOKENS tokens in 8-bit integers, for generation: what the driver (few.c) asks of
  * a leaf.
  *
  * A block of 32 inputs is rounded once to x = s q with s = max |x| / 127 and q = x / s to the nearest
@@ -17,7 +17,7 @@
 #include "leaf.h"
 #include <string.h>
 
-enum { CK_FEW_GROUP = 64, CK_FEW_FORMATS = 7 };
+enum { CK_FEW_GROUP = 64, CK_FEW_FORMATS = 7, CK_FEW_TOKENS = 64 };
 
 /* Two neighbouring blocks of one token's input; the second of an odd last one is zero. */
 typedef struct {
@@ -25,6 +25,12 @@ typedef struct {
     int32_t sums[16]; /* of four neighbouring q each */
     float scale[16];  /* the first block's eight times, then the second's */
 } ck_few_input;
+
+/* Of one ck_few_input. */
+typedef struct {
+    int32_t total[4]; /* sum q of each 16 neighbouring values */
+    float least[2];   /* s (sum q) of each block */
+} ck_few_sums;
 
 static inline int64_t ck_few_groups(int64_t in) { return (in + CK_FEW_GROUP - 1) / CK_FEW_GROUP; }
 
@@ -35,9 +41,21 @@ typedef void ck_few_prepare(ck_few_input *to, const void *x, ck_format type, int
 typedef void ck_few_dot(float *y, const ck_few_input *x, const char *w, size_t row_bytes,
                         int64_t tokens, int64_t rows, int64_t in);
 
+/* The same for any number of tokens. */
+typedef void ck_few_many(float *y, const ck_few_input *x, const ck_few_sums *sums, const char *w,
+                         size_t row_bytes, int64_t tokens, int64_t rows, int64_t in);
+
+typedef struct {
+    ck_format format;
+    ck_few_dot *dot;
+    ck_few_many *many; /* NULL: panels (gemm.c) are faster for more than CK_FEW_WITHOUT_MANY tokens */
+} ck_few_format;
+
+enum { CK_FEW_WITHOUT_MANY = 8 };
+
 typedef struct {
     ck_few_prepare *prepare;
-    struct { ck_format format; ck_few_dot *dot; } formats[CK_FEW_FORMATS];
+    ck_few_format formats[CK_FEW_FORMATS];
 } ck_few_leaf;
 
 extern const ck_few_leaf ck_few_scalar;

@@ -191,6 +191,7 @@ static const format format_q6_k = {decode_block_q6_k, 5, 0, 0};
 /* ---- Table ---- */
 
 #define READER(name) format_##name
+#define WITH_MANY 0
 #include "few_formats.h"
 
 #pragma clang attribute pop

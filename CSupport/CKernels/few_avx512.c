@@ -21,6 +21,8 @@ typedef struct {
     group (*decode)(const char *row, int64_t g, int64_t blocks);
     int offset;  /* log2; 0: none */
     int minimum; /* whether there is one */
+    int parts;   /* scales of a group: 2 or 4 */
+    int plain;   /* bytes of a block that is a scale, perhaps a minimum, and values in order; else 0 */
     int ahead;   /* bytes from a row to what is fetched meanwhile: the fastest of those tried */
     int lines;   /* cache lines fetched a group */
 } format;
@@ -225,6 +227,7 @@ typedef format reader;
 typedef ck_few_input input;
 
 #include "dot_blocks.h"
+#include "few_many_avx512.h"
 
 /* ---- Inputs ---- */
 
@@ -250,18 +253,19 @@ static void prepare(ck_few_input *to, const void *x, ck_format type, int64_t in)
     ck_few_end(to, in);
 }
 
-static const format format_q4_0 = {decode_group_q4_0, 3, 0, 12288, 1};
-static const format format_q4_1 = {decode_group_q4_1, 0, 1, 12288, 1};
-static const format format_q5_0 = {decode_group_q5_0, 4, 0, 12288, 1};
-static const format format_q5_1 = {decode_group_q5_1, 0, 1, 12288, 1};
-static const format format_q8_0 = {decode_group_q8_0, 7, 0, 8192, 2};
-static const format format_q4_k = {decode_group_q4_k, 0, 1, 12288, 1};
-static const format format_q6_k = {decode_group_q6_k, 5, 0, 12288, 1};
+static const format format_q4_0 = {decode_group_q4_0, 3, 0, 2, sizeof(ck_q4_0), 12288, 1};
+static const format format_q4_1 = {decode_group_q4_1, 0, 1, 2, sizeof(ck_q4_1), 12288, 1};
+static const format format_q5_0 = {decode_group_q5_0, 4, 0, 2, 0, 12288, 1};
+static const format format_q5_1 = {decode_group_q5_1, 0, 1, 2, 0, 12288, 1};
+static const format format_q8_0 = {decode_group_q8_0, 7, 0, 2, sizeof(ck_q8_0), 8192, 2};
+static const format format_q4_k = {decode_group_q4_k, 0, 1, 2, 0, 12288, 1};
+static const format format_q6_k = {decode_group_q6_k, 5, 0, 4, 0, 12288, 1};
 
 /* ---- Table ---- */
 
 #define FEW_LEAF ck_few_avx512
 #define READER(name) format_##name
+#define WITH_MANY 1
 #include "few_formats.h"
 
 #pragma clang attribute pop

@@ -4,7 +4,8 @@
  *   FEW_LEAF      the table's name
  *   READER(name)  what reads a format: the first argument of
  *   dot           of one to four tokens
- *   prepare */
+ *   prepare
+ *   WITH_MANY     1 where `many` takes five tokens and more, else 0 */
 #define DOT(id, name)                                                                              \
     static void dot_##name(float *y, const ck_few_input *x, const char *w, size_t row_bytes,       \
                            int64_t tokens, int64_t rows, int64_t in) {                             \
@@ -12,7 +13,19 @@
     }
 CK_FEW_ALL_FORMATS(DOT)
 
-#define ENTRY(id, name) {id, dot_##name},
+#if WITH_MANY
+#define MANY(id, name)                                                                             \
+    static void many_##name(float *y, const ck_few_input *x, const ck_few_sums *sums,              \
+                            const char *w, size_t row_bytes, int64_t tokens, int64_t rows,         \
+                            int64_t in) {                                                          \
+        many(READER(name), y, x, sums, w, row_bytes, tokens, rows, in);                            \
+    }
+CK_FEW_ALL_FORMATS(MANY)
+#define ENTRY(id, name) {id, dot_##name, many_##name},
+#else
+#define ENTRY(id, name) {id, dot_##name, NULL},
+#endif
+
 const ck_few_leaf FEW_LEAF = {
     .prepare = prepare,
     .formats = {CK_FEW_ALL_FORMATS(ENTRY)},

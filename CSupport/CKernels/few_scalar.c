@@ -134,4 +134,5 @@ static void dot(decoder *decode, float *y, const ck_few_input *x, const char *w,
 
 #define FEW_LEAF ck_few_scalar
 #define READER(name) run_of_##name
+#define WITH_MANY 0
 #include "few_formats.h"

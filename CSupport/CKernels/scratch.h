@@ -4,7 +4,7 @@
  * Per thread at most about 0.9 MB for the panels, and on the calling thread in addition the
  * transposed left side of a gradient (4 MB for 1024 rows and 2048 tokens of bf16), the quantized
  * input of an int8 product (at most 2048 tokens, 1.06 bytes a value, twice that on AVX2) or the
- * widened input of a product of one to four tokens. When the system refuses it, the process is stopped:
+ * rounded or widened input of a product of few tokens. When the system refuses it, the process is stopped:
  * kernels cannot fail. */
 #ifndef CK_SCRATCH_H
 #define CK_SCRATCH_H

@@ -166,23 +166,25 @@ public final class BatchGenerator {
       rows.append((index, batch.ids.count - 1))
     }
     processedTokens += batch.ids.count
-    run(batch)
-    return try predict(rows)
+    run(batch, roundsFew: true)
+    return try predict(rows, roundsFew: true)
   }
 
-  private func run(_ batch: FlatBatch) {
+  private func run(_ batch: FlatBatch, roundsFew: Bool = false) {
     model.extend(
       ids: batch.ids, slots: batch.slots, positions: batch.positions, adapters: adapters,
-      cache: cache, workspace, stop: stop)
+      cache: cache, workspace, roundsFew: roundsFew, stop: stop)
   }
 
   /// Takes the likeliest token of each row, and away the answers that are finished.
-  private func predict(_ rows: [(slot: Int, row: Int)]) throws(InferenceError) -> [BatchAnswer] {
+  private func predict(
+    _ rows: [(slot: Int, row: Int)], roundsFew: Bool = false
+  ) throws(InferenceError) -> [BatchAnswer] {
     var finished: [BatchAnswer] = []
     if stop.isRaised { return [] }
     for start in stride(from: 0, to: rows.count, by: workspace.shape.lossRows) {
       let chunk = rows[start..<min(start + workspace.shape.lossRows, rows.count)]
-      let logits = model.logits(rows: chunk.map(\.row), workspace)
+      let logits = model.logits(rows: chunk.map(\.row), workspace, roundsFew: roundsFew)
       for (place, (index, best)) in zip(chunk.map(\.slot), argmax(of: logits)).enumerated() {
         guard var slot = slots[index] else { continue }
         guard logits[place, best].isFinite else { throw .notFinite(position: slot.length) }

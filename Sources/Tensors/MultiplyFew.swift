@@ -14,17 +14,16 @@ public struct FewProduct {
   }
 
   /// Most tokens that it takes.
-  public static let mostTokens = 4
+  public static let mostTokens = 64
 }
 
-/// `multiply` of one to four tokens with several weights that share the input, for generation: as fast as the weights
-/// can be read.
+/// `multiply` of at most `FewProduct.mostTokens` tokens with several weights that share the input, for generation.
 ///
 /// `x [tokens, in]` is rounded to 8-bit integers in blocks of 32 with a float32 scale each, and multiplied with the
-/// blocks of the weights in integers, as llama.cpp does; about 0.005 of relative error, where `multiply` has none for
-/// so few tokens. Weights without blocks and adapters are computed in float32. All `y` have one type; `accumulate`
-/// needs float32. Threads without work read the beginnings of the weights in `next`, which are expected to be multiplied
-/// in the call that follows.
+/// blocks of the weights in integers, as llama.cpp does; about 0.005 of relative error. Where `multiply` is faster for so
+/// many tokens it is what is done. Weights without blocks and adapters are computed in float32. All `y` have one type;
+/// `accumulate` needs float32. Threads without work read the beginnings of the weights in `next`, which are expected to be
+/// multiplied in the call that follows.
 public func multiplyFew(
   _ products: [FewProduct], _ x: Matrix, accumulate: Bool = false, next: [QuantizedMatrix] = []
 ) {

@@ -43,8 +43,8 @@ struct LinearOutput {
 /// The same for several layers of one input.
 ///
 /// - Parameters:
-///   - roundsFew: whether one to four tokens may be rounded to 8-bit integers (`multiplyFew`): for generation,
-///     where reading the weights is all the work.
+///   - roundsFew: whether a few tokens may be rounded to 8-bit integers (`multiplyFew`): for generation,
+///     where reading the weights is most of the work.
 ///   - next: the weights of the call that follows, for `multiplyFew`.
 func linear(
   into outputs: [LinearOutput], _ x: Matrix, accumulate: Bool = false,

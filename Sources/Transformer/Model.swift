@@ -250,7 +250,7 @@ public struct Model: Sendable {
   /// Runs tokens that continue the sequences in `cache`: row t is at `positions[t]` of slot `slots[t]`. The rows of
   /// one slot are neighbours and in order; `starts` delimits them. Leaves the residual stream for `logits`.
   ///
-  /// - Parameter roundsFew: with one to four tokens of bfloat16 storage, inputs of products are rounded to 8-bit
+  /// - Parameter roundsFew: with a few tokens of bfloat16 storage, inputs of products are rounded to 8-bit
   ///   integers (`multiplyFew`), which is faster and a little less exact.
   /// - Parameter stop: once it is raised, nothing of use is left behind.
   public func extend(
