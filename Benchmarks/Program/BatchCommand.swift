@@ -64,7 +64,8 @@ struct BatchCommand: ParsableCommand {
             + "\(Processor.instructionSet.name), \(Processor.threads) threads: "
             + "\(ResultTable.text(rates[index].median)) tokens/s, "
             + "\(ResultTable.text(shares[index].median)) % of the limit "
-            + "(\(ResultTable.text(shares[index].least)) to \(ResultTable.text(shares[index].greatest)))")
+            + "(\(ResultTable.text(shares[index].least)) to \(ResultTable.text(shares[index].greatest)))"
+        )
         let name = "batch/\(number)"
         try table.record(name, format: format, rates[index].median, "tokens/s")
         try table.record(name, format: format, shares[index].median, "% of the limit")
