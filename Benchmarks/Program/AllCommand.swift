@@ -28,8 +28,11 @@ struct AllCommand: ParsableCommand {
       if MachinePeak.Arithmetic.int8.isAvailable {
         try ChildProcess.run(gemm + ["--compute", "int8", "--goal", "60", "--small-goal", "35"])
       }
+      if Processor.trainsFasterInInt8 {
+        try ChildProcess.run(["compute"] + options.arguments(isa: tier) + model)
+      }
     }
-    for benchmark in ["train", "init", "generate", "merge", "busy"] {
+    for benchmark in ["train", "init", "generate", "batch", "merge", "busy"] {
       try ChildProcess.run([benchmark] + options.arguments + model)
     }
   }

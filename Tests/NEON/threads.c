@@ -25,7 +25,6 @@ static _Thread_local team *mine; /* NULL outside a region */
 static _Thread_local int32_t my_index, wanted;
 
 int omp_get_max_threads(void) { return 2; }
-int omp_get_thread_num(void) { return my_index; }
 
 int32_t __kmpc_global_thread_num(void *where) {
     (void)where;
