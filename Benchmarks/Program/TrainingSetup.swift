@@ -82,7 +82,9 @@ struct TrainingSetup {
 
   /// Throws unless the loss of a few tokens on the tier in use is the scalar oracle's.
   ///
-  /// bf16 storage moves a mean loss by some 10⁻³; a wrong kernel moves it by much more.
+  /// bf16 storage moves a mean loss by some 10⁻³. In int8 a last bit that differs can round a value to its neighbour of 255,
+  /// and what follows with it: on these random tokens that moved the loss by up to 0.017 of itself. A wrong kernel moves it
+  /// by much more.
   func check() throws {
     let few = Array(batches[0].ids.prefix(12))
     let batch = [TokenBatch([TokenSequence(allTargets: few)])]
@@ -91,7 +93,8 @@ struct TrainingSetup {
     Processor.instructionSet = .scalar
     let wanted = trainer.validate(batch)
     Processor.instructionSet = tier
-    guard abs(found - wanted) <= 0.01 * abs(wanted) else {
+    let tolerance = trainer.model.arithmetic == .int8 ? 0.03 : 0.01
+    guard abs(found - wanted) <= tolerance * abs(wanted) else {
       throw BenchmarkError(
         "the loss on \(tier.name) is wrong: \(found), the scalar oracle has \(wanted)")
     }
