@@ -12,7 +12,7 @@ import Transformer
 struct BatchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "batch",
-    abstract: "Answers generated together, 2 to 32: tokens/s, share of min(bandwidth, compute).")
+    abstract: "Answers generated together, 1 to 64: tokens/s, share of min(bandwidth, compute).")
 
   @OptionGroup var options: MeasureOptions
   @OptionGroup var modelOption: ModelOption

@@ -17,8 +17,9 @@ public enum ComputeType: String, Sendable, Hashable, Codable, CaseIterable {
 
   /// What `auto` stands for when training: the fastest on the tier in use of those that learn as well as bf16 does.
   ///
-  /// int8 does (Experiments/int8.md), and whole steps are that much faster, measured by `scion-bench compute`: 1.2 to 1.4
-  /// times with AVX512-BF16 and with AVX2 alone, 1.9 to 2.3 times with AVX-512 and its integer dot product.
+  /// int8 does (Experiments/int8), and whole steps of 8 x 512 tokens are that much faster, measured on Zen 4 by
+  /// `scion-bench compute`: 1.2 to 1.4 times with AVX512-BF16 and with AVX2 alone, 2.2 to 2.3 times with AVX-512 and its integer
+  /// dot product. With AVX-VNNI nobody has measured it.
   public var settled: ComputeType {
     guard self == .auto else { return self }
     return Processor.trainsFasterInInt8 ? .int8 : .bf16
