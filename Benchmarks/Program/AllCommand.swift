@@ -21,6 +21,7 @@ struct AllCommand: ParsableCommand {
     let other = Processor.InstructionSet.avx2
     let tiers = best + (options.isa == nil && best != [.avx2] && other.isAvailable ? [other] : [])
     for tier in tiers {
+      Processor.instructionSet = tier
       try ChildProcess.run(["peak"] + options.arguments(isa: tier))
       let gemm =
         ["gemm"] + options.arguments(isa: tier) + (formats.map { ["--formats", $0] } ?? [])

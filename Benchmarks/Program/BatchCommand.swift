@@ -17,10 +17,7 @@ struct BatchCommand: ParsableCommand {
   @OptionGroup var options: MeasureOptions
   @OptionGroup var modelOption: ModelOption
 
-  @Option(
-    help: ArgumentHelp(
-      "Types to convert the model to, by commas; keep is the file itself.", valueName: "types"))
-  var types = "keep,q4_0,q8_0"
+  @OptionGroup var models: ModelTypes
 
   @Option(help: ArgumentHelp("Answers at a time, by commas.", valueName: "numbers"))
   var rows = "1,2,4,8,16,32,64"
@@ -43,7 +40,8 @@ struct BatchCommand: ParsableCommand {
     guard let peak = PeakMeter(arithmetic, clock: options.clock) else {
       throw BenchmarkError("no peak of \(arithmetic.name) on \(Processor.instructionSet.name)")
     }
-    try GenerateCommand.forEach(types, of: path) { loaded in
+    try models.forEach(of: path) { loaded in
+      try check(loaded.model)
       var rates = [Samples](repeating: Samples(), count: numbers.count)
       var shares = rates
       // The first round reads the file and is not counted. Rounds are interleaved.
@@ -70,6 +68,29 @@ struct BatchCommand: ParsableCommand {
         try table.record(name, format: format, rates[index].median, "tokens/s")
         try table.record(name, format: format, shares[index].median, "% of the limit")
       }
+    }
+  }
+
+  /// Throws unless the products of this many rows on the tier in use are the scalar oracle's within the rounding of inputs.
+  private func check(_ model: Model) throws {
+    let weight = model.weights.blocks[0][.gate]
+    let count = FewProduct.mostTokens
+    let arena = try Arena("check", byteCount: 4 * count * (weight.columns + weight.rows) + 4096)
+    let x = arena.allocate(rows: count, columns: weight.columns, type: .bfloat16)
+    let y = arena.allocate(rows: count, columns: weight.rows, type: .float32)
+    var generator = RandomGenerator(seed: 8).stream("inputs")
+    x.assign(generator.uniforms(count * weight.columns, bound: 1))
+    func product() -> [Float] {
+      multiplyFew([FewProduct(into: y, weight)], x)
+      return y.array()
+    }
+    let found = product()
+    let tier = Processor.instructionSet
+    Processor.instructionSet = .scalar
+    defer { Processor.instructionSet = tier }
+    let error = GemmCase.relativeError(found, product())
+    guard error < 0.02 else {
+      throw BenchmarkError("products on \(tier.name) differ from the scalar oracle's by \(error)")
     }
   }
 

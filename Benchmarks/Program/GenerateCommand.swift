@@ -2,7 +2,6 @@ import ArgumentParser
 import FineTuning
 import Foundation
 import Inference
-import ModelFiles
 import Tensors
 import Transformer
 
@@ -15,10 +14,7 @@ struct GenerateCommand: ParsableCommand {
   @OptionGroup var options: MeasureOptions
   @OptionGroup var modelOption: ModelOption
 
-  @Option(
-    help: ArgumentHelp(
-      "Types to convert the model to, by commas; keep is the file itself.", valueName: "types"))
-  var types = "keep,q4_0,q8_0"
+  @OptionGroup var models: ModelTypes
 
   @Option(help: "Tokens of the prompt.")
   var prompt = 512
@@ -31,34 +27,7 @@ struct GenerateCommand: ParsableCommand {
     let table = options.table()
     let path = try modelOption.path()
     let meter = try ReadMeter(clock: options.clock)
-    try Self.forEach(types, of: path) { try measure($0, meter, table) }
-  }
-
-  /// The model at `path` in each of `types`, which are separated by commas.
-  static func forEach(
-    _ types: String, of path: String, _ body: (LoadedModel) throws -> Void
-  ) throws {
-    for name in types.split(separator: ",") {
-      guard let type = MergeType(String(name)) else {
-        throw ValidationError(
-          "--types: \(name) is none of \(MergeType.names.joined(separator: ", "))")
-      }
-      let folder = FileManager.default.temporaryDirectory.appending(
-        path: "scion-bench-\(ProcessInfo.processInfo.processIdentifier)")
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      defer { try? FileManager.default.removeItem(at: folder) }
-      let file = type == .keep ? path : try convert(path, type, folder)
-      try body(try LoadedModel(path: file))
-    }
-  }
-
-  private static func convert(_ path: String, _ type: MergeType, _ folder: URL) throws -> String {
-    let output = folder.appending(path: "\(type.name).gguf").path
-    var merger = try Merger(
-      base: try GGUFFile(path: path), adapter: nil, type: type, output: output)
-    while try merger.next() != nil {}
-    try merger.finish()
-    return output
+    try models.forEach(of: path) { try measure($0, meter, table) }
   }
 
   private func measure(_ loaded: LoadedModel, _ meter: ReadMeter, _ table: ResultTable) throws {

@@ -17,7 +17,7 @@
 #include "leaf.h"
 #include <string.h>
 
-enum { CK_FEW_GROUP = 64, CK_FEW_FORMATS = 7, CK_FEW_TOKENS = 64 };
+enum { CK_FEW_GROUP = 64, CK_FEW_FORMATS = 7 };
 
 /* Two neighbouring blocks of one token's input; the second of an odd last one is zero. */
 typedef struct {

@@ -14,7 +14,7 @@ public struct FewProduct {
   }
 
   /// Most tokens that it takes.
-  public static let mostTokens = 64
+  public static let mostTokens = Int(CK_FEW_TOKENS)
 }
 
 /// `multiply` of at most `FewProduct.mostTokens` tokens with several weights that share the input, for generation.

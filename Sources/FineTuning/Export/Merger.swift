@@ -170,7 +170,8 @@ public struct Merger: ~Copyable {
         changed += Double(scale * scale) * delta.innerProduct(delta)
         let square = before.innerProduct(before)
         whole += square
-        if !square.isFinite { isBroken = true }
+        // The square of large numbers may be infinite too.
+        if !square.isFinite, !before.values.areFinite { isBroken = true }
         weights = before.adding(delta, times: scale).values
       } else if !weights.areFinite {
         isBroken = true
