@@ -19,6 +19,12 @@ struct InitCommand: ParsableCommand {
   @Option(help: "Tokens of each.")
   var length = 1024
 
+  @Option(
+    help: ArgumentHelp(
+      "What products are computed in, as `scion train --compute`, here and in training.",
+      valueName: "type"))
+  var compute = ComputeType.auto
+
   @Flag(
     help: ArgumentHelp(
       "Compares the randomized SVD of every matrix with an exact one instead.",
@@ -35,7 +41,8 @@ struct InitCommand: ParsableCommand {
     try options.apply()
     let table = options.table()
     var setup = try TrainingSetup(
-      path: try modelOption.path(), sequences: sequences, length: length, takesGradient: true)
+      path: try modelOption.path(), sequences: sequences, length: length, takesGradient: true,
+      compute: compute.settled)
     if let samples {
       let ids = try JSONDecoder().decode(
         [[Int32]].self, from: Data(contentsOf: URL(fileURLWithPath: samples)))
@@ -59,7 +66,7 @@ struct InitCommand: ParsableCommand {
     let extra = max(0, ProcessMemory.peak - trainingPeak)
     let name = "init/\(sequences)x\(length)"
     table.say(
-      "\(name), \(Processor.threads) threads: \(ResultTable.text(gradients.median)) s gradient, "
+      "\(name), \(compute.settled.rawValue), \(Processor.threads) threads: \(ResultTable.text(gradients.median)) s gradient, "
         + "\(ResultTable.text(decompositions.median)) s SVD, "
         + "\(ResultTable.text(ratios.median)) times forward and backward of training over the same tokens "
         + "(\(ResultTable.text(ratios.least)) to \(ResultTable.text(ratios.greatest))); "

@@ -13,7 +13,8 @@ struct ScionBench: ParsableCommand {
       """,
     subcommands: [
       PeakCommand.self, GemmCommand.self, TrainCommand.self, ComputeCommand.self,
-      InitCommand.self, GenerateCommand.self, BatchCommand.self, MergeCommand.self,
+      ShortCommand.self, GradientsCommand.self, InitCommand.self, GenerateCommand.self,
+      BatchCommand.self, MergeCommand.self,
       BusyCommand.self, RivalCommand.self, AllCommand.self,
     ]
   )

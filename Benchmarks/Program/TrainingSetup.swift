@@ -62,7 +62,7 @@ struct TrainingSetup {
   }
 
   /// Both factors small and random, so that no product is with zeros.
-  private static func draw(_ adapters: AdapterSet) {
+  static func draw(_ adapters: AdapterSet) {
     var generator = RandomGenerator(seed: 4).stream("adapters")
     for slot in adapters.layout.slots {
       adapters.assign(

@@ -154,10 +154,9 @@ static ck_few_sums sums_of(const ck_few_input *input) {
     return sums;
 }
 
-/* Whether panels are the faster way. The oracle has none. */
+/* Whether panels (gemm.c) are the faster way. The oracle has none. */
 static int wants_panels(const ck_few_format *few, const ck_leaf *leaf, int64_t tokens) {
-    if (!leaf || tokens <= CK_DOT_TOKENS) return 0;
-    return !few || (!few->many && tokens > CK_FEW_WITHOUT_MANY);
+    return leaf && !few && tokens > CK_DOT_TOKENS;
 }
 
 /* At most MOST_WEIGHTS of them. */

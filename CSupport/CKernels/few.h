@@ -48,10 +48,8 @@ typedef void ck_few_many(float *y, const ck_few_input *x, const ck_few_sums *sum
 typedef struct {
     ck_format format;
     ck_few_dot *dot;
-    ck_few_many *many; /* NULL: panels (gemm.c) are faster for more than CK_FEW_WITHOUT_MANY tokens */
+    ck_few_many *many; /* NULL in the oracle, which takes a few tokens after the other */
 } ck_few_format;
-
-enum { CK_FEW_WITHOUT_MANY = 8 };
 
 typedef struct {
     ck_few_prepare *prepare;

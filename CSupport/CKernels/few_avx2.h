@@ -24,6 +24,8 @@ typedef struct {
     int offset;   /* log2; 0: none */
     int minimum;  /* whether there is one */
     int is_signed; /* v is a signed byte */
+    int parts;     /* of a block that have a scale of their own */
+    int at_once;   /* quads of products with 127 that can be added up in signed 16 bits */
 } format;
 
 /* ---- Decoders: values k ..< k + 32 of a row ---- */
@@ -146,6 +148,7 @@ typedef format reader;
 typedef ck_few_input input;
 
 #include "dot_blocks.h"
+#include "few_many_avx2.h"
 
 /* ---- Inputs ---- */
 
@@ -180,18 +183,18 @@ static void prepare(ck_few_input *to, const void *x, ck_format type, int64_t in)
     ck_few_end(to, in);
 }
 
-static const format format_q4_0 = {decode_block_q4_0, 3, 0, 0};
-static const format format_q4_1 = {decode_block_q4_1, 0, 1, 0};
-static const format format_q5_0 = {decode_block_q5_0, 4, 0, 0};
-static const format format_q5_1 = {decode_block_q5_1, 0, 1, 0};
-static const format format_q8_0 = {decode_block_q8_0, 0, 0, 1};
-static const format format_q4_k = {decode_block_q4_k, 0, 1, 0};
-static const format format_q6_k = {decode_block_q6_k, 5, 0, 0};
+static const format format_q4_0 = {decode_block_q4_0, 3, 0, 0, 1, 8};
+static const format format_q4_1 = {decode_block_q4_1, 0, 1, 0, 1, 8};
+static const format format_q5_0 = {decode_block_q5_0, 4, 0, 0, 1, 4};
+static const format format_q5_1 = {decode_block_q5_1, 0, 1, 0, 1, 4};
+static const format format_q8_0 = {decode_block_q8_0, 0, 0, 1, 1, 1};
+static const format format_q4_k = {decode_block_q4_k, 0, 1, 0, 1, 8};
+static const format format_q6_k = {decode_block_q6_k, 5, 0, 0, 2, 2};
 
 /* ---- Table ---- */
 
 #define READER(name) format_##name
-#define WITH_MANY 0
+#define WITH_MANY 1
 #include "few_formats.h"
 
 #pragma clang attribute pop

@@ -5,7 +5,7 @@
  *   READER(name)  what reads a format: the first argument of
  *   dot           of one to four tokens
  *   prepare
- *   WITH_MANY     1 where `many` takes five tokens and more, else 0 */
+ *   WITH_MANY     1 where `many` takes five tokens and more, 0 in the oracle */
 #define DOT(id, name)                                                                              \
     static void dot_##name(float *y, const ck_few_input *x, const char *w, size_t row_bytes,       \
                            int64_t tokens, int64_t rows, int64_t in) {                             \

@@ -119,7 +119,7 @@ typedef struct {
 } ck_few_next;
 enum { CK_FEW_TOKENS = 64 };
 /* Generation: ck_multiply of a few tokens, 1 to CK_FEW_TOKENS, with several weights at once, x rounded to 8-bit integers in blocks of
- * 32 (few.h; relative error about 0.005); as ck_multiply where that is faster for so many. The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
+ * 32 (few.h; relative error about 0.005); as ck_multiply for five and more where the tier has no such kernel. The adapters' parts, and weights in F32, F16 or BF16, stay fp32.
  * All products [count] have the same x, tokens, in, types and accumulate; they differ in y, w, u, b, out, rank and
  * w_format. in is a multiple of 32 unless all weights are of these formats. next [next_count] may be empty.   (few.c) */
 void ck_multiply_few(const ck_product_arguments *products, int64_t count,
