@@ -12,11 +12,17 @@ CK_INLINE float largest_of(const float *scores, int64_t count) {
     return top;
 }
 
+/* Asks for `bytes` from `at` on, which are read soon. */
+CK_INLINE void ask_for(const char *at, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i);
+}
+
 /* For `heads` (a constant) query heads at once: a key or value is fetched once for all. */
 CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q_start,
                       const void *keys, const void *values, ck_format type, int heads,
                       int64_t count, const ck_attention_shape *shape) {
-    enum { MOST = 4, KEYS = 4, COLUMNS = CK_WIDTH == 8 ? 2 : 4 };
+    enum { MOST = 4, KEYS = 4, COLUMNS = CK_WIDTH == 8 ? 2 : 4, AHEAD = 16 /* keys */ };
+    const int64_t element = type == CK_BF16 ? 2 : 4;
     const int64_t size = shape->size, value_size = shape->value_size;
     const int64_t key_stride = shape->kv_heads * size, stride = shape->kv_heads * value_size;
     const float cap = shape->soft_cap, scale = cap > 0 ? shape->scale / cap : shape->scale;
@@ -33,6 +39,12 @@ CK_INLINE void attend(float *o, float *top, float *sum, const void *q, int64_t q
         int64_t rows[KEYS];
         for (int n = 0; n < KEYS; n++)
             rows[n] = (key + n < count ? key + n : count - 1) * key_stride;
+        /* Rows lie apart, the other heads' between them: a processor does not foresee them. */
+        for (int64_t n = 0; n < KEYS && key + n < count; n++) {
+            if (key + n + AHEAD < count)
+                ask_for((const char *)keys + element * (key + n + AHEAD) * key_stride, element * size);
+            ask_for((const char *)values + element * (key + n) * stride, element * value_size);
+        }
         vf sums[MOST][KEYS] = {{{0}}};
         for (EACH(i, size)) {
             vf a[KEYS];
