@@ -16,6 +16,7 @@
 
 /* The largest head. */
 enum { CK_MOST_SIZE = 1024, CK_MOST_PAIRS = CK_MOST_SIZE / 2 };
+enum { CK_FEEDBACK_ROWS = 16 }; /* of a weight that are rounded together */
 
 /* ---- Row-wise leaves ---- */
 
@@ -85,6 +86,10 @@ typedef struct {
     void (*attend_cached)(float *o, float *top, float *sum, const void *q, const void *keys,
                           const void *values, ck_format type, int64_t count,
                           const ck_attention_shape *shape);
+    /* x [columns, CK_FEEDBACK_ROWS] -= the sum over j < count of e [count, CK_FEEDBACK_ROWS] times u [count, columns], rows of u
+     * `stride` apart. */
+    void (*spread_errors)(float *x, const float *e, const float *u, int64_t stride, int64_t count,
+                          int64_t columns);
 } ck_layer_leaves;
 
 /* The table of ck_isa(). */

@@ -307,6 +307,14 @@ static void widen(float *y, const uint16_t *x, int64_t count) {
     for (int64_t i = 0; i < count; i++) y[i] = ck_get(x, CK_BF16, i);
 }
 
+static void spread_errors(float *x, const float *e, const float *u, int64_t stride, int64_t count,
+                          int64_t columns) {
+    for (int64_t k = 0; k < columns; k++)
+        for (int64_t r = 0; r < CK_FEEDBACK_ROWS; r++)
+            for (int64_t j = 0; j < count; j++)
+                x[k * CK_FEEDBACK_ROWS + r] -= e[j * CK_FEEDBACK_ROWS + r] * u[j * stride + k];
+}
+
 const ck_layer_leaves ck_layers_scalar = {
     .rms_norm = rms_norm,
     .rms_norm_backward = rms_norm_backward,
@@ -337,4 +345,5 @@ const ck_layer_leaves ck_layers_scalar = {
     .decode_moments = decode_moments,
     .sum_of_squares = sum_of_squares,
     .attend_cached = attend_cached,
+    .spread_errors = spread_errors,
 };

@@ -13,6 +13,7 @@
 #include "noise_vector.h"
 #include "attention_cached_vector.h"
 #include "elementwise_vector.h"
+#include "feedback_vector.h"
 #include "gated_vector.h"
 #include "norm_vector.h"
 
@@ -201,4 +202,5 @@ const ck_layer_leaves CK_LAYERS = {
     .decode_moments = decode_moments,
     .sum_of_squares = sum_of_squares,
     .attend_cached = attend_cached,
+    .spread_errors = spread_errors,
 };

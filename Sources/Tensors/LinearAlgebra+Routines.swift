@@ -117,6 +117,23 @@ extension Float: DenseScalar {
   }
 }
 
+extension Float {
+  /// Replaces the symmetric positive definite `a [size, size]` by U, upper triangular with `a⁻¹ = Uᵀ·U`, zero below the
+  /// diagonal.
+  static func factorOfInverse(_ a: inout [Float], size: Int) throws(TensorError) {
+    precondition(a.count == size * size)
+    precondition(isSingleThreaded)
+    let n = Int32(size)
+    try check("spotrf", unsafe LAPACKE_spotrf(LAPACK_COL_MAJOR, letterL, n, &a, n))
+    try check("spotri", unsafe LAPACKE_spotri(LAPACK_COL_MAJOR, letterL, n, &a, n))
+    // Column-major L of L·Lᵀ is, read by rows, the U of Uᵀ·U.
+    try check("spotrf", unsafe LAPACKE_spotrf(LAPACK_COL_MAJOR, letterL, n, &a, n))
+    for row in 1..<max(size, 1) {
+      for column in 0..<row { a[row * size + column] = 0 }
+    }
+  }
+}
+
 // MARK: - Double precision
 
 extension Double: DenseScalar {

@@ -1,7 +1,7 @@
 import FineTuning
 import Foundation
 
-/// What `eval` writes to files, and whether a text is of that kind: read and written again it must be the same.
+/// What `eval` and `merge` write to files, and whether a text is of that kind: read and written again it must be the same.
 enum EvaluationText {
   /// One line of `--rows`.
   static func line(_ row: EvaluationRow) throws -> String {
@@ -19,6 +19,16 @@ enum EvaluationText {
 
   static func isDocument(_ text: Data) -> Bool {
     (try? document(decoder().decode(EvaluationReport.self, from: text))).map { Data($0.utf8) }
+      == text
+  }
+
+  /// All of `merge --json`.
+  static func mergeReport(_ report: MergeReport) throws -> String {
+    String(decoding: try encoder(.prettyPrinted).encode(report), as: UTF8.self) + "\n"
+  }
+
+  static func isMergeReport(_ text: Data) -> Bool {
+    (try? mergeReport(decoder().decode(MergeReport.self, from: text))).map { Data($0.utf8) }
       == text
   }
 

@@ -4,6 +4,7 @@ import Foundation
 import Inference
 import ModelFiles
 import Tensors
+import Transformer
 
 /// `scion merge`: base + adapter → one GGUF that needs no adapter.
 struct MergeCommand: ParsableCommand {
@@ -13,11 +14,15 @@ struct MergeCommand: ParsableCommand {
     discussion: """
       Streamed tensor by tensor; the base is left as it is and its metadata (tokenizer, template) are kept. --type q8_0, the \
       default, holds what the adapter learned. --type keep quantizes each changed tensor back to its own type: in 4 bits \
-      most of an adapter's changes are smaller than a step and rounded away, so measure the result with eval. q4_k, q5_k and \
+      most of an adapter's changes are smaller than a step, and rounding each value for itself erases them. --method feedback \
+      rounds so that the outputs of each layer stay what they were with the adapter, on text like that which it was trained \
+      on; it is the default below 8 bits where the training data are at hand (--data, or where the run's recipe.yaml says). \
+      With --test the loss of base, base with adapter and merged model is measured on held-out rows. q4_k, q5_k and \
       q6_k need rows of whole blocks of 256; other matrices become q5_0, q5_1 and q8_0, which a notice says. The output \
       appears only when it is complete.
 
         scion merge -m base.gguf --adapter tuned -o merged.gguf
+        scion merge -m base.gguf --adapter tuned --type keep --test test.jsonl -o merged.gguf
       """)
 
   @Option(
@@ -46,45 +51,137 @@ struct MergeCommand: ParsableCommand {
       "general.name of the merged model (default: the base's and \"LoRA\").", valueName: "text"))
   var name: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "round: each value for itself; feedback: so that outputs stay the same (default: feedback below 8 bits where data are at hand).",
+      valueName: "round|feedback"))
+  var method: RoundingMethod?
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows that feedback measures the layers' inputs on, as train --data (default: the training data of the run's recipe.yaml).",
+      valueName: "path"),
+    completion: .file())
+  var data: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many of these rows, drawn at random.", valueName: "n"))
+  var samples = 128
+
+  @Option(
+    help: ArgumentHelp(
+      "Held-out rows: the loss of base, base with adapter and merged model is measured.",
+      valueName: "file"),
+    completion: .file())
+  var test: String?
+
+  @OptionGroup var templates: TemplateOptions
+
+  @Option(
+    help: ArgumentHelp("Write what the merge cost as one JSON document.", valueName: "file"),
+    completion: .file())
+  var json: String?
+
   @Flag(help: "Replace an existing output file.")
   var overwrite = false
 
   @Flag(help: "No progress on stderr.")
   var quiet = false
 
+  func validate() throws {
+    if samples < 1 { throw ValidationError("--samples must be 1 or more") }
+    if method == .round, !data.isEmpty {
+      throw ValidationError("--data is what --method feedback measures: leave one of them out")
+    }
+  }
+
   func run() throws {
     guard let path = model ?? ProcessInfo.processInfo.environment["SCION_MODEL"] else {
       throw UsageError("no model given: add -m base.gguf or set SCION_MODEL")
     }
-    try OutputPath.check(output, .gguf, overwrite: overwrite, inputs: [path, adapter])
+    let inputs = [path, adapter] + data + [test].compactMap(\.self)
+    try OutputPath.check(output, .gguf, overwrite: overwrite, inputs: inputs)
+    try OutputPath.checkApart([output] + [json].compactMap(\.self), inputs: inputs)
+    if let json { try OutputKind.merge.check(json) }
     let base = try GGUFFile(path: path)
     let adapter = try Adapter(path: adapter, base: base)
     let began = ContinuousClock.now
     var reporter = TerminalReporter(quiet: quiet)
     let interrupt = InterruptFlag()
-    var merger = try Merger(base: base, adapter: adapter, type: type, output: output, name: name)
+    // What can be refused is refused before anything long begins.
+    let measured = try test.map { try HeldOutLosses($0, base, adapter, templates) }
+    let rounding = try rounding(base, adapter, &reporter)
+    var report = MergeReport(type: type, method: rounding == nil ? .round : .feedback)
+    var merger = try Merger(
+      base: base, adapter: adapter, type: type, output: output, name: name, rounding: rounding)
     merger.stop = interrupt.stop
     for notice in merger.plan.notices { reporter.warn(notice) }
-    var changed = 0
-    while let step = try merger.next() {
-      if step.entry.isAdapted { changed += 1 }
-      reporter.progress("merge \(step.index + 1)/\(step.count)  \(step.entry.tensor.name)")
-      if interrupt.isSet {
-        reporter.closeLine()
-        throw Interrupted(description: "interrupted: \(output) was not written")
+    do {
+      while let step = try merger.next() {
+        report.add(step)
+        reporter.progress("merge \(step.index + 1)/\(step.count)  \(step.entry.tensor.name)")
+        if interrupt.isSet { throw TrainingError.stopped }
       }
+    } catch TrainingError.stopped {
+      reporter.closeLine()
+      throw Interrupted(description: "interrupted: \(output) was not written")
     }
     try merger.finish()
     reporter.closeLine()
+    report.inputTokens = rounding?.tokenCount
+    report.damping = rounding.map { Double($0.damping) }
+    report.bytesBefore = base.byteCount
+    report.bytesAfter = try GGUFFile(path: output).byteCount
     let seconds = (ContinuousClock.now - began) / .seconds(1)
-    let size = try GGUFFile(path: output).byteCount
     reporter.say(
       String(
-        format: "merged %d tensors in %.1f s, peak memory %@", changed, seconds,
+        format: "merged %d tensors in %.1f s, peak memory %@", report.tensors.count, seconds,
         bytesText(ProcessMemory.peak)))
-    try StandardStreams.result("\(output)  \(bytesText(size))\n")
+    report.losses = try measured?.measure(merged: output, interrupt, &reporter)
+    if let json { try AtomicFile.write(path: json, text: EvaluationText.mergeReport(report)) }
+    try StandardStreams.result(MergeText.summary(report, output: output))
+    if let warning = report.warning { reporter.warn(warning) }
+  }
+
+  /// What rounds with error feedback, where it is asked for, or the type has less than 8 bits and there is text to measure on.
+  private func rounding(
+    _ base: GGUFFile, _ adapter: Adapter, _ reporter: inout TerminalReporter
+  ) throws -> FeedbackRounding? {
+    let plan = try MergePlan(base: base, adapter: adapter, type: type)
+    let isCoarse = plan.entries.contains { $0.isAdapted && ($0.format?.bitsPerValue ?? 32) < 8 }
+    guard method == .feedback || method == nil && (isCoarse || !data.isEmpty) else { return nil }
+    let recipe = try? FineTuneRecipe(contentsOf: "\(self.adapter)/recipe.yaml")
+    let recorded = (recipe?.data ?? []).compactMap { try? DataPart($0).path }
+    let paths = data.isEmpty ? recorded.filter { FileManager.default.fileExists(atPath: $0) } : data
+    guard !paths.isEmpty else {
+      guard method == nil else {
+        throw UsageError("--method feedback needs text like that of the training: add --data")
+      }
+      reporter.warn(
+        "each value is rounded for itself, which erases much of the adapter below 8 bits: add --data with rows "
+          + "like those of the training for --method feedback")
+      return nil
+    }
+    let loaded = try LoadedModel(base)
+    let template = templates.template == "auto" ? recipe?.template ?? "auto" : templates.template
+    let builder = SequenceBuilder(
+      loaded, template: template, clock: templates.clock,
+      sequenceLength: min(recipe?.seqLen ?? 1024, loaded.model.configuration.contextLength))
+    let rows = try Dataset(
+      paths: try paths.flatMap { try DataSource(path: $0).train }, builder: builder, skipBad: true)
+    let chosen = try InitializationOrder.random.sample(samples, of: rows.sequences.count, seed: 42)
+    let rounding = try FeedbackRounding(
+      loaded, adapter, sequences: chosen.map { rows.sequences[$0] },
+      spillDirectory: FileManager.default.temporaryDirectory.path)
+    reporter.say(
+      "scion: feedback over \(chosen.count) rows, \(rounding.tokenCount) tokens, of "
+        + paths.joined(separator: ", "))
+    return rounding
   }
 }
+
+extension RoundingMethod: ExpressibleByArgument {}
 
 extension MergeType: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }

@@ -11,6 +11,8 @@ enum OutputKind: Hashable, CaseIterable {
   case evaluation
   /// `eval --rows`.
   case rows
+  /// `merge --json`.
+  case merge
   /// `generate --logits`.
   case logits
 
@@ -21,6 +23,7 @@ enum OutputKind: Hashable, CaseIterable {
     case .page: "page of scion report"
     case .evaluation: "result of scion eval --json"
     case .rows: "result of scion eval --rows"
+    case .merge: "report of scion merge --json"
     case .logits: "result of scion generate --logits"
     }
   }
@@ -54,6 +57,7 @@ enum OutputKind: Hashable, CaseIterable {
     case .rows:
       let end = head.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? head.endIndex
       return EvaluationText.isLine(head.prefix(upTo: end))
+    case .merge: return EvaluationText.isMergeReport(head)
     case .logits: return begins(#"{"ids":["#)
     }
   }

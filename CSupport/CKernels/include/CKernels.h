@@ -66,6 +66,15 @@ size_t ck_row_bytes(ck_format format, int64_t count);   /* bytes of `count` valu
 void ck_dequantize(float *y, const void *w, ck_format format, int64_t rows, int64_t columns);
 /* w rows of blocks from x [rows, columns] f32, in all formats but Q2_K, Q3_K and IQ4_XS. */
 void ck_quantize(void *w, const float *x, ck_format format, int64_t rows, int64_t columns);
+
+/* The same with error feedback (GPTQ): what rounding a column loses is made good by the columns after it, as far as inputs let
+ * it. t [rows, columns]; u [columns, columns] the upper factor of H^-1 = U^T U, H = sum x x^T of the inputs x; base: the rows'
+ * blocks in the same format, whose scales are tried too, or NULL. errors [rows / 16, rounded up]: what each 16 rows add to
+ * the sum of |(Q - T) x|^2. columns is whole blocks and ck_has_feedback(format).    (feedback.c) */
+void ck_quantize_with_feedback(void *w, double *errors, const float *t, const float *u, const void *base,
+                               ck_format format, int64_t rows, int64_t columns);
+int32_t ck_has_feedback(ck_format format);
+
 /* y [count] of y_type from x [count] of x_type (f32 <-> bf16, round to nearest even; same type copies). */
 void ck_convert(void *y, ck_format y_type, const void *x, ck_format x_type, int64_t count);
 

@@ -59,7 +59,7 @@ public struct MergePlan: Sendable {
   }
 
   /// In the order of the base's tensors.
-  public let entries: [Entry]
+  public private(set) var entries: [Entry]
   /// Files of the base.
   private let parts: Int
 
@@ -129,6 +129,16 @@ public struct MergePlan: Sendable {
       }
     let format = fits(smaller) ? smaller : .f16
     return (format, "\(format.name), since rows of \(row) are no whole \(wanted.name) blocks")
+  }
+
+  /// Puts the tensors of blocks in the order of the blocks, behind the others; within a block as they were.
+  mutating func sortByBlock() {
+    func block(_ entry: Entry) -> Int {
+      let parts = entry.tensor.name.split(separator: ".")
+      return parts.first == "blk" && parts.count > 1 ? Int(parts[1]) ?? -1 : -1
+    }
+    let keyed = entries.enumerated().map { (block($1), $0, $1) }
+    entries = keyed.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2)
   }
 
   /// Bytes of all tensors in the merged file.

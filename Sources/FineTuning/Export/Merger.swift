@@ -21,6 +21,19 @@ public struct Merger: ~Copyable {
     public let count: Int
     /// ‖s·B·A‖_F / ‖W‖_F: how much the adapter changes this tensor; 0 without adapter.
     public let relativeChange: Double
+    /// ⟨Q − W, ΔW⟩ / ‖ΔW‖², ΔW = s·B·A: the part of the change that is left after rounding to Q; nil without adapter.
+    public let keptShare: Double?
+    /// Σ ‖(Q − W − ΔW)·x‖² / Σ ‖ΔW·x‖² over the layer's inputs x: what rounding does to the outputs, measured by what the
+    /// adapter does to them; nil where no inputs were measured.
+    public let functionalError: Double?
+  }
+
+  /// Sums over the rows of a tensor.
+  private struct Sums {
+    /// ‖ΔW‖², ‖W‖², ⟨Q − W, ΔW⟩.
+    var (changed, whole, kept) = (0.0, 0.0, 0.0)
+    /// Σ ‖(Q − T)·x‖² and Σ ‖ΔW·x‖².
+    var effect: (lost: Double, wanted: Double)?
   }
 
   /// Values in a chunk of rows.
@@ -33,19 +46,24 @@ public struct Merger: ~Copyable {
   /// By tensor, then by expert (0 for a tensor that is one matrix).
   private let pairs: [String: [Int: AdapterTensors]]
   private let adapter: Adapter?
+  private let rounding: FeedbackRounding?
   private var writer: GGUFWriter
   private var position = 0
   /// The base's tensor that was written last holds values that are not numbers.
   private var isBroken = false
 
   /// Checks everything and creates the temporary file. `name` replaces `general.name`; nil makes one from the base's.
+  ///
+  /// With `rounding` the weights of blocks are rounded with error feedback, and tensors are written block by block.
   public init(
-    base: GGUFFile, adapter: Adapter?, type: MergeType, output: String, name: String? = nil
+    base: GGUFFile, adapter: Adapter?, type: MergeType, output: String, name: String? = nil,
+    rounding: FeedbackRounding? = nil
   ) throws(AdapterError) {
     guard !base.files.contains(where: { FileIdentity.same(output, $0.path) }) else {
       throw .sameFile(path: output)
     }
-    let plan = try MergePlan(base: base, adapter: adapter, type: type)
+    var plan = try MergePlan(base: base, adapter: adapter, type: type)
+    if rounding != nil { plan.sortByBlock() }
     let metadata = Self.metadata(
       base: base.metadata, plan: plan, isMerged: adapter != nil, name: name)
     // Whatever can throw comes before the first assignment: a value that cannot be copied is never half made.
@@ -53,6 +71,7 @@ public struct Merger: ~Copyable {
     self.plan = plan
     self.base = base
     self.adapter = adapter
+    self.rounding = rounding
     self.writer = writer
     var pairs: [String: [Int: AdapterTensors]] = [:]
     for pair in adapter?.tensors ?? [] {
@@ -99,30 +118,34 @@ public struct Merger: ~Copyable {
   }
 
   /// Writes the next tensor; nil when all are written.
-  public mutating func next() throws(AdapterError) -> Step? {
+  ///
+  /// Throws `AdapterError`, and with error feedback `TensorError`, `TrainingError.stopped`.
+  public mutating func next() throws -> Step? {
     guard position < plan.entries.count else { return nil }
     let entry = plan.entries[position]
-    let (changed, whole): (Double, Double)
-    do throws(GGUFError) {
+    var sums = Sums()
+    do {
       if entry.isCopied {
         try copy(entry.tensor)
-        (changed, whole) = (0, 0)
       } else {
-        (changed, whole) = try convert(entry)
+        sums = try convert(entry)
       }
-    } catch {
-      throw .gguf(error)
+    } catch let error as GGUFError {
+      throw AdapterError.gguf(error)
     }
     if isBroken {
-      throw .brokenBase(path: base.file(of: entry.tensor).path, name: entry.tensor.name)
+      throw AdapterError.brokenBase(
+        path: base.file(of: entry.tensor).path, name: entry.tensor.name)
     }
-    guard (changed + whole).isFinite else {
-      throw .notFinite(path: "the merged model", name: entry.tensor.name)
+    guard (sums.changed + sums.whole).isFinite else {
+      throw AdapterError.notFinite(path: "the merged model", name: entry.tensor.name)
     }
-    let change = whole > 0 ? (changed / whole).squareRoot() : 0
     position += 1
     return Step(
-      entry: entry, index: position - 1, count: plan.entries.count, relativeChange: change)
+      entry: entry, index: position - 1, count: plan.entries.count,
+      relativeChange: sums.whole > 0 ? (sums.changed / sums.whole).squareRoot() : 0,
+      keptShare: sums.changed > 0 ? sums.kept / sums.changed : nil,
+      functionalError: sums.effect.flatMap { $0.wanted > 0 ? $0.lost / $0.wanted : nil })
   }
 
   /// Syncs and renames; all tensors must have been written.
@@ -146,51 +169,89 @@ public struct Merger: ~Copyable {
     }
   }
 
-  /// ‖s·B·A‖² and ‖W‖² of a tensor that an adapter changes.
-  private mutating func convert(
-    _ entry: MergePlan.Entry
-  ) throws(GGUFError) -> (changed: Double, whole: Double) {
+  /// Encodes a tensor, with its adapter where it has one.
+  private mutating func convert(_ entry: MergePlan.Entry) throws -> Sums {
     let tensor = entry.tensor
     // More than two dimensions (experts) are rows all the same; no chunk reaches over the end of a matrix.
     let matrix = try base.rows(of: tensor)
     let columns = matrix.columns
     let height = tensor.dimensions.count > 1 ? tensor.dimensions[1] : 1
-    let step = max(1, Self.chunkLength / columns)
-    var (changed, whole) = (0.0, 0.0)
+    let factor = try factor(entry)
+    let step = max(1, Self.chunkLength * (factor == nil ? 1 : 4) / columns)
+    var sums = Sums()
     var start = 0
     while start < matrix.rows, !stop.isRaised {
       let first = start / height * height
       let rows = start..<min(start + step, first + height)
       start = rows.upperBound
-      var weights = Codec.decode(matrix, rows: rows)
-      if let pair = pairs[tensor.name]?[first / height], let adapter {
-        let delta = Self.product(pair, rows: rows.lowerBound - first..<rows.upperBound - first)
-        let scale = adapter.scale(rank: pair.rank)
-        let before = DenseMatrix(rows: rows.count, columns: columns, values: weights)
-        changed += Double(scale * scale) * delta.innerProduct(delta)
-        let square = before.innerProduct(before)
-        whole += square
-        // The square of large numbers may be infinite too.
-        if !square.isFinite, !before.values.areFinite { isBroken = true }
-        weights = before.adding(delta, times: scale).values
-      } else if !weights.areFinite {
-        isBroken = true
+      let before = DenseMatrix(
+        rows: rows.count, columns: columns, values: Codec.decode(matrix, rows: rows))
+      guard let pair = pairs[tensor.name]?[first / height], let adapter else {
+        if !before.values.areFinite { isBroken = true }
+        _ = try append(before.values, entry, factor, matrix, rows, &sums)
+        continue
       }
-      try writer.append(values: weights)
+      let scale = adapter.scale(rank: pair.rank)
+      let delta = Self.product(pair, rows: rows.lowerBound - first..<rows.upperBound - first)
+        .scaled(by: scale)
+      sums.changed += delta.innerProduct(delta)
+      let square = before.innerProduct(before)
+      sums.whole += square
+      // The square of large numbers may be infinite too.
+      if !square.isFinite, !before.values.areFinite { isBroken = true }
+      let written = try append(before.adding(delta).values, entry, factor, matrix, rows, &sums)
+      let after = DenseMatrix(rows: rows.count, columns: columns, values: written)
+      sums.kept += after.adding(before, times: -1).innerProduct(delta)
+      if let factor {
+        let a = DenseMatrix(rows: pair.rank, columns: columns, values: pair.a)
+        let rows = rows.lowerBound - first..<rows.upperBound - first
+        sums.effect?.wanted +=
+          Double(scale * scale) * factor.squaredEffect(bt: Self.columns(pair, rows), a: a)
+      }
     }
-    return (changed, whole)
+    return sums
+  }
+
+  /// What rounds a tensor with error feedback.
+  private func factor(_ entry: MergePlan.Entry) throws -> InputFactor? {
+    guard let rounding, let format = entry.format, format.hasFeedback else { return nil }
+    return try rounding.factor(of: entry.tensor.name, stop: stop)
+  }
+
+  /// Writes rows and returns the values that they have now.
+  private mutating func append(
+    _ values: [Float], _ entry: MergePlan.Entry, _ factor: InputFactor?, _ matrix: QuantizedMatrix,
+    _ rows: Range<Int>, _ sums: inout Sums
+  ) throws -> [Float] {
+    guard let format = entry.format else { preconditionFailure("what is encoded has a format") }
+    let bytes: [UInt8]
+    if let factor {
+      let base = matrix.format == format ? (matrix, rows.lowerBound) : nil
+      let encoded = Codec.encode(
+        values, as: format, columns: matrix.columns, feedback: factor, base: base)
+      bytes = encoded.bytes
+      sums.effect = ((sums.effect?.lost ?? 0) + encoded.error, sums.effect?.wanted ?? 0)
+    } else {
+      bytes = Codec.encode(values, as: format, columns: matrix.columns)
+    }
+    try writer.append(bytes)
+    return entry.isAdapted ? Codec.decode(bytes, as: format) : []
   }
 
   /// Rows `rows` of B·A.
   private static func product(_ pair: AdapterTensors, rows: Range<Int>) -> DenseMatrix<Float> {
+    let a = DenseMatrix(rows: pair.rank, columns: pair.inputWidth, values: pair.a)
+    return columns(pair, rows).times(a, transposeSelf: true)
+  }
+
+  /// Columns `rows` of Bᵀ.
+  private static func columns(_ pair: AdapterTensors, _ rows: Range<Int>) -> DenseMatrix<Float> {
     var bt: [Float] = []
     bt.reserveCapacity(pair.rank * rows.count)
     for component in 0..<pair.rank {
       let start = component * pair.outputWidth
       bt += pair.bt[start + rows.lowerBound..<start + rows.upperBound]
     }
-    let a = DenseMatrix(rows: pair.rank, columns: pair.inputWidth, values: pair.a)
     return DenseMatrix(rows: pair.rank, columns: rows.count, values: bt)
-      .times(a, transposeSelf: true)
   }
 }
