@@ -62,7 +62,7 @@ test: setup model lint ## checks sources and samples, builds and runs all tests
 test-neon: ## checks the ARM kernels: cross-compiles them, runs them under qemu (installs the Debian packages for it)
 	@scripts/test-neon
 
-bench: setup model ## measures this machine (20 minutes or more): Benchmarks/results and the table in docs/speed.md
+bench: setup model ## measures this machine (about 20 minutes): Benchmarks/results and the table in docs/speed.md
 	@echo "bench: swift build -c release --product scion-bench"
 	@$(BUILD) -c release --product scion-bench
 	@MODEL="$(MODEL)" scripts/bench

@@ -13,6 +13,9 @@ struct AllCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Formats of gemm, by commas (default: all).", valueName: "names"))
   var formats: String?
 
+  /// What is measured of gemm on a tier that is not the machine's own.
+  private static let commonFormats = "q4_0,q4_1,q4_k,q6_k,q8_0"
+
   func run() throws {
     try options.apply()
     let model = ["--model", try modelOption.path()]
@@ -23,8 +26,8 @@ struct AllCommand: ParsableCommand {
     for tier in tiers {
       Processor.instructionSet = tier
       try ChildProcess.run(["peak"] + options.arguments(isa: tier))
-      let gemm =
-        ["gemm"] + options.arguments(isa: tier) + (formats.map { ["--formats", $0] } ?? [])
+      let chosen = formats ?? (best.contains(tier) ? nil : Self.commonFormats)
+      let gemm = ["gemm"] + options.arguments(isa: tier) + (chosen.map { ["--formats", $0] } ?? [])
       try ChildProcess.run(gemm)
       if MachinePeak.Arithmetic.int8.isAvailable {
         try ChildProcess.run(gemm + ["--compute", "int8", "--goal", "60", "--small-goal", "35"])
@@ -32,6 +35,8 @@ struct AllCommand: ParsableCommand {
       if Processor.trainsFasterInInt8 {
         try ChildProcess.run(["compute"] + options.arguments(isa: tier) + model)
       }
+      try ChildProcess.run(["short"] + options.arguments(isa: tier) + model)
+      try ChildProcess.run(["gradients"] + options.arguments(isa: tier) + model)
     }
     for benchmark in ["train", "init", "generate", "batch", "merge", "busy"] {
       try ChildProcess.run([benchmark] + options.arguments + model)

@@ -54,7 +54,9 @@ struct GemmCommand: ParsableCommand {
         continue
       }
       for format in formats {
-        let own = shapes ?? GemmShape.layers + (Self.isOfHeads(format) ? [GemmShape.head] : [])
+        let own =
+          shapes ?? GemmShape.small + (Self.isOfHeads(format) ? [GemmShape.head] : [])
+          + (Self.isOfLargeModels(format) ? GemmShape.large : [])
         for shape in own where shape.in % max(format.blockLength, 32) == 0 {
           try measure(
             try GemmCase(
@@ -133,6 +135,11 @@ struct GemmCommand: ParsableCommand {
   /// Formats in which quantized files usually keep their head.
   private static func isOfHeads(_ format: BlockFormat) -> Bool {
     [.q4_1, .q8_0, .q6_K].contains(format)
+  }
+
+  /// Formats in which models of billions of weights mostly come.
+  private static func isOfLargeModels(_ format: BlockFormat) -> Bool {
+    [.q4_K, .q8_0].contains(format)
   }
 
   private func chosenFormats() throws -> [BlockFormat] {

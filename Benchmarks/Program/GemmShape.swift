@@ -12,10 +12,14 @@ struct GemmShape: Hashable {
 
   var text: String { "\(out)x\(`in`)" }
 
-  /// Attention, key and value, feed-forward (both ways) of SmolLM2-135M, a 1B (TinyLlama) and an 8B (Llama 3).
-  static let layers: [GemmShape] = [
+  /// Attention, key and value, feed-forward (both ways) of SmolLM2-135M and a 1B (TinyLlama).
+  static let small: [GemmShape] = [
     GemmShape(576, 576), GemmShape(192, 576), GemmShape(1536, 576), GemmShape(576, 1536),
     GemmShape(2048, 2048), GemmShape(5632, 2048), GemmShape(2048, 5632),
+  ]
+
+  /// Those of an 8B (Llama 3): measured in the formats that such models mostly come in, since they take the longest.
+  static let large: [GemmShape] = [
     GemmShape(4096, 4096), GemmShape(14336, 4096), GemmShape(4096, 14336),
   ]
 
