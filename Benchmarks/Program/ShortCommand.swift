@@ -14,7 +14,7 @@ struct ShortCommand: ParsableCommand {
   @OptionGroup var rows: RealRows
 
   @Option(help: "Steps that a round takes together.")
-  var steps = 10
+  var steps = 3
 
   func validate() throws {
     guard steps > 0 else { throw ValidationError("--steps must be 1 or more") }

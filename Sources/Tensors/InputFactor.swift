@@ -44,6 +44,11 @@ public struct InputFactor: Sendable {
     let inner = a.times(gram).times(a, transposeOther: true)
     return inner.innerProduct(bt.gramOfRows())
   }
+
+  /// `Σ ‖M·x‖²` over the inputs (damped) of `M [out, in]`.
+  public func squaredEffect(of matrix: DenseMatrix<Float>) -> Double {
+    matrix.times(gram).innerProduct(matrix)
+  }
 }
 
 extension BlockFormat {

@@ -23,6 +23,7 @@ struct MergeCommand: ParsableCommand {
 
         scion merge -m base.gguf --adapter tuned -o merged.gguf
         scion merge -m base.gguf --adapter tuned --type keep --test test.jsonl -o merged.gguf
+        scion merge -m base.gguf --adapter tuned --type keep --budget +10% -o merged.gguf
       """)
 
   @Option(
@@ -71,6 +72,12 @@ struct MergeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Finer types for the weights that gain most by it, until the file is that much larger, such as +10% (with feedback).",
+      valueName: "+n%"))
+  var budget: MergeBudget?
+
+  @Option(
+    help: ArgumentHelp(
       "Held-out rows: the loss of base, base with adapter and merged model is measured.",
       valueName: "file"),
     completion: .file())
@@ -111,10 +118,22 @@ struct MergeCommand: ParsableCommand {
     let interrupt = InterruptFlag()
     // What can be refused is refused before anything long begins.
     let measured = try test.map { try HeldOutLosses($0, base, adapter, templates) }
-    let rounding = try rounding(base, adapter, &reporter)
+    var rounding = try rounding(base, adapter, &reporter)
+    if budget != nil, rounding == nil {
+      throw UsageError(
+        "--budget spends its bytes by --method feedback: add --data, or leave it out")
+    }
+    var promoted: [String: BlockFormat] = [:]
+    if let budget, let first = rounding {
+      promoted = try promote(budget, base, adapter, first, interrupt, &reporter)
+      // The next pass over the blocks begins at the first.
+      var silent = TerminalReporter(quiet: true)
+      rounding = try self.rounding(base, adapter, &silent)
+    }
     var report = MergeReport(type: type, method: rounding == nil ? .round : .feedback)
     var merger = try Merger(
-      base: base, adapter: adapter, type: type, output: output, name: name, rounding: rounding)
+      base: base, adapter: adapter, type: type, output: output, name: name, rounding: rounding,
+      promoted: promoted)
     merger.stop = interrupt.stop
     for notice in merger.plan.notices { reporter.warn(notice) }
     do {
@@ -129,6 +148,7 @@ struct MergeCommand: ParsableCommand {
     }
     try merger.finish()
     reporter.closeLine()
+    if let notice = report.methodNotice { reporter.warn(notice) }
     report.inputTokens = rounding?.tokenCount
     report.damping = rounding.map { Double($0.damping) }
     report.bytesBefore = base.byteCount
@@ -144,13 +164,40 @@ struct MergeCommand: ParsableCommand {
     if let warning = report.warning { reporter.warn(warning) }
   }
 
+  /// The formats of the weights that --budget makes finer.
+  private func promote(
+    _ budget: MergeBudget, _ base: GGUFFile, _ adapter: Adapter, _ rounding: FeedbackRounding,
+    _ interrupt: InterruptFlag, _ reporter: inout TerminalReporter
+  ) throws -> [String: BlockFormat] {
+    do {
+      let promotion = try Promotion(
+        base: base, adapter: adapter, type: type, rounding: rounding, stop: interrupt.stop
+      ) { name, done, count in
+        reporter.progress("measure \(done)/\(count)  \(name)")
+      }
+      reporter.closeLine()
+      let plain = try MergePlan(base: base, adapter: adapter, type: type).byteCount
+      let formats = promotion.formats(budget: Int(Double(plain) * budget.share))
+      let counts = Dictionary(formats.values.map { ($0.name, 1) }, uniquingKeysWith: +)
+      let text = counts.sorted { $0.key < $1.key }.map { "\($0.value) become \($0.key)" }
+      reporter.say(
+        "scion: of \(promotion.count) weights "
+          + (text.isEmpty ? "none fits a finer type into --budget" : text.joined(separator: ", ")))
+      return formats
+    } catch TrainingError.stopped {
+      reporter.closeLine()
+      throw Interrupted(description: "interrupted: \(output) was not written")
+    }
+  }
+
   /// What rounds with error feedback, where it is asked for, or the type has less than 8 bits and there is text to measure on.
   private func rounding(
     _ base: GGUFFile, _ adapter: Adapter, _ reporter: inout TerminalReporter
   ) throws -> FeedbackRounding? {
     let plan = try MergePlan(base: base, adapter: adapter, type: type)
     let isCoarse = plan.entries.contains { $0.isAdapted && ($0.format?.bitsPerValue ?? 32) < 8 }
-    guard method == .feedback || method == nil && (isCoarse || !data.isEmpty) else { return nil }
+    guard method == .feedback || method == nil && (isCoarse || !data.isEmpty || budget != nil)
+    else { return nil }
     let recipe = try? FineTuneRecipe(contentsOf: "\(self.adapter)/recipe.yaml")
     let recorded = (recipe?.data ?? []).compactMap { try? DataPart($0).path }
     let paths = data.isEmpty ? recorded.filter { FileManager.default.fileExists(atPath: $0) } : data
@@ -169,7 +216,9 @@ struct MergeCommand: ParsableCommand {
       loaded, template: template, clock: templates.clock,
       sequenceLength: min(recipe?.seqLen ?? 1024, loaded.model.configuration.contextLength))
     let rows = try Dataset(
-      paths: try paths.flatMap { try DataSource(path: $0).train }, builder: builder, skipBad: true)
+      paths: try paths.flatMap { try DataSource(path: DataPart($0).path).train },
+      builder: builder, skipBad: recipe?.skipBad ?? false)
+    for notice in rows.notices { reporter.warn(notice) }
     let chosen = try InitializationOrder.random.sample(samples, of: rows.sequences.count, seed: 42)
     let rounding = try FeedbackRounding(
       loaded, adapter, sequences: chosen.map { rows.sequences[$0] },
@@ -182,6 +231,19 @@ struct MergeCommand: ParsableCommand {
 }
 
 extension RoundingMethod: ExpressibleByArgument {}
+
+/// How much larger a file may become: `+10%`, or `10%`.
+struct MergeBudget: ExpressibleByArgument {
+  /// 0.1 of +10%.
+  let share: Double
+
+  init?(argument: String) {
+    guard argument.hasSuffix("%"), let percent = Double(argument.dropLast()), percent > 0,
+      percent <= 1000
+    else { return nil }
+    share = percent / 100
+  }
+}
 
 extension MergeType: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }

@@ -103,6 +103,53 @@ struct FeedbackMergeTests {
     #expect(hashes[0] == hashes[1])
   }
 
+  @Test func bytesGoWhereTheyHelpMost() {
+    func choice(_ format: BlockFormat, _ bytes: Int, _ noise: Double) -> Promotion.Choice {
+      Promotion.Choice(format: format, bytes: bytes, noise: noise)
+    }
+    let promotion = Promotion(choices: [
+      "a": [choice(.q4_1, 100, 0.5), choice(.q5_1, 120, 0.4), choice(.q8_0, 170, 0.01)],
+      "b": [choice(.q4_1, 100, 0.1), choice(.q5_1, 120, 0.01), choice(.q8_0, 170, 0.001)],
+      "c": [choice(.q4_1, 10, 0.001), choice(.q8_0, 17, 0.002)],
+    ])
+    #expect(promotion.formats(budget: 6).isEmpty)
+    #expect(promotion.formats(budget: 20) == ["a": .q5_1])
+    #expect(promotion.formats(budget: 70) == ["a": .q8_0])
+    #expect(promotion.formats(budget: 100) == ["a": .q8_0, "b": .q5_1])
+    #expect(promotion.formats(budget: 1000) == ["a": .q8_0, "b": .q8_0])
+  }
+
+  @Test func aBudgetIsSpentAndKept() throws {
+    let folder = try TemporaryFolder()
+    let base = try TinyModels.file("qwen2")
+    let loaded = try LoadedModel(base)
+    let adapter = try adapter(loaded)
+    func rounding() throws -> FeedbackRounding {
+      try FeedbackRounding(
+        loaded, adapter, sequences: sequences(loaded, 16, seed: 1), spillDirectory: folder.path)
+    }
+    let type = MergeType.format(.q4_1)
+    let promotion = try Promotion(
+      base: base, adapter: adapter, type: type, rounding: rounding()
+    ) { _, _, _ in }
+    #expect(promotion.count == adapter.tensors.count)
+    for choices in promotion.choices.values {
+      #expect(choices.map(\.noise) == choices.map(\.noise).sorted(by: >))
+    }
+    let plain = try MergePlan(base: base, adapter: adapter, type: type).byteCount
+    let promoted = promotion.formats(budget: plain / 20)
+    #expect(!promoted.isEmpty)
+    let path = "\(folder.path)/promoted.gguf"
+    var merger = try Merger(
+      base: base, adapter: adapter, type: type, output: path, rounding: rounding(),
+      promoted: promoted)
+    #expect(merger.plan.byteCount > plain && merger.plan.byteCount <= plain + plain / 20)
+    while try merger.next() != nil {}
+    try merger.finish()
+    let file = try GGUFFile(path: path)
+    for (name, format) in promoted { #expect(file.tensor(name)?.format == format) }
+  }
+
   @Test func aGainIsComparedWithTheBase() {
     func losses(_ merged: Double) -> MergeReport {
       var report = MergeReport(type: .keep, method: .round)

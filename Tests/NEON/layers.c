@@ -347,6 +347,46 @@ static void compare_squares(void) {
     }
 }
 
+/* ---- Rounding with error feedback ---- */
+
+/* What is lost on a tier is what the oracle loses, and the bytes are the same for every number of threads. */
+static void compare_feedback(void) {
+    enum { ROWS = 35, COLUMNS = 256, STRIPS = 3 };
+    static const ck_format kinds[] = {CK_Q4_0, CK_Q4_1, CK_Q5_0, CK_Q5_1, CK_Q8_0, CK_Q4_K, CK_Q5_K, CK_Q6_K};
+    float *t = random_floats(ROWS * COLUMNS, 41, 0.5f), *u = random_floats(COLUMNS * COLUMNS, 42, 0.05f);
+    for (int j = 0; j < COLUMNS; j++) {
+        for (int k = 0; k < j; k++) u[j * COLUMNS + k] = 0;
+        u[j * (COLUMNS + 1)] = 1 + 0.01f * (float)(j % 7);
+    }
+    for (int f = 0; f < 8; f++) {
+        const size_t bytes = ROWS * ck_row_bytes(kinds[f], COLUMNS);
+        char *w[4];
+        double errors[STRIPS], exact = 0;
+        for (int i = 0; i < 4; i++) w[i] = malloc(bytes);
+        ck_set_isa(CK_ISA_SCALAR);
+        ck_quantize_with_feedback(w[0], errors, t, u, NULL, kinds[f], ROWS, COLUMNS);
+        for (int i = 0; i < STRIPS; i++) exact += errors[i];
+        for (int i = 0; i < tier_count; i++) {
+            double error = 0;
+            ck_set_isa(tiers[i]);
+            for (int32_t threads = 1; threads <= 3; threads++) {
+                ck_set_threads(threads);
+                ck_quantize_with_feedback(w[threads], errors, t, u, NULL, kinds[f], ROWS, COLUMNS);
+            }
+            ck_set_threads(2);
+            for (int j = 0; j < STRIPS; j++) error += errors[j];
+            /* A sum in another order can tip a rounding, and all that follows. */
+            expect(fabs(error - exact) <= 0.05 * exact && memcmp(w[1], w[2], bytes) == 0 &&
+                       memcmp(w[1], w[3], bytes) == 0,
+                   "%s rounding with feedback to format %d: %g, not %g", tier_name(tiers[i]), (int)kinds[f],
+                   error, exact);
+        }
+        for (int i = 0; i < 4; i++) free(w[i]);
+    }
+    free(t);
+    free(u);
+}
+
 /* ---- Bits and extremes ---- */
 
 /* Numbers of every sign and exponent, ties, subnormals, infinities, NaN: to bf16 and back. */
@@ -434,4 +474,5 @@ void test_optimizer(void) {
     static const int64_t counts[] = {1, 15, 16, 33, 10007};
     compare("adamw", optimize, counts, COUNT(counts));
     compare_squares();
+    compare_feedback();
 }

@@ -72,6 +72,7 @@ import Testing
       ("generate -m base.gguf -p a --logits ", "rows.jsonl", "generate --logits"),
       ("report run --overwrite --html ", "run/recipe.yaml", "scion report"),
       ("merge -m base.gguf --adapter run --overwrite -o ", "data.jsonl", "GGUF file"),
+      ("merge -m base.gguf --adapter run -o other.gguf --json ", "base.json", "scion merge --json"),
       ("export -m base.gguf --adapter run --to gguf --overwrite -o ", "data.jsonl", "GGUF file"),
     ]
     let eval = "eval -m base.gguf --task nll --data data.jsonl --json base.json --rows rows.jsonl"

@@ -131,6 +131,17 @@ public struct MergePlan: Sendable {
     return (format, "\(format.name), since rows of \(row) are no whole \(wanted.name) blocks")
   }
 
+  /// Gives some of the tensors that are encoded another format.
+  mutating func promote(_ formats: [String: BlockFormat]) {
+    guard !formats.isEmpty else { return }
+    entries = entries.map { entry in
+      guard !entry.isCopied, let format = formats[entry.tensor.name] else { return entry }
+      return Entry(
+        tensor: entry.tensor, format: format, isAdapted: entry.isAdapted, isCopied: false,
+        notice: nil)
+    }
+  }
+
   /// Puts the tensors of blocks in the order of the blocks, behind the others; within a block as they were.
   mutating func sortByBlock() {
     func block(_ entry: Entry) -> Int {

@@ -10,6 +10,11 @@ public struct MergeReport: Codable, Equatable, Sendable {
     public let kept: Double?
     /// `Merger.Step.functionalError`.
     public let functionalError: Double?
+
+    enum CodingKeys: String, CodingKey {
+      case name, from, to, change, kept
+      case functionalError = "functional_error"
+    }
   }
 
   /// Mean negative log-likelihood over the targets of held-out rows, in nats.
@@ -43,6 +48,13 @@ public struct MergeReport: Codable, Equatable, Sendable {
   public var bytesAfter = 0
   public var losses: Losses?
 
+  enum CodingKeys: String, CodingKey {
+    case tool, type, method, damping, tensors, losses
+    case inputTokens = "input_tokens"
+    case bytesBefore = "bytes_before"
+    case bytesAfter = "bytes_after"
+  }
+
   public init(type: MergeType, method: RoundingMethod) {
     tool = "scion merge"
     self.type = type.name
@@ -63,6 +75,17 @@ public struct MergeReport: Codable, Equatable, Sendable {
   public func median(_ figure: (Tensor) -> Double?) -> Double? {
     let sorted = tensors.compactMap(figure).sorted()
     return sorted.isEmpty ? nil : sorted[sorted.count / 2]
+  }
+
+  /// That some weights were not rounded as asked; nil where all were.
+  public var methodNotice: String? {
+    guard method == RoundingMethod.feedback.rawValue else { return nil }
+    let others = tensors.filter { $0.functionalError == nil }
+    guard let first = others.first else { return nil }
+    let rest = others.count == 1 ? "" : " and \(others.count - 1) others"
+    return
+      "\(first.name)\(rest): each value was rounded for itself, since feedback knows no experts, no inputs wider than "
+      + "\(InputGrams.widest) and of types only those of 4 to 8 bits with even steps"
   }
 
   /// What the user should do where the merged model has lost much of what was learned; nil where it has not.

@@ -34,6 +34,15 @@ public struct Merger: ~Copyable {
     var (changed, whole, kept) = (0.0, 0.0, 0.0)
     /// Σ ‖(Q − T)·x‖² and Σ ‖ΔW·x‖².
     var effect: (lost: Double, wanted: Double)?
+
+    mutating func add(_ other: Sums) {
+      changed += other.changed
+      whole += other.whole
+      kept += other.kept
+      if let more = other.effect {
+        effect = ((effect?.lost ?? 0) + more.lost, (effect?.wanted ?? 0) + more.wanted)
+      }
+    }
   }
 
   /// Values in a chunk of rows.
@@ -43,9 +52,7 @@ public struct Merger: ~Copyable {
   /// Once it is raised, `next` ends early: the tensor is not whole, and `finish` would refuse.
   public var stop: StopFlag?
   private let base: GGUFFile
-  /// By tensor, then by expert (0 for a tensor that is one matrix).
-  private let pairs: [String: [Int: AdapterTensors]]
-  private let adapter: Adapter?
+  private let weights: TunedWeights
   private let rounding: FeedbackRounding?
   private var writer: GGUFWriter
   private var position = 0
@@ -54,15 +61,18 @@ public struct Merger: ~Copyable {
 
   /// Checks everything and creates the temporary file. `name` replaces `general.name`; nil makes one from the base's.
   ///
-  /// With `rounding` the weights of blocks are rounded with error feedback, and tensors are written block by block.
+  /// - Parameters:
+  ///   - rounding: rounds the weights of blocks with error feedback; tensors are written block by block.
+  ///   - promoted: tensors that get a format other than `type` says (`Promotion`).
   public init(
     base: GGUFFile, adapter: Adapter?, type: MergeType, output: String, name: String? = nil,
-    rounding: FeedbackRounding? = nil
+    rounding: FeedbackRounding? = nil, promoted: [String: BlockFormat] = [:]
   ) throws(AdapterError) {
     guard !base.files.contains(where: { FileIdentity.same(output, $0.path) }) else {
       throw .sameFile(path: output)
     }
     var plan = try MergePlan(base: base, adapter: adapter, type: type)
+    plan.promote(promoted)
     if rounding != nil { plan.sortByBlock() }
     let metadata = Self.metadata(
       base: base.metadata, plan: plan, isMerged: adapter != nil, name: name)
@@ -70,14 +80,9 @@ public struct Merger: ~Copyable {
     let writer = try Self.writer(output: output, base: base, plan: plan, metadata: metadata)
     self.plan = plan
     self.base = base
-    self.adapter = adapter
+    weights = TunedWeights(base: base, adapter: adapter)
     self.rounding = rounding
     self.writer = writer
-    var pairs: [String: [Int: AdapterTensors]] = [:]
-    for pair in adapter?.tensors ?? [] {
-      pairs[pair.tensorName, default: [:]][pair.expert ?? 0] = pair
-    }
-    self.pairs = pairs
   }
 
   private static func writer(
@@ -171,87 +176,67 @@ public struct Merger: ~Copyable {
 
   /// Encodes a tensor, with its adapter where it has one.
   private mutating func convert(_ entry: MergePlan.Entry) throws -> Sums {
-    let tensor = entry.tensor
-    // More than two dimensions (experts) are rows all the same; no chunk reaches over the end of a matrix.
-    let matrix = try base.rows(of: tensor)
-    let columns = matrix.columns
-    let height = tensor.dimensions.count > 1 ? tensor.dimensions[1] : 1
+    guard let format = entry.format else { preconditionFailure("what is encoded has a format") }
     let factor = try factor(entry)
-    let step = max(1, Self.chunkLength * (factor == nil ? 1 : 4) / columns)
+    let matrix = try base.rows(of: entry.tensor)
+    // Rows that are rounded with feedback are shared out among the threads; else each thread takes rows of its own.
+    let threads = factor == nil ? Processor.threads : 1
+    let chunks = weights.chunks(
+      entry.tensor, valuesAtATime: Self.chunkLength * (factor == nil ? 1 : 4))
     var sums = Sums()
-    var start = 0
-    while start < matrix.rows, !stop.isRaised {
-      let first = start / height * height
-      let rows = start..<min(start + step, first + height)
-      start = rows.upperBound
-      let before = DenseMatrix(
-        rows: rows.count, columns: columns, values: Codec.decode(matrix, rows: rows))
-      guard let pair = pairs[tensor.name]?[first / height], let adapter else {
-        if !before.values.areFinite { isBroken = true }
-        _ = try append(before.values, entry, factor, matrix, rows, &sums)
-        continue
+    for start in stride(from: 0, to: chunks.count, by: threads) where !stop.isRaised && !isBroken {
+      let some = chunks[start..<min(start + threads, chunks.count)]
+      let weights = weights
+      let encoded = sideBySide(some.count, atMost: threads) { index in
+        let chunk = weights.chunk(entry.tensor, matrix, rows: some[start + index])
+        return Self.encode(chunk, of: matrix, as: format, factor)
       }
-      let scale = adapter.scale(rank: pair.rank)
-      let delta = Self.product(pair, rows: rows.lowerBound - first..<rows.upperBound - first)
-        .scaled(by: scale)
-      sums.changed += delta.innerProduct(delta)
-      let square = before.innerProduct(before)
-      sums.whole += square
-      // The square of large numbers may be infinite too.
-      if !square.isFinite, !before.values.areFinite { isBroken = true }
-      let written = try append(before.adding(delta).values, entry, factor, matrix, rows, &sums)
-      let after = DenseMatrix(rows: rows.count, columns: columns, values: written)
-      sums.kept += after.adding(before, times: -1).innerProduct(delta)
-      if let factor {
-        let a = DenseMatrix(rows: pair.rank, columns: columns, values: pair.a)
-        let rows = rows.lowerBound - first..<rows.upperBound - first
-        sums.effect?.wanted +=
-          Double(scale * scale) * factor.squaredEffect(bt: Self.columns(pair, rows), a: a)
+      for (bytes, own) in encoded {
+        guard let own else {
+          isBroken = true
+          break
+        }
+        try writer.append(bytes)
+        sums.add(own)
       }
     }
     return sums
+  }
+
+  /// The blocks of some rows and their sums, which are nil where the base's values are no numbers.
+  private static func encode(
+    _ chunk: TunedWeights.Chunk, of matrix: QuantizedMatrix, as format: BlockFormat,
+    _ factor: InputFactor?
+  ) -> (bytes: [UInt8], sums: Sums?) {
+    let before = chunk.before
+    var sums = Sums()
+    sums.whole = before.innerProduct(before)
+    // The square of large numbers may be infinite too.
+    if !sums.whole.isFinite, !before.values.areFinite { return ([], nil) }
+    let bytes: [UInt8]
+    if let factor {
+      let base = matrix.format == format ? (matrix, chunk.rows.lowerBound) : nil
+      let (rounded, error) = Codec.encode(
+        chunk.values, as: format, columns: before.columns, feedback: factor, base: base)
+      bytes = rounded
+      sums.effect = (error, chunk.squaredEffect(factor))
+    } else {
+      bytes = Codec.encode(chunk.values, as: format, columns: before.columns)
+    }
+    guard let delta = chunk.delta else {
+      sums.whole = 0
+      return (bytes, sums)
+    }
+    sums.changed = delta.innerProduct(delta)
+    let after = DenseMatrix(
+      rows: before.rows, columns: before.columns, values: Codec.decode(bytes, as: format))
+    sums.kept = after.innerProduct(delta) - before.innerProduct(delta)
+    return (bytes, sums)
   }
 
   /// What rounds a tensor with error feedback.
   private func factor(_ entry: MergePlan.Entry) throws -> InputFactor? {
     guard let rounding, let format = entry.format, format.hasFeedback else { return nil }
     return try rounding.factor(of: entry.tensor.name, stop: stop)
-  }
-
-  /// Writes rows and returns the values that they have now.
-  private mutating func append(
-    _ values: [Float], _ entry: MergePlan.Entry, _ factor: InputFactor?, _ matrix: QuantizedMatrix,
-    _ rows: Range<Int>, _ sums: inout Sums
-  ) throws -> [Float] {
-    guard let format = entry.format else { preconditionFailure("what is encoded has a format") }
-    let bytes: [UInt8]
-    if let factor {
-      let base = matrix.format == format ? (matrix, rows.lowerBound) : nil
-      let encoded = Codec.encode(
-        values, as: format, columns: matrix.columns, feedback: factor, base: base)
-      bytes = encoded.bytes
-      sums.effect = ((sums.effect?.lost ?? 0) + encoded.error, sums.effect?.wanted ?? 0)
-    } else {
-      bytes = Codec.encode(values, as: format, columns: matrix.columns)
-    }
-    try writer.append(bytes)
-    return entry.isAdapted ? Codec.decode(bytes, as: format) : []
-  }
-
-  /// Rows `rows` of B·A.
-  private static func product(_ pair: AdapterTensors, rows: Range<Int>) -> DenseMatrix<Float> {
-    let a = DenseMatrix(rows: pair.rank, columns: pair.inputWidth, values: pair.a)
-    return columns(pair, rows).times(a, transposeSelf: true)
-  }
-
-  /// Columns `rows` of Bᵀ.
-  private static func columns(_ pair: AdapterTensors, _ rows: Range<Int>) -> DenseMatrix<Float> {
-    var bt: [Float] = []
-    bt.reserveCapacity(pair.rank * rows.count)
-    for component in 0..<pair.rank {
-      let start = component * pair.outputWidth
-      bt += pair.bt[start + rows.lowerBound..<start + rows.upperBound]
-    }
-    return DenseMatrix(rows: pair.rank, columns: rows.count, values: bt)
   }
 }

@@ -8,8 +8,8 @@ internal import Transformer
 /// All micro-batches go through a block before the next begins; between the blocks their residual streams wait in a spill file.
 /// Peak memory beyond the workspace is one block's matrices, `4·in²` bytes each; projections that read one input share it.
 final class InputGrams {
-  /// The widest input that is measured: beyond it the matrix and its factor would take gigabytes.
-  static let widest = 16_384
+  /// The widest input that is measured: of it the matrix, its copy with damping and its factor take 800 MB.
+  static let widest = 8192
 
   private let model: Model
   private let adapters: AdapterSet?
@@ -26,7 +26,7 @@ final class InputGrams {
 
   /// Throws `TensorError`.
   init(
-    _ model: Model, _ adapters: AdapterSet?, sequences: [TokenSequence], microTokens: Int = 1024,
+    _ model: Model, _ adapters: AdapterSet?, sequences: [TokenSequence], microTokens: Int = 256,
     spillDirectory: String
   ) throws {
     let longest = sequences.map(\.ids.count).max() ?? 1
