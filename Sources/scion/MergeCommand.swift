@@ -117,8 +117,11 @@ struct MergeCommand: ParsableCommand {
     var reporter = TerminalReporter(quiet: quiet)
     let interrupt = InterruptFlag()
     // What can be refused is refused before anything long begins.
-    let measured = try test.map { try HeldOutLosses($0, base, adapter, templates) }
-    var rounding = try rounding(base, adapter, &reporter)
+    let recipe = try? FineTuneRecipe(contentsOf: "\(self.adapter)/recipe.yaml")
+    let measured = try test.map {
+      try HeldOutLosses($0, base, adapter, templates, recipe, &reporter)
+    }
+    var rounding = try rounding(base, adapter, recipe, &reporter)
     if budget != nil, rounding == nil {
       throw UsageError(
         "--budget spends its bytes by --method feedback: add --data, or leave it out")
@@ -128,7 +131,7 @@ struct MergeCommand: ParsableCommand {
       promoted = try promote(budget, base, adapter, first, interrupt, &reporter)
       // The next pass over the blocks begins at the first.
       var silent = TerminalReporter(quiet: true)
-      rounding = try self.rounding(base, adapter, &silent)
+      rounding = try self.rounding(base, adapter, recipe, &silent)
     }
     var report = MergeReport(type: type, method: rounding == nil ? .round : .feedback)
     var merger = try Merger(
@@ -192,15 +195,20 @@ struct MergeCommand: ParsableCommand {
 
   /// What rounds with error feedback, where it is asked for, or the type has less than 8 bits and there is text to measure on.
   private func rounding(
-    _ base: GGUFFile, _ adapter: Adapter, _ reporter: inout TerminalReporter
+    _ base: GGUFFile, _ adapter: Adapter, _ recipe: FineTuneRecipe?,
+    _ reporter: inout TerminalReporter
   ) throws -> FeedbackRounding? {
     let plan = try MergePlan(base: base, adapter: adapter, type: type)
     let isCoarse = plan.entries.contains { $0.isAdapted && ($0.format?.bitsPerValue ?? 32) < 8 }
     guard method == .feedback || method == nil && (isCoarse || !data.isEmpty || budget != nil)
     else { return nil }
-    let recipe = try? FineTuneRecipe(contentsOf: "\(self.adapter)/recipe.yaml")
     let recorded = (recipe?.data ?? []).compactMap { try? DataPart($0).path }
-    let paths = data.isEmpty ? recorded.filter { FileManager.default.fileExists(atPath: $0) } : data
+    let found = recorded.filter { FileManager.default.fileExists(atPath: $0) }
+    if data.isEmpty, found.count < recorded.count {
+      let missing = recorded.filter { !found.contains($0) }
+      reporter.warn("of the run's training data not there: \(missing.joined(separator: ", "))")
+    }
+    let paths = data.isEmpty ? found : data
     guard !paths.isEmpty else {
       guard method == nil else {
         throw UsageError("--method feedback needs text like that of the training: add --data")
@@ -211,9 +219,8 @@ struct MergeCommand: ParsableCommand {
       return nil
     }
     let loaded = try LoadedModel(base)
-    let template = templates.template == "auto" ? recipe?.template ?? "auto" : templates.template
     let builder = SequenceBuilder(
-      loaded, template: template, clock: templates.clock,
+      loaded, template: templates.template(of: recipe), clock: templates.clock(of: recipe),
       sequenceLength: min(recipe?.seqLen ?? 1024, loaded.model.configuration.contextLength))
     let rows = try Dataset(
       paths: try paths.flatMap { try DataSource(path: DataPart($0).path).train },

@@ -18,7 +18,7 @@ enum MergeText {
       add("change kept", String(format: "%.1f %% (median of tensors)", 100 * kept))
     }
     if let error = report.median(\.functionalError) {
-      add("error of outputs", String(format: "%.3f of the change (median of tensors)", error))
+      add("output error", String(format: "%.3f of the change (median of tensors)", error))
     }
     guard let losses = report.losses else { return lines.joined(separator: "\n") + "\n" }
     add("held-out rows", "\(losses.examples) of \(losses.path)")
@@ -40,18 +40,23 @@ struct HeldOutLosses {
   private let loaded: LoadedModel
   private let adapter: Adapter
 
-  /// Reads the rows; a folder means its test part.
-  init(_ path: String, _ base: GGUFFile, _ adapter: Adapter, _ templates: TemplateOptions) throws {
+  /// Reads the rows, in the template and at the time of `recipe` unless told otherwise; a folder means its test part.
+  init(
+    _ path: String, _ base: GGUFFile, _ adapter: Adapter, _ templates: TemplateOptions,
+    _ recipe: FineTuneRecipe?, _ reporter: inout TerminalReporter
+  ) throws {
     self.path = path
     self.adapter = adapter
     loaded = try LoadedModel(base)
     let builder = SequenceBuilder(
-      loaded, template: templates.template, clock: templates.clock,
+      loaded, template: templates.template(of: recipe), clock: templates.clock(of: recipe),
       sequenceLength: min(2048, loaded.model.configuration.contextLength))
     let source = try? DataSource(path: path)
     let files = source.map { $0.test.isEmpty ? $0.validation : $0.test } ?? []
-    sequences = try Dataset(paths: files.isEmpty ? [path] : files, builder: builder, skipBad: false)
-      .sequences
+    let rows = try Dataset(
+      paths: files.isEmpty ? [path] : files, builder: builder, skipBad: false)
+    for notice in rows.notices { reporter.warn(notice) }
+    sequences = rows.sequences
   }
 
   /// Three passes over the rows.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FineTuning
 import Tokenization
 
 /// The flags of commands that write conversations.
@@ -41,5 +42,17 @@ enum TemplateName {
       throw ValidationError(
         "--template \(name) is not supported: give \(all.joined(separator: ", ")) or a file.jinja")
     }
+  }
+}
+
+extension TemplateOptions {
+  /// The one that was named, else the run's.
+  func template(of recipe: FineTuneRecipe?) -> String {
+    template == "auto" ? recipe?.template ?? template : template
+  }
+
+  /// The time that was named, else the run's.
+  func clock(of recipe: FineTuneRecipe?) -> TemplateClock? {
+    clock ?? recipe?.now.flatMap { TemplateClock($0) }
   }
 }

@@ -16,7 +16,9 @@ import Testing
     let fed = try place.scion("\(merge) -o fed.gguf --test data.jsonl --json fed.json")
     #expect(fed.code == 0, "\(fed.messages)")
     #expect(fed.messages.contains("scion: feedback over "))
-    for line in ["rounding        feedback", "change kept", "error of outputs", "gain kept"] {
+    for line in [
+      "rounding        feedback", "change kept     ", "output error    ", "gain kept       ",
+    ] {
       #expect(fed.output.contains(line), "\(fed.output)")
     }
     let plain = try place.scion(

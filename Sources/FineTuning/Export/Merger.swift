@@ -3,7 +3,7 @@ public import ModelFiles
 public import Tensors
 
 /// Writes a base with an adapter merged into it, W' = W + s·B·A, tensor by tensor and in chunks of rows: memory beyond the
-/// adapter is a few MiB whatever the model's size.
+/// adapter is a few MiB a thread whatever the model's size; with error feedback also what that measures.
 ///
 /// Metadata are copied in order, but for the name, the origin, the file type and stale `quantize.imatrix.*`; a split base
 /// becomes one file, without `split.*`. The output is complete or not there: it is written under a temporary name and renamed

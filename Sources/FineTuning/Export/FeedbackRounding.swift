@@ -2,20 +2,11 @@ public import Inference
 internal import Tensors
 public import Transformer
 
-/// How a merged weight is rounded to the blocks of its format: the values of `merge --method`.
-public enum RoundingMethod: String, Sendable, CaseIterable {
-  /// Each value to the nearest point of its block's grid.
-  case round
-  /// With error feedback over the inputs that the layer sees.
-  case feedback
-}
-
 /// What rounds with error feedback: the tuned model on text like that which it was tuned on, block by block as the writer comes
 /// by them.
 public final class FeedbackRounding {
   private let inputs: InputGrams
   private let projections: [String: (layer: Int, projection: Projection)]
-  private let layerCount: Int
   private var grams: [Projection: DenseMatrix<Float>] = [:]
   private var factors: [Projection: InputFactor] = [:]
   /// The most that was added to a matrix's diagonal, as a share of its mean.
@@ -36,7 +27,6 @@ public final class FeedbackRounding {
     inputs = try InputGrams(
       loaded.model, set, sequences: sequences, spillDirectory: spillDirectory)
     let configuration = loaded.model.configuration
-    layerCount = configuration.layerCount
     var projections: [String: (layer: Int, projection: Projection)] = [:]
     for layer in 0..<configuration.layerCount {
       for projection in configuration.projections where !projection.isExpert {
@@ -45,9 +35,6 @@ public final class FeedbackRounding {
     }
     self.projections = projections
   }
-
-  /// The block that a tensor belongs to, where its inputs are measured.
-  func layer(of tensor: String) -> Int? { projections[tensor]?.layer }
 
   /// What rounds the rows of a tensor; nil where its inputs are not measured. Blocks must be asked for in order.
   ///
